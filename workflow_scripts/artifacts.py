@@ -1,0 +1,239 @@
+"""The only module that knows file formats.
+
+Images travel as parquet with a Hugging Face `Image` column (struct of `bytes` and `path`), tensors as safetensors,
+records as JSON, tables as parquet. Every artefact carries its provenance in its header, every write is atomic
+(`.part`, then rename), and nothing is ever pickled.
+"""
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PROVENANCE = "provenance"
+VERSIONED = ("torch", "diffusers", "transformers", "timm", "open_clip_torch", "numpy")
+
+
+def canonical_json(value: Any) -> str:
+    """The one spelling of a JSON value: sorted keys, no spaces. Settings hashes and params rely on it."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def settings_hash(settings: Any) -> str:
+    """First 16 hex digits of the SHA-256 of `settings` in canonical JSON."""
+    return hashlib.sha256(canonical_json(settings).encode()).hexdigest()[:16]
+
+
+def file_hash(path: str | os.PathLike) -> str:
+    """SHA-256 of a file's bytes, as hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def make_provenance(settings: Mapping[str, Any], inputs: Mapping[str, str | os.PathLike]) -> dict:
+    """What an artefact was made with: its settings, the hash of every input file, and the library versions.
+
+    Inputs that are folders (a base model) are hashed over their files' names and bytes.
+    """
+    return {
+        "settings": dict(settings),
+        "inputs": {name: _input_hash(Path(path)) for name, path in inputs.items()},
+        "versions": _versions(),
+    }
+
+
+def _input_hash(path: Path) -> str:
+    if not path.is_dir():
+        return file_hash(path)
+    digest = hashlib.sha256()
+    for file in sorted(p for p in path.rglob("*") if p.is_file()):
+        digest.update(f"{file.relative_to(path)} {file_hash(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in VERSIONED:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@contextmanager
+def atomic(path: str | os.PathLike) -> Iterator[Path]:
+    """Yields a `.part` path beside `path`; renames it into place when the block ends well, removes it otherwise."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    with atomic(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def read_json(path: str | os.PathLike) -> Any:
+    """Raises `ValueError` naming the file if it is not JSON."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}: not valid JSON ({error}); delete it and run again") from error
+
+
+def write_json(path: str | os.PathLike, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_tensors(path: str | os.PathLike, tensors: Mapping[str, np.ndarray], provenance: Mapping[str, Any]) -> None:
+    """Writes named arrays as safetensors; `provenance` goes into the header as canonical JSON."""
+    from safetensors.numpy import save_file
+
+    arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    with atomic(path) as part:
+        save_file(arrays, part, metadata={PROVENANCE: canonical_json(provenance)})
+
+
+def read_tensors(path: str | os.PathLike, expect: Mapping[str, Any] | None = None) -> dict[str, np.ndarray]:
+    """Reads every array of a safetensors file.
+
+    Args:
+        expect: settings that the file's provenance must hold, such as `{"encoder": "pixels"}`.
+
+    Raises:
+        ValueError: the file is corrupt, or was made with other settings; the message names file, key and both values.
+    """
+    with _open_tensors(path) as file:
+        check_provenance(path, json.loads((file.metadata() or {}).get(PROVENANCE, "{}")), expect)
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is not a dict)
+
+
+def read_provenance(path: str | os.PathLike) -> dict:
+    """The provenance in the header of a safetensors or parquet artefact; `{}` if it has none."""
+    if str(path).endswith(".safetensors"):
+        with _open_tensors(path) as file:
+            return json.loads((file.metadata() or {}).get(PROVENANCE, "{}"))
+    return _table_provenance(_read_arrow_schema(path))
+
+
+def check_provenance(path: str | os.PathLike, provenance: Mapping[str, Any], expect: Mapping[str, Any] | None) -> None:
+    """Raises `ValueError` unless every key of `expect` has the same value in the provenance's settings."""
+    settings = provenance.get("settings", {})
+    for key, value in (expect or {}).items():
+        if settings.get(key) != value:
+            raise ValueError(f"{path}: {key} is {settings.get(key)!r} in the file's provenance, expected {value!r}")
+
+
+@contextmanager
+def _open_tensors(path: str | os.PathLike) -> Iterator[Any]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            yield file
+    except SafetensorError as error:
+        raise ValueError(f"{path}: not a valid safetensors file ({error}); delete it and run again") from error
+
+
+def write_table(path: str | os.PathLike, table: "pd.DataFrame", provenance: Mapping[str, Any]) -> None:  # noqa: F821
+    """Writes a data frame as parquet. A column `image` of bytes becomes a Hugging Face `Image` column."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    image = "image" in table.columns
+    arrow = pa.Table.from_pandas(table.drop(columns="image") if image else table, preserve_index=False)
+    metadata = {PROVENANCE: canonical_json(provenance)}
+    if image:
+        structs = [{"bytes": data, "path": None} for data in table["image"]]
+        column = pa.array(structs, pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
+        arrow = arrow.append_column("image", column)
+        metadata["huggingface"] = canonical_json({"info": {"features": _hf_features(arrow)}})
+    arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **metadata})
+    with atomic(path) as part:
+        pq.write_table(arrow, part, compression="zstd")
+
+
+def _hf_features(arrow: Any) -> dict:
+    names = {"double": "float64", "bool": "bool", "large_string": "string"}
+    return {
+        field.name: {"_type": "Image"}
+        if field.name == "image"
+        else {"dtype": names.get(str(field.type), str(field.type)), "_type": "Value"}
+        for field in arrow.schema
+    }
+
+
+def read_table(
+    path: str | os.PathLike, columns: Sequence[str] | None = None, expect: Mapping[str, Any] | None = None
+) -> "pd.DataFrame":  # noqa: F821
+    """Reads a parquet table; a column `image` comes back as encoded bytes.
+
+    Raises:
+        ValueError: the file is corrupt, lacks a column, or was made with other settings than `expect`.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = _read_arrow_schema(path)
+    check_provenance(path, _table_provenance(schema), expect)
+    missing = set(columns or ()) - set(schema.names)
+    if missing:
+        raise ValueError(f"{path}: lacks column {sorted(missing)[0]!r}; it has {', '.join(schema.names)}")
+    try:
+        table = pq.read_table(path, columns=list(columns) if columns else None).to_pandas()
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"{path}: corrupt parquet file ({error}); delete it and run again") from error
+    if "image" in table.columns:
+        table["image"] = [struct["bytes"] for struct in table["image"]]
+    return table
+
+
+def _read_arrow_schema(path: str | os.PathLike) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_schema(path)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{path}: not a valid parquet file ({error}); delete it and run again") from error
+
+
+def _table_provenance(schema: Any) -> dict:
+    return json.loads((schema.metadata or {}).get(PROVENANCE.encode(), b"{}"))
+
+
+def decode_image(data: bytes, name: str) -> np.ndarray:
+    """Decodes an encoded image to uint8 RGB [h, w, 3].
+
+    Raises:
+        ValueError: the bytes are truncated or no image; the message starts with `name`.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{name}: not a readable image ({error})") from error
+
+
+def encode_png(image: np.ndarray) -> bytes:
+    """Encodes uint8 [h, w, 3] or [h, w, 4] as PNG, without time stamps, so that equal pixels give equal bytes."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
