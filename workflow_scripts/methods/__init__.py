@@ -1,0 +1,73 @@
+"""Attribution methods: who influenced this sample?
+
+A method is one module `methods/{name}.py` with `load(settings, head, calibration) -> Method`. Its name is the key in
+the config, the wildcard in paths and the label in tables. It works in two phases: `prepare` sees the candidates once
+(and may cache what it likes), `rank` answers for any number of queries.
+
+Shapes: q queries, n distractors, e exemplars, m the largest number of true exemplars of a query, d features.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Who may have influenced a sample.
+
+    Attributes:
+        distractors: raw encoder features, float32 [n, d]; may be a memory map.
+        exemplars: raw encoder features, float32 [e, d].
+    """
+
+    distractors: np.ndarray
+    exemplars: np.ndarray
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Samples to attribute.
+
+    Attributes:
+        samples: raw encoder features, float32 [q, d].
+        truth: int64 [q, m], rows of the exemplars of each query's own model, padded with -1. A query's candidates are
+            all distractors and these exemplars (paper section 5).
+    """
+
+    samples: np.ndarray
+    truth: np.ndarray
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """The answer for q queries. Candidate 0 ... n-1 is a distractor, n + i is exemplar i.
+
+    Attributes:
+        ranks: int64 [q, m], distinct 1-based ranks of the true exemplars, ties in their disfavour; 0 where padded.
+        top: int64 [q, k], the best candidates, best first; -1 where there are fewer than k.
+        top_scores: float32 [q, k].
+        top_influence: float64 [q, k], calibrated influence in percent of all candidates' influence.
+        true_influence: float64 [q], influence of the true exemplars together, in percent.
+        candidates: int64 [q], number of candidates.
+    """
+
+    ranks: np.ndarray
+    top: np.ndarray
+    top_scores: np.ndarray
+    top_influence: np.ndarray
+    true_influence: np.ndarray
+    candidates: np.ndarray
+
+
+class Method(Protocol):
+    """An attribution method."""
+
+    def prepare(self, candidates: Candidates) -> None:
+        """Takes the candidates of all queries to come."""
+        ...
+
+    def rank(self, queries: Queries) -> Attribution:
+        """Ranks each query's candidates and says how much each of the best influenced it."""
+        ...

@@ -1,0 +1,65 @@
+"""Attribution by similarity of features (paper section 4): encoder, head, cosine, calibrated influence."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from workflow_scripts import heads
+from workflow_scripts.methods import Attribution, Candidates, Method, Queries
+from workflow_scripts.metrics import ranking
+from workflow_scripts.metrics.calibration import Calibration
+
+SETTINGS = {
+    "top_k": {"type": "integer", "minimum": 1, "description": "how many of the best candidates of a sample to keep"},
+}
+
+
+def load(settings: Mapping[str, Any], head: Mapping[str, np.ndarray], calibration: Calibration) -> Method:
+    """Makes the method.
+
+    Args:
+        settings: see `SETTINGS`.
+        head: the head's tensors; the identity head gives the untuned features.
+    """
+    return FeatureSimilarity(head, calibration, settings["top_k"])
+
+
+class FeatureSimilarity:
+    """Ranks candidates x of a sample x~ by the cosine of h(F(x)) and h~(F(x~))."""
+
+    def __init__(self, head: Mapping[str, np.ndarray], calibration: Calibration, top_k: int) -> None:
+        self.head = head
+        self.calibration = calibration
+        self.top_k = top_k
+
+    def prepare(self, candidates: Candidates) -> None:
+        """Projects the exemplars; distractors stay as they are and are projected block by block."""
+        self.distractors = candidates.distractors
+        self.exemplars = heads.project(self.head, "exemplar", candidates.exemplars)  # [e, d]
+
+    def rank(self, queries: Queries) -> Attribution:
+        """See `Method.rank`. Two passes over the distractors: ranks, then the normaliser of the influence."""
+        samples = heads.project(self.head, "sample", queries.samples)  # [q, d]
+        project = partial(heads.project, self.head, "exemplar")
+        found = ranking.rank(samples, self.distractors, self.exemplars, queries.truth, self.top_k, project)
+        true_weights = self._weights(found.true_scores, found.peak)  # [q, m]
+        total = true_weights.sum(axis=1) + ranking.sum_over_distractors(
+            samples,
+            self.distractors,
+            lambda scores, rows: self._weights(scores, found.peak[rows]).sum(axis=1),
+            project,
+        )
+        return Attribution(
+            ranks=found.ranks,
+            top=found.top,
+            top_scores=found.top_scores,
+            top_influence=100 * self._weights(found.top_scores, found.peak) / total[:, None],
+            true_influence=100 * true_weights.sum(axis=1) / total,
+            candidates=found.candidates,
+        )
+
+    def _weights(self, scores: np.ndarray, peak: np.ndarray) -> np.ndarray:
+        # A padded score is -inf: its gap is infinite and its weight zero.
+        return self.calibration.weight(peak[:, None].astype(np.float64) - scores)

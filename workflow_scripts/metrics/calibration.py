@@ -1,0 +1,92 @@
+"""From scores to influence (paper section 4.3).
+
+P_{tau,lambda}(x | x~) = ReLU(exp((s - s0) / tau) - lambda) / sum_j ReLU(exp((s_j - s0) / tau) - lambda), with s0 the
+query's largest score, so that candidates far below the top get exactly zero. tau and lambda minimise KL(S || P) on
+validation queries, where S spreads the influence evenly over the query's m true exemplars. While fitting, ReLU is
+softplus(beta = 100), whose gradient never vanishes and whose logarithm is finite.
+
+Scores of all distractors against all queries do not fit in memory at the paper's size, but only the gaps s0 - s enter:
+they are counted in fine bins, finest near zero. Gaps of the true exemplars are kept exactly.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize, special
+
+BETA = 100.0
+BINS = 2048
+LARGEST_GAP = 2.0  # between two cosines
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The two parameters of the influence: temperature tau > 0 and threshold 0 <= lambda < 1 (`lam`)."""
+
+    tau: float
+    lam: float
+
+    def weight(self, gaps: np.ndarray) -> np.ndarray:
+        """Unnormalised influence ReLU(exp(-gap / tau) - lambda) of candidates `gap` below their query's top."""
+        return np.maximum(np.exp(-gaps / self.tau) - self.lam, 0.0)
+
+    def soft_weight(self, gaps: np.ndarray) -> np.ndarray:
+        """`weight` with softplus in place of ReLU."""
+        return np.logaddexp(0.0, BETA * (np.exp(-gaps / self.tau) - self.lam)) / BETA
+
+
+UNFITTED = Calibration(tau=1.0, lam=0.0)  # where the authors' fit starts
+
+
+@dataclass(frozen=True)
+class GapCounts:
+    """All that the fit needs to know of the validation queries.
+
+    Attributes:
+        counts: [q, BINS], distractors per bin of their gap below the query's top score.
+        true_gaps: [q, m], gaps of the true exemplars; inf where padded.
+    """
+
+    counts: np.ndarray
+    true_gaps: np.ndarray
+
+
+def gap_histogram(gaps: np.ndarray) -> np.ndarray:
+    """Counts gaps [q, c] in [0, 2] per query, float32 [q, BINS]; bins are even in the square root of the gap."""
+    bins = np.sqrt(np.clip(gaps, 0.0, LARGEST_GAP) / LARGEST_GAP) * BINS
+    bins = np.minimum(bins.astype(np.int64), BINS - 1)
+    flat = bins + BINS * np.arange(len(gaps))[:, None]
+    counts = np.bincount(flat.ravel(), minlength=BINS * len(gaps)).reshape(len(gaps), BINS)
+    return counts.astype(np.float32)  # exact up to 16 million distractors
+
+
+def bin_centres() -> np.ndarray:
+    """The gap that stands for each bin, [BINS]."""
+    return LARGEST_GAP * ((np.arange(BINS) + 0.5) / BINS) ** 2
+
+
+def divergence(calibration: Calibration, gaps: GapCounts) -> float:
+    """Mean over queries of KL(S || P) in nats, with the softplus."""
+    real = np.isfinite(gaps.true_gaps)  # [q, m]
+    weights = np.where(real, calibration.soft_weight(np.where(real, gaps.true_gaps, 0.0)), 0.0)
+    rest = gaps.counts @ calibration.soft_weight(bin_centres()).astype(np.float32)  # distractors, [q]
+    total = rest + weights.sum(axis=1)  # [q]
+    share = 1.0 / real.sum(axis=1, keepdims=True)  # S, [q, 1]
+    ratio = np.where(real, share * total[:, None] / np.where(real, weights, 1.0), 1.0)
+    return float(np.mean(np.sum(share * np.log(ratio), axis=1)))
+
+
+def fit(gaps: GapCounts) -> Calibration:
+    """The tau and lambda of least divergence: a coarse grid, then Nelder-Mead from its best point."""
+    best = optimize.brute(
+        lambda point: divergence(_from_free(point), gaps),
+        ranges=((-6.0, 0.0), (-10.0, 1.0)),  # log tau: 0.0025 to 1; logit lambda: 0.00005 to 0.73
+        Ns=13,
+        finish=optimize.fmin,
+    )
+    return _from_free(best)
+
+
+def _from_free(point: np.ndarray) -> Calibration:
+    log_tau, logit_lambda = np.clip(point, [-12.0, -30.0], [3.0, 30.0])
+    return Calibration(tau=float(np.exp(log_tau)), lam=float(special.expit(logit_lambda)))
