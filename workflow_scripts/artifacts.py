@@ -201,6 +201,37 @@ def read_table(
     return table
 
 
+def count_rows(path: str | os.PathLike) -> int:
+    """Number of rows of a parquet file."""
+    import pyarrow.parquet as pq
+
+    _read_arrow_schema(path)  # names the file if it is no parquet
+    return pq.read_metadata(path).num_rows
+
+
+def iter_images(path: str | os.PathLike) -> Iterator[np.ndarray]:
+    """Decodes the column `image` of a parquet file row by row to uint8 RGB [h, w, 3], with little in memory.
+
+    Raises:
+        ValueError: the file lacks the column or is corrupt, or an image is; the message names file and row.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = _read_arrow_schema(path)
+    if "image" not in schema.names:
+        raise ValueError(f"{path}: lacks column 'image'; it has {', '.join(schema.names)}")
+    row = 0
+    with pq.ParquetFile(path) as file:
+        try:
+            for batch in file.iter_batches(batch_size=64, columns=["image.bytes"]):
+                for data in batch.column("image").field("bytes").to_pylist():
+                    yield decode_image(data, f"{path}: row {row}")
+                    row += 1
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(f"{path}: corrupt parquet file ({error}); delete it and run again") from error
+
+
 def _read_arrow_schema(path: str | os.PathLike) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -1,0 +1,64 @@
+"""Where tensors are computed, how precisely, and how many at once."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import TypeVar
+
+import torch
+
+log = logging.getLogger(__name__)
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def set_up(threads: int) -> str:
+    """Limits PyTorch to the rule's threads, and names the device to use: `cuda` if there is one, else `cpu`."""
+    torch.set_num_threads(threads)
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def resolve_precision(precision: str, device: str) -> str:
+    """Turns the key `precision` (`auto`, `fp32`, `bf16`) into what this device does: `fp32` or `bf16`."""
+    if precision != "auto":
+        return precision
+    if device == "cpu":
+        # Emulated bf16 is slower than fp32; only AVX-512 BF16 has instructions for it.
+        return "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"
+    return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+
+
+def autocast(precision: str, device: str) -> AbstractContextManager:
+    """The autocast context of a precision, see `resolve_precision`."""
+    bf16 = resolve_precision(precision, device) == "bf16"
+    return torch.autocast(device, torch.bfloat16, enabled=bf16)
+
+
+def in_batches(
+    items: Sequence[Item], size: int, compute: Callable[[Sequence[Item]], Sequence[Result]]
+) -> Iterator[Result]:
+    """Yields `compute(batch)` of batches of at most `size` items; halves the size for good when memory runs out."""
+    start = 0
+    while start < len(items):
+        batch = items[start : start + size]
+        results = _compute_if_it_fits(compute, batch)
+        if results is None:
+            size = (len(batch) + 1) // 2
+            log.warning("out of memory with %d at once, going on with %d", len(batch), size)
+            continue
+        yield from results
+        start += len(batch)
+
+
+def _compute_if_it_fits(
+    compute: Callable[[Sequence[Item]], Sequence[Result]], batch: Sequence[Item]
+) -> Sequence[Result] | None:
+    # A function of its own, so that the failed attempt's tensors are gone when the next one starts.
+    try:
+        return compute(batch)
+    except RuntimeError as error:
+        # PyTorch raises a plain RuntimeError of its `DefaultCPUAllocator` when the CPU's memory ends.
+        full = isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+        if len(batch) == 1 or not full:
+            raise
+        return None

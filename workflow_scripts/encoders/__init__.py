@@ -1,0 +1,41 @@
+"""Encoders: frozen functions from images to features, F_base in the paper. One module each, found by its name.
+
+A new encoder is one file with a function `load`, and one entry under `encoders:` in the study; `pixels.py` is the
+shortest to copy.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+
+class Encoder(Protocol):
+    """A frozen image encoder. Images are preprocessed one size at a time, features may have any scale.
+
+    Attributes:
+        dim: width d of the features.
+    """
+
+    dim: int
+
+    def preprocess(self, images: np.ndarray) -> torch.Tensor:
+        """Turns uint8 RGB images [b, h, w, 3] into the network's input [b, 3, s, s]."""
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        """Encodes preprocessed images [b, 3, s, s] to features [b, d], float32 on the CPU."""
+
+
+class EncoderModule(Protocol):
+    """What a module of this folder offers, beside `SETTINGS` (see `plugins`)."""
+
+    def load(self, settings: Mapping[str, Any]) -> Encoder:
+        """Builds the encoder.
+
+        Args:
+            settings: the study's section `encoders.<name>`.
+
+        Raises:
+            ValueError: weights are missing or do not fit; the message names file and remedy.
+        """

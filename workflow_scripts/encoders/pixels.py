@@ -1,0 +1,34 @@
+"""The baseline that any feature must beat: the image itself, scaled down."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from workflow_scripts.encoders._images import to_square
+
+SETTINGS = {
+    "size": {"description": "Side in pixels of the image scaled down.", "type": "integer", "minimum": 1},
+}
+
+
+class Pixels:
+    """`size` x `size` RGB values between -1 and 1 as features."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.dim = 3 * size * size
+
+    def preprocess(self, images: np.ndarray) -> torch.Tensor:
+        """Mean colours of a grid: uint8 [b, h, w, 3] to [b, 3, size, size]."""
+        return 2 * to_square(images, self.size, "area") - 1
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        """Flattens [b, 3, size, size] to [b, dim]."""
+        return images.flatten(1)
+
+
+def load(settings: Mapping[str, Any]) -> Pixels:
+    """See `EncoderModule.load`; settings: `size`."""
+    return Pixels(settings["size"])
