@@ -13,8 +13,13 @@ Result = TypeVar("Result")
 
 
 def set_up(threads: int) -> str:
-    """Limits PyTorch to the rule's threads, and names the device to use: `cuda` if there is one, else `cpu`."""
+    """Limits PyTorch to the rule's threads, and names the device to use."""
     torch.set_num_threads(threads)
+    return best()
+
+
+def best() -> str:
+    """The device to use: `cuda` if there is one, else `cpu`."""
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 

@@ -43,7 +43,7 @@ def _statistics(maps: torch.Tensor) -> torch.Tensor:
 
 
 def imagenet_network() -> torch.nn.Module:
-    """timm's `tf_efficientnet_lite0` with the package's ImageNet weights.
+    """The `tf_efficientnet_lite0` of timm, with the package's ImageNet weights.
 
     The package's names differ from timm's but their order does not, so the two state dicts are zipped.
 
