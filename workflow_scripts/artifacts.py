@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -121,6 +121,24 @@ def read_tensors(path: str | os.PathLike, expect: Mapping[str, Any] | None = Non
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is not a dict)
 
 
+def map_tensor(path: str | os.PathLike, name: str, expect: Mapping[str, Any] | None = None) -> np.ndarray:
+    """A read-only memory map of one float32 array of a safetensors file, for arrays larger than memory.
+
+    Raises:
+        ValueError: as `read_tensors`, or there is no float32 array `name`.
+    """
+    check_provenance(path, read_provenance(path), expect)
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+    entry = header.get(name, {})
+    if entry.get("dtype") != "F32":
+        raise ValueError(f"{path}: has no float32 array {name!r}; it has {', '.join(sorted(header))}")
+    if 0 in entry["shape"]:
+        return np.zeros(entry["shape"], np.float32)  # nothing cannot be mapped
+    return np.memmap(path, np.float32, "r", offset=8 + length + entry["data_offsets"][0], shape=tuple(entry["shape"]))
+
+
 def read_provenance(path: str | os.PathLike) -> dict:
     """The provenance in the header of a safetensors or parquet artefact; `{}` if it has none."""
     if str(path).endswith(".safetensors"):
@@ -177,9 +195,16 @@ def _hf_features(arrow: Any) -> dict:
 
 
 def read_table(
-    path: str | os.PathLike, columns: Sequence[str] | None = None, expect: Mapping[str, Any] | None = None
+    path: str | os.PathLike,
+    columns: Sequence[str] | None = None,
+    expect: Mapping[str, Any] | None = None,
+    keep: Mapping[str, Collection] | None = None,
 ) -> "pd.DataFrame":  # noqa: F821
     """Reads a parquet table; a column `image` comes back as encoded bytes.
+
+    Args:
+        expect: settings that the file's provenance must hold.
+        keep: values by column; only rows that hold one of them are read.
 
     Raises:
         ValueError: the file is corrupt, lacks a column, or was made with other settings than `expect`.
@@ -193,7 +218,8 @@ def read_table(
     if missing:
         raise ValueError(f"{path}: lacks column {sorted(missing)[0]!r}; it has {', '.join(schema.names)}")
     try:
-        table = pq.read_table(path, columns=list(columns) if columns else None).to_pandas()
+        filters = [(column, "in", list(values)) for column, values in keep.items()] if keep else None
+        table = pq.read_table(path, columns=list(columns) if columns else None, filters=filters).to_pandas()
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"{path}: corrupt parquet file ({error}); delete it and run again") from error
     if "image" in table.columns:
