@@ -1,0 +1,47 @@
+"""Base models: the text-to-image models that are customized to make the ground truth. One plug-in per file.
+
+A plug-in is a module with one function, `load(folder, device) -> BaseModel`, named by `base_model.name` in the study.
+Shapes in this package: n images of H x W pixels, c latent channels of h x w cells, l text positions, d text width.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+
+class BaseModel(Protocol):
+    """A latent diffusion model, frozen and in evaluation mode, fp32 on `device`."""
+
+    tokenizer: Any  # of transformers; customization adds its `<new1>`
+    text_encoder: Any  # token ids [n, l] -> `last_hidden_state` [n, l, d]
+    unet: Any  # (latents, timestep, text states) -> `sample`; its `attn2.to_k`, `attn2.to_v` may be customized
+    scheduler: Any  # the DDPM noise schedule it was trained with, knows epsilon and v-prediction
+    device: str
+
+    @property
+    def image_size(self) -> int:
+        """H = W of the images it makes, in pixels."""
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        """(c, h, w)."""
+
+    def encode(self, images: "np.ndarray") -> "torch.Tensor":
+        """Images uint8 [n, H, W, 3] to scaled latents fp32 [n, c, h, w]."""
+
+    def decode(self, latents: "torch.Tensor") -> "torch.Tensor":
+        """Scaled latents [n, c, h, w] to images fp32 [n, H, W, 3] in 0..255, not rounded, on the CPU."""
+
+    def tokenize(self, prompts: Sequence[str]) -> "torch.Tensor":
+        """Prompts to token ids [n, l], padded and truncated to the text encoder's positions."""
+
+
+class Plugin(Protocol):
+    """What a module in this folder offers."""
+
+    def load(self, folder: Path, device: str) -> BaseModel:
+        """Loads a base model from a local folder; raises `ValueError` naming folder and part if one is missing."""

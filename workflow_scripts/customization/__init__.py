@@ -1,0 +1,73 @@
+"""Customization: ways to teach a base model one exemplar image, or a few images of one style. One plug-in per file.
+
+A plug-in is a module with the two functions of `Plugin`, named by `customization.name` in the study. Both work on many
+models at once; what they make of one model must not depend on the others.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from workflow_scripts.base_models import BaseModel
+
+TOKEN = "<new1>"  # V*, the new word of every customized model; prompts and lists spell it like this
+
+
+@dataclass(frozen=True)
+class Task:
+    """One model to make."""
+
+    model: str
+    prompt: str  # such as `<new1> cat`
+    exemplars: "Sequence[np.ndarray]"  # uint8 [h, w, 3] each
+    prior_latents: "np.ndarray"  # regularization images, fp32 [n, c, h, w]
+    prior_captions: Sequence[str]  # n
+    seed: int  # derived from names, so that it depends on no other model
+
+
+@dataclass(frozen=True)
+class Customized:
+    """One model made, or the reason why not."""
+
+    model: str
+    weights: "dict[str, np.ndarray]" = field(default_factory=dict)
+    losses: Sequence[float] = ()  # per step, on the views of the exemplars
+    error: str | None = None
+
+
+class Conditioning(Protocol):
+    """What the denoising network needs to know of one model and its prompts, computed once for all steps."""
+
+
+class Plugin(Protocol):
+    """What a module in this folder offers."""
+
+    def fine_tune(
+        self, base: "BaseModel", tasks: Sequence[Task], kind: str, settings: Mapping[str, Any]
+    ) -> Iterator[Customized]:
+        """Makes the models of `tasks`, in order, and yields each as soon as it is done.
+
+        Args:
+            kind: `object` or `style`.
+            settings: the study's section `customization`.
+
+        Raises:
+            ValueError: a setting does not fit the base model.
+        """
+
+    def condition(self, base: "BaseModel", weights: "Mapping[str, np.ndarray]", prompts: Sequence[str]) -> Conditioning:
+        """Prepares prompts for one customized model.
+
+        Raises:
+            ValueError: `weights` are of another base model, or a prompt is cut off before its `<new1>`.
+        """
+
+    def conditioned(self, base: "BaseModel", rows: Sequence[tuple[Conditioning, int]]) -> "AbstractContextManager[Any]":
+        """While it is open, row i of a batch through `base.unet` is of the model and prompt `rows[i]`.
+
+        Yields the text states [n, l, d] to call the network with.
+        """

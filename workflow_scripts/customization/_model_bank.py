@@ -1,0 +1,176 @@
+"""The model bank: many customized models on one frozen network (m models; a model-major batch has b = m * r rows).
+
+Custom Diffusion changes only W_k and W_v of the cross-attention layers, and one token's embedding. All other layers
+therefore run once over rows of many models; the few that differ are stacked, and each row uses its own.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+
+from workflow_scripts.customization import TOKEN
+
+if TYPE_CHECKING:
+    from workflow_scripts.base_models import BaseModel
+
+
+class StackedLinear(nn.Module):
+    """m linear maps x -> (W + delta_i) x that share the frozen W [out, in]."""
+
+    def __init__(self, base: nn.Linear, models: int) -> None:
+        super().__init__()
+        self.base = base
+        self.delta = nn.Parameter(torch.zeros(models, *base.weight.shape, device=base.weight.device))  # [m, out, in]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Maps [b, l, in], model-major, to [b, l, out]."""
+        weight = self.base.weight + self.delta  # [m, out, in]
+        rows = x.reshape(len(weight), -1, x.shape[-1])  # [m, r * l, in]
+        return torch.bmm(rows, weight.transpose(1, 2)).reshape(*x.shape[:-1], -1)  # [b, l, out]
+
+
+class StackedEmbedding(nn.Module):
+    """A frozen token embedding in which one token differs from model to model."""
+
+    def __init__(self, base: nn.Embedding, token: int, initial: torch.Tensor, models: int) -> None:
+        super().__init__()
+        self.base, self.token = base, token
+        self.rows = nn.Parameter(initial.detach().clone().expand(models, -1).contiguous())  # [m, d]
+
+    @property
+    def weight(self) -> torch.Tensor:
+        return self.base.weight  # what text encoders look at for their dtype
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        """Maps token ids [b, l], model-major, to embeddings [b, l, d]."""
+        new = ids == self.token  # [b, l]
+        frozen = self.base(ids.masked_fill(new, 0))  # [b, l, d]
+        rows = self.rows.repeat_interleave(len(ids) // len(self.rows), 0)  # [b, d]
+        return torch.where(new[..., None], rows[:, None].to(frozen.dtype), frozen)
+
+
+class FixedRows(nn.Module):
+    """Stands in for a key or value projection whose output is known already: it depends on the prompt, not the step."""
+
+    def __init__(self, rows: torch.Tensor) -> None:
+        super().__init__()
+        self.rows = rows  # [b, l, out]
+
+    def forward(self, _: torch.Tensor) -> torch.Tensor:
+        return self.rows
+
+
+def projections(unet: nn.Module) -> dict[str, nn.Linear]:
+    """W_k and W_v of all cross-attention layers, by path, such as `down_blocks.0....attn2.to_k`."""
+    return {path: module for path, module in unet.named_modules() if path.endswith(("attn2.to_k", "attn2.to_v"))}
+
+
+@contextmanager
+def replaced(unet: nn.Module, modules: Mapping[str, nn.Module]) -> Iterator[None]:
+    """Puts `modules` in the place of the network's own while the block runs."""
+    originals = {path: unet.get_submodule(path) for path in modules}
+    try:
+        for path, module in modules.items():
+            unet.set_submodule(path, module)
+        yield
+    finally:
+        for path, module in originals.items():
+            unet.set_submodule(path, module)
+
+
+class ModelBank:
+    """m customized models of one base model: their deltas of W_k and W_v, and their V*.
+
+    Args:
+        initial: first value of V* [d].
+    """
+
+    def __init__(self, base: "BaseModel", initial: torch.Tensor, models: int) -> None:
+        self.base, self.models = base, models
+        self.linear = {path: StackedLinear(layer, models) for path, layer in projections(base.unet).items()}
+        embedding = base.text_encoder.get_input_embeddings()
+        self.embedding = StackedEmbedding(embedding, token_id(base), initial, models)
+
+    @property
+    def deltas(self) -> list[nn.Parameter]:
+        return [layer.delta for layer in self.linear.values()]
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """While the block runs, the base model's networks take model-major batches of the bank's models."""
+        text_encoder = self.base.text_encoder
+        with replaced(self.base.unet, self.linear):
+            text_encoder.set_input_embeddings(self.embedding)
+            try:
+                yield
+            finally:
+                text_encoder.set_input_embeddings(self.embedding.base)
+
+    def weights(self, index: int, rank: int | None) -> dict[str, np.ndarray]:
+        """The tensors of one model's file: `<new1>` [d], and per projection `{path}.delta` [out, in].
+
+        With a `rank`, the leading singular values of a delta instead, as the factors `{path}.delta.u` [out, rank] and
+        `{path}.delta.v` [rank, in].
+        """
+        tensors = {TOKEN: self.embedding.rows[index].detach().cpu().numpy()}
+        for path, layer in self.linear.items():
+            delta = layer.delta[index].detach().cpu().numpy()
+            tensors |= {f"{path}.delta{suffix}": part for suffix, part in _factors(delta, rank).items()}
+        return tensors
+
+    def load(self, index: int, weights: Mapping[str, np.ndarray]) -> None:
+        """Takes one model from the tensors of its file, see `weights`. Nothing may be missing or left over.
+
+        Raises:
+            ValueError: the names or shapes are not this base model's.
+        """
+        deltas = {path: _product(weights, f"{path}.delta") for path in self.linear}
+        shapes = {path: layer.base.weight.shape for path, layer in self.linear.items()}
+        wrong = [path for path, delta in deltas.items() if delta is None or delta.shape != shapes[path]]
+        if TOKEN not in weights or weights[TOKEN].shape != self.embedding.rows[index].shape:
+            wrong.append(TOKEN)
+        known = {f"{path}.delta{suffix}" for path in deltas for suffix in ("", ".u", ".v")} | {TOKEN}
+        wrong += sorted(set(weights) - known)
+        if wrong:
+            raise ValueError(f"weights of another base model: {wrong[0]} is missing, unknown, or of another shape")
+        with torch.no_grad():
+            self.embedding.rows[index] = torch.from_numpy(weights[TOKEN])
+            for path, delta in deltas.items():
+                self.linear[path].delta[index] = torch.from_numpy(delta)
+
+
+def token_id(base: "BaseModel") -> int:
+    """The id of V*; the tokenizer learns the word at the first call."""
+    base.tokenizer.add_tokens(TOKEN)
+    return base.tokenizer.convert_tokens_to_ids(TOKEN)
+
+
+def tokenize(base: "BaseModel", prompts: Sequence[str]) -> torch.Tensor:
+    """Token ids [n, l] of prompts that may hold V*.
+
+    Raises:
+        ValueError: a prompt is so long that its V* is cut off.
+    """
+    token = token_id(base)
+    ids = base.tokenize(prompts)
+    for prompt, row in zip(prompts, ids, strict=True):
+        if TOKEN in prompt and token not in row:
+            raise ValueError(f"prompt {prompt!r}: {TOKEN} lies beyond the {ids.shape[1]} positions of the text encoder")
+    return ids
+
+
+def _factors(delta: np.ndarray, rank: int | None) -> dict[str, np.ndarray]:
+    if rank is None:
+        return {"": delta}
+    u, s, vh = np.linalg.svd(delta, full_matrices=False)
+    return {".u": u[:, :rank] * s[:rank], ".v": vh[:rank]}
+
+
+def _product(weights: Mapping[str, np.ndarray], name: str) -> np.ndarray | None:
+    if f"{name}.u" in weights and f"{name}.v" in weights:
+        return weights[f"{name}.u"] @ weights[f"{name}.v"]
+    return weights.get(name)

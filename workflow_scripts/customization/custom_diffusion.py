@@ -1,0 +1,152 @@
+"""Custom Diffusion (Kumari et al., CVPR 2023), the customization of AbC, on a bank of models.
+
+Trained are W_k and W_v of all cross-attention layers and the embedding of one new token V*; all else stays frozen.
+Images of the class word made by the base model itself keep the class what it was (prior preservation).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from workflow_scripts.customization import Customized, Task
+from workflow_scripts.customization._model_bank import FixedRows, ModelBank, replaced, tokenize
+from workflow_scripts.customization._training import train_bank
+from workflow_scripts.devices import autocast, in_batches
+
+if TYPE_CHECKING:
+    from workflow_scripts.base_models import BaseModel
+
+SETTINGS = {
+    "steps": {"type": "integer", "minimum": 1, "description": "Steps of training."},
+    "views": {"type": "integer", "minimum": 1, "description": "Views of the exemplars per model and step."},
+    "prior_images": {"type": "integer", "minimum": 0, "description": "Regularization images per model and step."},
+    "prior_weight": {
+        "type": "number",
+        "minimum": 0,
+        "description": "Weight of prior preservation: loss = mean over views + weight * mean over regularization images.",
+    },
+    "view_pool": {
+        "type": "integer",
+        "minimum": 1,
+        "description": "Augmented views drawn and encoded per model beforehand, at least one per exemplar.",
+    },
+    "learning_rate": {"type": "number", "exclusiveMinimum": 0, "description": "Learning rate of W_k and W_v."},
+    "token_learning_rate": {"type": "number", "exclusiveMinimum": 0, "description": "Learning rate of V*."},
+    "betas": {
+        "type": "array",
+        "items": {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
+        "minItems": 2,
+        "maxItems": 2,
+        "description": "Decay of AdamW's two moving averages.",
+    },
+    "weight_decay": {"type": "number", "minimum": 0, "description": "AdamW's, on the differences from the base model."},
+    "max_grad_norm": {
+        "type": ["number", "null"],
+        "exclusiveMinimum": 0,
+        "description": "Clips the norm of each model's own gradient; null: not.",
+    },
+    "schedule": {"enum": ["cosine", "constant"], "description": "Learning rates after the warm-up."},
+    "warmup_steps": {"type": "integer", "minimum": 0, "description": "Steps over which the learning rates rise."},
+    "initializer_token": {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["object", "style"],
+        "properties": {"object": {"type": "string"}, "style": {"type": "string"}},
+        "description": "Word whose embedding V* starts from, per kind; one token of the base model's tokenizer.",
+    },
+    "flip": {"type": "number", "minimum": 0, "maximum": 1, "description": "Probability of mirroring a view."},
+    "looks": {
+        "type": "array",
+        "minItems": 1,
+        "items": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["weight", "scale", "words"],
+            "properties": {
+                "weight": {"type": "number", "minimum": 0, "description": "How often it is drawn, beside the others."},
+                "scale": {
+                    "type": "array",
+                    "items": {"type": "number", "exclusiveMinimum": 0},
+                    "minItems": 2,
+                    "maxItems": 2,
+                    "description": "Smallest and largest size: below 1 shrunk and pasted, above 1 zoomed and cropped.",
+                },
+                "words": {
+                    "type": "object",
+                    "required": ["object", "style"],
+                    "additionalProperties": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+                    "description": "Put before the prompt, per kind of model; one of the list is drawn.",
+                },
+            },
+        },
+        "description": "Sizes at which views show an exemplar, and what the prompt says about them.",
+    },
+    "models_per_batch": {
+        "type": "integer",
+        "minimum": 1,
+        "description": "Models trained in one pass: memory and speed, not what they become.",
+    },
+    "precision": {"enum": ["auto", "fp32", "bf16"], "description": "auto: bf16 where the hardware is fast at it."},
+    "rank": {
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "description": "Leading singular values kept of each change of W_k and W_v; null: all, as full matrices.",
+    },
+}
+
+
+def fine_tune(base: "BaseModel", tasks: Sequence[Task], kind: str, settings: Mapping[str, Any]) -> Iterator[Customized]:
+    """See `customization.Plugin`. Models are trained `models_per_batch` at once, which changes none of them."""
+    initial = _initial_embedding(base, settings["initializer_token"][kind])
+
+    def train(bank: Sequence[Task]) -> list[Customized]:
+        with autocast(settings["precision"], base.device):
+            return train_bank(base, bank, kind, initial, settings)
+
+    yield from in_batches(tasks, settings["models_per_batch"], train)
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """The cross-attention's keys and values of p prompts of one model."""
+
+    projected: Mapping[str, torch.Tensor]  # per path of W_k or W_v: [p, l, out]
+    states: torch.Tensor  # of the text encoder [p, l, d]
+
+
+def condition(base: "BaseModel", weights: Mapping[str, np.ndarray], prompts: Sequence[str]) -> Prompts:
+    """See `customization.Plugin`. Keys and values depend on model and prompt, but not on the step: computed once."""
+    ids = tokenize(base, prompts)
+    bank = ModelBank(base, torch.zeros(base.text_encoder.config.hidden_size, device=base.device), models=1)
+    bank.load(0, weights)
+    with torch.no_grad(), bank.installed():
+        states = base.text_encoder(ids).last_hidden_state  # [p, l, d]
+        return Prompts({path: layer(states) for path, layer in bank.linear.items()}, states)
+
+
+@contextmanager
+def conditioned(base: "BaseModel", rows: Sequence[tuple[Prompts, int]]) -> Iterator[torch.Tensor]:
+    """See `customization.Plugin`."""
+    paths = rows[0][0].projected
+    fixed = {path: FixedRows(torch.stack([prompts.projected[path][i] for prompts, i in rows])) for path in paths}
+    with replaced(base.unet, fixed):
+        yield torch.stack([prompts.states[i] for prompts, i in rows])
+
+
+def _initial_embedding(base: "BaseModel", word: str) -> torch.Tensor:
+    """The embedding [d] that V* starts from.
+
+    Raises:
+        ValueError: `word` is not one token of the base model.
+    """
+    ids = base.tokenizer(word, add_special_tokens=False).input_ids
+    if len(ids) != 1 or ids[0] == base.tokenizer.unk_token_id:
+        raise ValueError(
+            f"customization.initializer_token: {word!r} is {len(ids)} tokens of the base model's tokenizer "
+            f"({', '.join(base.tokenizer.convert_ids_to_tokens(ids))}); name a word that is one token of its vocabulary"
+        )
+    return base.text_encoder.get_input_embeddings().weight[ids[0]]

@@ -1,0 +1,57 @@
+"""From noise to latents: classifier-free guidance over a batch whose rows may belong to many models and prompts."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from workflow_scripts.base_models import BaseModel
+
+SCHEDULERS = {"dpmsolver++": "DPMSolverMultistepScheduler", "ddim": "DDIMScheduler"}
+
+
+def make_scheduler(name: str, base: "BaseModel", steps: int) -> Any:
+    """A deterministic sampler over the noise schedule that the base model was trained with.
+
+    Raises:
+        ValueError: no sampler has this name.
+    """
+    import diffusers
+
+    if name not in SCHEDULERS:
+        raise ValueError(f"scheduler: {name!r} is unknown; valid: {', '.join(SCHEDULERS)}")
+    scheduler = getattr(diffusers, SCHEDULERS[name]).from_config(base.scheduler.config)
+    scheduler.set_timesteps(steps, device=base.device)
+    return scheduler
+
+
+@torch.no_grad()
+def denoise(base: "BaseModel", states: torch.Tensor, seeds: Sequence[int], settings: Mapping[str, Any]) -> torch.Tensor:
+    """Makes one image per seed.
+
+    Args:
+        states: text states [2n, l, d]: of n unconditional rows, then of n prompts.
+        seeds: n; each image's noise comes from its own seed, hence not from its place in the batch.
+        settings: the keys `scheduler`, `steps`, `guidance` of a study's section.
+
+    Returns:
+        Scaled latents fp32 [n, c, h, w].
+    """
+    scheduler = make_scheduler(settings["scheduler"], base, settings["steps"])
+    x = torch.stack([torch.randn(base.latent_shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+    x = x.to(base.device) * scheduler.init_noise_sigma
+    for t in scheduler.timesteps:
+        rows = scheduler.scale_model_input(torch.cat([x, x]), t)
+        unconditional, conditional = base.unet(rows, t, states).sample.float().chunk(2)
+        guided = unconditional + settings["guidance"] * (conditional - unconditional)
+        x = scheduler.step(guided, t, x).prev_sample
+    return x
+
+
+def to_images(base: "BaseModel", latents: torch.Tensor) -> list[np.ndarray | None]:
+    """Decodes latents [n, c, h, w] to n images uint8 [H, W, 3]; None for an image with a pixel that is not a number."""
+    return [
+        pixels.round().to(torch.uint8).numpy() if pixels.isfinite().all() else None for pixels in base.decode(latents)
+    ]

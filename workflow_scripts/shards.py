@@ -1,0 +1,77 @@
+"""A shard of models as a job: one worker at a time, finished files kept, failures gathered, the manifest last."""
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from workflow_scripts import artifacts
+
+
+@contextmanager
+def locked(manifest: Path) -> Iterator[None]:
+    """Keeps a second worker away from a shard while the block runs, by a lock file beside its manifest.
+
+    The lock is the kernel's, so that it ends with the process, however that ends; a file left behind locks nothing.
+
+    Raises:
+        ValueError: another worker holds it; the message says which.
+    """
+    path = manifest.with_suffix(".lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _acquired(path) as file:
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
+        file.flush()
+        try:
+            yield
+        finally:
+            path.unlink()
+
+
+def _acquired(path: Path) -> TextIO:
+    while True:
+        file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 (closing it gives the lock back)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            with file:
+                file.seek(0)
+                raise ValueError(f"{path}: this shard is being made by {file.read()}; wait for it or end it") from error
+        # Its holder may have removed the file between our opening and our locking it.
+        if path.exists() and os.path.samefile(path, file.fileno()):
+            return file
+        file.close()
+
+
+def recipe_hash(recipe: Mapping[str, Any]) -> str:
+    """Hash of a recipe: the `settings` and `inputs` that decide what a file holds, and nothing else."""
+    return artifacts.settings_hash({key: recipe.get(key) for key in ("settings", "inputs")})
+
+
+def is_finished(path: Path, recipe: Mapping[str, Any]) -> bool:
+    """Whether `path` holds what `recipe` asks for. Leftovers of a worker killed while writing it are removed."""
+    for part in path.parent.glob(f"{path.name}.*.part"):
+        part.unlink()
+    try:
+        return recipe_hash(artifacts.read_provenance(path)) == recipe_hash(recipe)
+    except (ValueError, OSError):  # absent, or cut off by a full disk: make it again
+        return False
+
+
+def write_manifest(path: Path, settings: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> None:
+    """Writes the manifest of a complete shard; each of its `models` entries gains the sha256 of its `file`."""
+    listed = [{**entry, "sha256": artifacts.file_hash(path.parent / entry["file"])} for entry in entries]
+    head = {name: settings[name] for name in ("study", "case", "shard")}
+    artifacts.write_json(path, {**head, "settings_hash": artifacts.settings_hash(settings), "models": listed})
+
+
+def refuse(failures: Mapping[str, str], total: int) -> None:
+    """Raises `ValueError` naming every model that failed, if any did."""
+    if failures:
+        listed = "; ".join(f"{model}: {reason}" for model, reason in failures.items())
+        raise ValueError(f"{len(failures)} of {total} models failed, the others are kept: {listed}")
