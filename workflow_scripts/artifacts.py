@@ -17,13 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from workflow_scripts.cli import canonical_json
+
 PROVENANCE = "provenance"
 VERSIONED = ("torch", "diffusers", "transformers", "timm", "open_clip_torch", "numpy")
-
-
-def canonical_json(value: Any) -> str:
-    """The one spelling of a JSON value: sorted keys, no spaces. Settings hashes and params rely on it."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def settings_hash(settings: Any) -> str:

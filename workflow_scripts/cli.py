@@ -5,6 +5,12 @@ import json
 import logging
 import sys
 from collections.abc import Callable
+from typing import Any
+
+
+def canonical_json(value: Any) -> str:
+    """The one spelling of a JSON value: sorted keys, no spaces. Settings hashes and params rely on it."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 class StepParser(argparse.ArgumentParser):

@@ -1,0 +1,54 @@
+"""Attribution by Customization: make a benchmark of known influences on a text-to-image model, and score methods on it."""
+
+import os
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+sys.path.insert(0, workflow.basedir)
+os.environ["PYTHONPATH"] = workflow.basedir  # jobs find the package from any working directory
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # two jobs on two cores must not spin against each other
+
+
+include: "rules/common.smk"
+
+
+configfile: in_project("config/config.yaml")
+configfile: study_file(config)
+
+
+STUDY = load_study(config)
+
+
+report: "report/workflow.rst"
+
+
+wildcard_constraints:
+    study=STUDY.name,
+    case=one_of(STUDY.cases),
+    shard=ID.pattern,
+    block=one_of(STUDY.blocks),
+    encoder=one_of(config["encoders"]),
+    head=one_of(config["heads"]),
+    training_set=one_of(STUDY.training_sets),
+    method=one_of(config["methods"]),
+    prompt_set=one_of(PROMPT_SETS),
+
+
+rule all:
+    default_target: True
+    input:
+        report_files(),
+
+
+include: "rules/assets.smk"
+include: "rules/exemplars.smk"
+include: "rules/models.smk"
+include: "rules/samples.smk"
+include: "rules/features.smk"
+include: "rules/heads.smk"
+include: "rules/evaluation.smk"
+include: "rules/report.smk"

@@ -1,0 +1,146 @@
+"""What the rules share: their input and params functions. All that can be tested lives in workflow_scripts."""
+
+import re
+
+from workflow_scripts import checks
+from workflow_scripts import settings as rule_settings
+from workflow_scripts.cli import canonical_json
+from workflow_scripts.config import ID, PROMPT_SETS, SPLITS
+
+FIGURES = ["recall", "mAP", "reliability", "history"]
+
+
+def in_project(path):
+    """A path beside the Snakefile, whatever the working directory."""
+    return os.path.join(workflow.basedir, path)
+
+
+def refuse(error):
+    """Ends with the user's mistakes, one line each, and no traceback."""
+    sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
+
+
+def study_file(config):
+    """The configuration file of the chosen study."""
+    try:
+        return in_project(checks.study_file(config["study"], Path(workflow.basedir)))
+    except ValueError as error:
+        refuse(error)
+
+
+def load_study(config):
+    """The study, if all its keys are valid and fit together."""
+    try:
+        return checks.load_study(config, Path(workflow.basedir))
+    except ValueError as error:
+        refuse(error)
+
+
+def one_of(names):
+    """A regular expression that matches these names only."""
+    return "|".join(map(re.escape, names))
+
+
+def settings(rule, *wildcards_used):
+    """The settings of a rule as one JSON object, for the values that these wildcards take."""
+    make = getattr(rule_settings, rule)
+
+    def param(wildcards):
+        chosen = {name: wildcards[name] for name in wildcards_used}
+        return canonical_json(make(STUDY, **chosen))
+
+    return param
+
+
+def files_of(folder):
+    """The files of a folder of weights; the folder itself if it is missing, so that Snakemake names it."""
+    return sorted(str(file) for file in Path(folder).rglob("*") if file.is_file()) or [folder]
+
+
+def encoder_weights(wildcards):
+    """The weights of an encoder that reads them from a folder; those of the others come with their package."""
+    folder = config["encoders"][wildcards.encoder].get("path")
+    return files_of(folder) if folder else []
+
+
+def over_cases(pattern):
+    """The file of each case of the job, see `cases_of`."""
+    return lambda wildcards: [fill(pattern, wildcards, case=case) for case in cases_of(wildcards)]
+
+
+def over_shards(pattern, *splits):
+    """The file of each shard of these splits, for each case of the job, see `cases_of`."""
+    return lambda wildcards: [
+        fill(pattern, wildcards, case=case, shard=shard)
+        for case in cases_of(wildcards)
+        for split in splits
+        for shard in STUDY.shards(case, split)
+    ]
+
+
+def over_blocks(pattern):
+    """The file of each block of regularization that the models of a shard need."""
+    return lambda wildcards: [
+        fill(pattern, wildcards, block=block) for block in STUDY.blocks_of(wildcards.case, wildcards.shard)
+    ]
+
+
+def over_study(pattern, splits=SPLITS):
+    """Every file of the study that a pattern with any of `case`, `shard` and `encoder` stands for."""
+    return sorted(
+        {
+            pattern.format(study=STUDY.name, case=case, shard=shard, encoder=encoder)
+            for case in STUDY.cases
+            for split in splits
+            for shard in STUDY.shards(case, split)
+            for encoder in config["encoders"]
+        }
+    )
+
+
+def over_cells(pattern, **fixed):
+    """Every file of the evaluation that a pattern stands for: one for each cell, method, encoder, head, training set."""
+    names = {
+        "study": [STUDY.name],
+        "method": config["methods"],
+        "encoder": config["encoders"],
+        "head": config["heads"],
+        "training_set": STUDY.training_sets,
+        "case": STUDY.test_cases,
+        "prompt_set": PROMPT_SETS,
+    }
+    return list(dict.fromkeys(expand(pattern, **{**names, **fixed})))
+
+
+def untuned_scores(wildcards):
+    """The scores of the same cell by the encoder as it is, with which a learned head is compared."""
+    pattern = "results/{study}/scores/{method}/{encoder}/identity/{training_set}/{case}.{prompt_set}.parquet"
+    compared = wildcards.head != "identity" and "identity" in config["heads"]
+    return fill(pattern, wildcards) if compared else []
+
+
+def cases_of(wildcards):
+    """The case of a job, or the cases of its training set."""
+    return [wildcards.case] if "case" in wildcards.keys() else STUDY.training_sets[wildcards.training_set]
+
+
+def fill(pattern, wildcards, **more):
+    """A pattern with the job's wildcards, and those that the job ranges over, filled in."""
+    return pattern.format(**{**dict(wildcards.items()), **more})
+
+
+def gallery_scores(features):
+    """The scores of every cell that the gallery shows, with features `untuned` or `tuned`."""
+    shown = rule_settings.gallery(STUDY)
+    fixed = {name: shown[name] for name in ("method", "encoder", "training_set")}
+    return over_cells(
+        "results/{study}/scores/{method}/{encoder}/{head}/{training_set}/{case}.{prompt_set}.parquet",
+        head="identity" if features == "untuned" else shown["head"],
+        **fixed,
+    )
+
+
+def report_files():
+    """All that a reader of the study opens."""
+    files = ["table.csv", "table.md", "gallery.html", "rulegraph.svg", *(f"figures/{name}.svg" for name in FIGURES)]
+    return [f"results/{STUDY.name}/report/{file}" for file in files]

@@ -1,0 +1,89 @@
+"""Evaluation: does a method rank the exemplar first among the distractors? (paper section 5)
+
+Reads features of the test split, heads and calibrations; writes for each cell (case and prompt set) the scores of every
+sample, and their metrics.
+"""
+
+
+rule attribute:
+    """We rank each sample's own exemplars among all distractors and turn the similarities into influence."""
+    input:
+        exemplars="results/{study}/exemplars/{case}.parquet",
+        exemplar_features="results/{study}/features/{encoder}/exemplars/{case}.safetensors",
+        distractors="results/{study}/exemplars/distractors.parquet",
+        distractor_features="results/{study}/features/{encoder}/distractors.safetensors",
+        sample_manifests=over_shards("results/{study}/samples/{case}/{shard}.json", "test"),
+        sample_features=over_shards("results/{study}/features/{encoder}/samples/{case}/{shard}.safetensors", "test"),
+        head="results/{study}/heads/{encoder}/{head}/{training_set}.safetensors",
+        calibration="results/{study}/heads/{encoder}/{head}/{training_set}.calibration.json",
+    output:
+        "results/{study}/scores/{method}/{encoder}/{head}/{training_set}/{case}.{prompt_set}.parquet",
+    log:
+        "results/{study}/logs/attribute/{method}.{encoder}.{head}.{training_set}.{case}.{prompt_set}.log",
+    benchmark:
+        "results/{study}/benchmarks/attribute/{method}.{encoder}.{head}.{training_set}.{case}.{prompt_set}.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    params:
+        settings=settings("attribute", "method", "encoder", "head", "training_set", "case", "prompt_set"),
+    shell:
+        r"""
+        python -m workflow_scripts.steps.attribute \
+            --exemplars {input.exemplars:q} \
+            --exemplar-features {input.exemplar_features:q} \
+            --distractors {input.distractors:q} \
+            --distractor-features {input.distractor_features:q} \
+            --sample-manifests {input.sample_manifests:q} \
+            --sample-features {input.sample_features:q} \
+            --head {input.head:q} \
+            --calibration {input.calibration:q} \
+            --output {output:q} \
+            --settings {params.settings:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule evaluate:
+    """We measure Recall@K and mAP, with intervals over models, and compare with the encoder before learning."""
+    input:
+        scores="results/{study}/scores/{method}/{encoder}/{head}/{training_set}/{case}.{prompt_set}.parquet",
+        untuned=untuned_scores,
+    output:
+        "results/{study}/metrics/{method}/{encoder}/{head}/{training_set}/{case}.{prompt_set}.json",
+    log:
+        "results/{study}/logs/evaluate/{method}.{encoder}.{head}.{training_set}.{case}.{prompt_set}.log",
+    benchmark:
+        "results/{study}/benchmarks/evaluate/{method}.{encoder}.{head}.{training_set}.{case}.{prompt_set}.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=settings("evaluate", "method", "encoder", "head", "training_set", "case", "prompt_set"),
+    shell:
+        r"""
+        python -m workflow_scripts.steps.evaluate \
+            --scores {input.scores:q} \
+            --untuned {input.untuned:q} \
+            --output {output:q} \
+            --settings {params.settings:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule scores:
+    """Milestone: every sample is attributed by every method."""
+    input:
+        over_cells("results/{study}/scores/{method}/{encoder}/{head}/{training_set}/{case}.{prompt_set}.parquet"),
+
+
+rule metrics:
+    """Milestone: every cell is measured."""
+    input:
+        over_cells("results/{study}/metrics/{method}/{encoder}/{head}/{training_set}/{case}.{prompt_set}.json"),

@@ -1,0 +1,86 @@
+"""Features: every image seen by frozen encoders, F_base (paper section 3).
+
+Reads parquet files of images; writes one safetensors file for each of them, or for each shard of samples.
+"""
+
+
+rule embed_exemplars:
+    """We extract the features of the exemplars."""
+    input:
+        images="results/{study}/exemplars/{case}.parquet",
+        weights=encoder_weights,
+    output:
+        "results/{study}/features/{encoder}/exemplars/{case}.safetensors",
+    log:
+        "results/{study}/logs/embed/{encoder}.exemplars.{case}.log",
+    benchmark:
+        "results/{study}/benchmarks/embed/{encoder}.exemplars.{case}.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=240,
+        gpu=1,
+    params:
+        settings=settings("embed", "encoder"),
+    shell:
+        r"""
+        python -m workflow_scripts.steps.embed \
+            --encoder {wildcards.encoder:q} \
+            --exemplars {input.images:q} \
+            --output {output:q} \
+            --settings {params.settings:q} \
+            > {log:q} 2>&1
+        """
+
+
+use rule embed_exemplars as embed_distractors with:
+    input:
+        images="results/{study}/exemplars/distractors.parquet",
+        weights=encoder_weights,
+    output:
+        "results/{study}/features/{encoder}/distractors.safetensors",
+    log:
+        "results/{study}/logs/embed/{encoder}.distractors.log",
+    benchmark:
+        "results/{study}/benchmarks/embed/{encoder}.distractors.tsv"
+
+
+rule embed_samples:
+    """We extract the features of a shard's samples."""
+    input:
+        samples="results/{study}/samples/{case}/{shard}.json",
+        weights=encoder_weights,
+    output:
+        "results/{study}/features/{encoder}/samples/{case}/{shard}.safetensors",
+    log:
+        "results/{study}/logs/embed/{encoder}.samples.{case}.{shard}.log",
+    benchmark:
+        "results/{study}/benchmarks/embed/{encoder}.samples.{case}.{shard}.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=240,
+        gpu=1,
+    params:
+        settings=settings("embed", "encoder"),
+    shell:
+        r"""
+        python -m workflow_scripts.steps.embed \
+            --encoder {wildcards.encoder:q} \
+            --samples {input.samples:q} \
+            --output {output:q} \
+            --settings {params.settings:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule features:
+    """Milestone: every image has its features."""
+    input:
+        over_study("results/{study}/features/{encoder}/exemplars/{case}.safetensors"),
+        over_study("results/{study}/features/{encoder}/distractors.safetensors"),
+        over_study("results/{study}/features/{encoder}/samples/{case}/{shard}.safetensors"),

@@ -1,0 +1,77 @@
+"""Models: Custom Diffusion of the base model on each exemplar, or group of exemplars (paper section 4.1).
+
+Reads exemplars and the base model; writes prior-preservation latents by block of class words, and by shard a manifest
+of models with their weights beside it.
+"""
+
+
+rule regularization:
+    """With the base model we make images of each class word, so that fine-tuning keeps what the word means."""
+    input:
+        base_model=files_of(config["base_model"]["path"]),
+    output:
+        "results/{study}/regularization/{block}.safetensors",
+    log:
+        "results/{study}/logs/regularization/{block}.log",
+    benchmark:
+        "results/{study}/benchmarks/regularization/{block}.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=240,
+        gpu=1,
+    params:
+        base_model=config["base_model"]["path"],
+        settings=settings("regularization", "block"),
+    shell:
+        r"""
+        python -m workflow_scripts.steps.regularization \
+            --base-model {params.base_model:q} \
+            --output {output:q} \
+            --threads {threads} \
+            --settings {params.settings:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule finetune:
+    """For each exemplar we fine-tune the base model's cross-attention keys and values and one new token, V*."""
+    input:
+        base_model=files_of(config["base_model"]["path"]),
+        exemplars="results/{study}/exemplars/{case}.parquet",
+        regularization=over_blocks("results/{study}/regularization/{block}.safetensors"),
+    output:
+        "results/{study}/models/{case}/{shard}.json",
+    log:
+        "results/{study}/logs/finetune/{case}.{shard}.log",
+    benchmark:
+        "results/{study}/benchmarks/finetune/{case}.{shard}.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=720,
+        gpu=1,
+    params:
+        base_model=config["base_model"]["path"],
+        settings=settings("finetune", "case", "shard"),
+    shell:
+        r"""
+        python -m workflow_scripts.steps.finetune \
+            --base-model {params.base_model:q} \
+            --exemplars {input.exemplars:q} \
+            --regularization {input.regularization:q} \
+            --output {output:q} \
+            --threads {threads} \
+            --settings {params.settings:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule models:
+    """Milestone: all customized models exist."""
+    input:
+        over_study("results/{study}/models/{case}/{shard}.json"),

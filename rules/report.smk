@@ -1,0 +1,141 @@
+"""Report: tables, figures and a page of pictures, each made from metrics and scores by a rule.
+
+`snakemake --report report.html` collects what is marked with report(), with its caption.
+"""
+
+
+rule tabulate:
+    """We gather the metrics of all cells in one table."""
+    input:
+        over_cells("results/{study}/metrics/{method}/{encoder}/{head}/{training_set}/{case}.{prompt_set}.json"),
+    output:
+        csv=report("results/{study}/report/table.csv", caption="../report/table.rst", category="Results"),
+        markdown="results/{study}/report/table.md",
+    log:
+        "results/{study}/logs/tabulate.log",
+    benchmark:
+        "results/{study}/benchmarks/tabulate.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        settings=settings("report"),
+    shell:
+        r"""
+        python -m workflow_scripts.steps.tabulate \
+            --metrics {input:q} \
+            --output {output.csv:q} \
+            --markdown {output.markdown:q} \
+            --settings {params.settings:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule plot:
+    """We draw the table as figures, and the course of each head's training."""
+    input:
+        table="results/{study}/report/table.csv",
+        metrics=over_cells("results/{study}/metrics/{method}/{encoder}/{head}/{training_set}/{case}.{prompt_set}.json"),
+        histories=over_cells("results/{study}/heads/{encoder}/{head}/{training_set}.history.csv"),
+    output:
+        report(
+            expand("results/{{study}}/report/figures/{figure}.svg", figure=FIGURES),
+            caption="../report/figures.rst",
+            category="Figures",
+        ),
+    log:
+        "results/{study}/logs/plot.log",
+    benchmark:
+        "results/{study}/benchmarks/plot.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        folder="results/{study}/report/figures",
+        settings=settings("report"),
+    shell:
+        r"""
+        python -m workflow_scripts.steps.plot \
+            --table {input.table:q} \
+            --metrics {input.metrics:q} \
+            --histories {input.histories:q} \
+            --output-dir {params.folder:q} \
+            --settings {params.settings:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule gallery:
+    """We show samples beside what the method says has influenced them, untuned and tuned."""
+    input:
+        exemplars=over_study("results/{study}/exemplars/{case}.parquet", ["test"]),
+        distractors="results/{study}/exemplars/distractors.parquet",
+        sample_manifests=over_study("results/{study}/samples/{case}/{shard}.json", ["test"]),
+        untuned=gallery_scores("untuned"),
+        tuned=gallery_scores("tuned"),
+    output:
+        report("results/{study}/report/gallery.html", caption="../report/gallery.rst", category="Pictures"),
+    log:
+        "results/{study}/logs/gallery.log",
+    benchmark:
+        "results/{study}/benchmarks/gallery.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        settings=settings("gallery"),
+    shell:
+        r"""
+        python -m workflow_scripts.steps.gallery \
+            --exemplars {input.exemplars:q} \
+            --distractors {input.distractors:q} \
+            --sample-manifests {input.sample_manifests:q} \
+            --untuned {input.untuned:q} \
+            --tuned {input.tuned:q} \
+            --output {output:q} \
+            --settings {params.settings:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule rulegraph:
+    """We draw the rules and what each needs of the others."""
+    input:
+        snakefiles=[workflow.main_snakefile, *sorted(map(str, Path(workflow.basedir).glob("rules/*.smk")))],
+    output:
+        report("results/{study}/report/rulegraph.svg", caption="../report/rulegraph.rst", category="Workflow"),
+    log:
+        "results/{study}/logs/rulegraph.log",
+    benchmark:
+        "results/{study}/benchmarks/rulegraph.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        snakefile=workflow.main_snakefile,
+    shell:
+        r"""
+        python -m workflow_scripts.steps.rulegraph \
+            --snakefile {params.snakefile:q} \
+            --study {wildcards.study:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule report:
+    """Milestone: the report is complete."""
+    input:
+        report_files(),

@@ -1,0 +1,44 @@
+"""Samples: images made by the customized models, influenced by their exemplars by construction (paper section 4.1).
+
+Reads the models of a shard; writes by shard a manifest, with a parquet file of images for each model and prompt set
+beside it.
+"""
+
+
+rule sample:
+    """From each model we draw images for prompts by a language model and for procedural ones (paper section 4.1)."""
+    input:
+        base_model=files_of(config["base_model"]["path"]),
+        models="results/{study}/models/{case}/{shard}.json",
+    output:
+        "results/{study}/samples/{case}/{shard}.json",
+    log:
+        "results/{study}/logs/sample/{case}.{shard}.log",
+    benchmark:
+        "results/{study}/benchmarks/sample/{case}.{shard}.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=720,
+        gpu=1,
+    params:
+        base_model=config["base_model"]["path"],
+        settings=settings("sample", "case", "shard"),
+    shell:
+        r"""
+        python -m workflow_scripts.steps.sample \
+            --base-model {params.base_model:q} \
+            --models {input.models:q} \
+            --output {output:q} \
+            --threads {threads} \
+            --settings {params.settings:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule samples:
+    """Milestone: all models are sampled."""
+    input:
+        over_study("results/{study}/samples/{case}/{shard}.json"),

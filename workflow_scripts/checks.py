@@ -1,0 +1,168 @@
+"""What must hold between the keys of a study, beyond what its schema can say. All problems are reported at once."""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts import config as study_config
+from workflow_scripts import plugins, schema
+
+SCHEMA = Path("config/schemas/study.yaml")
+STUDIES = Path("config/studies")
+
+
+def study_file(name: str, root: Path) -> str:
+    """The file of the study of this name.
+
+    Raises:
+        ValueError: there is none; the message lists those that exist.
+    """
+    if not (root / STUDIES / f"{name}.yaml").is_file():
+        known = ", ".join(sorted(file.stem for file in (root / STUDIES).glob("*.yaml")))
+        raise ValueError(f"config/config.yaml: study: {name!r} has no file {STUDIES}/{name}.yaml; studies: {known}")
+    return f"{STUDIES}/{name}.yaml"
+
+
+def load_study(config: Mapping[str, Any], root: Path) -> study_config.Study:
+    """Checks a configuration and makes the study of it.
+
+    Raises:
+        ValueError: it has problems; one line each, naming file, key, value and what would be valid.
+    """
+    found = schema.problems(config, root / SCHEMA) or problems(config, root)
+    if found:
+        raise ValueError("\n".join(f"{STUDIES}/{config['study']}.yaml: {problem}" for problem in found))
+    return study_config.Study.from_mapping(config, root)
+
+
+def problems(config: Mapping[str, Any], root: Path) -> list[str]:
+    """Every cross-field problem of a configuration that fits the schema, one line each."""
+    found = [*_plugin_problems(config), *_prompt_problems(config, root), *_training_set_problems(config)]
+    lists = {}
+    for key, file in _lists(config):
+        found += [f"{key}: {problem}" for problem in _list_problems(root, file)]
+        lists[key] = set(study_config.read_list(root / file)) if (root / file).is_file() else set()
+    return found + _case_problems(config) + _sharing_problems(config, lists)
+
+
+def _plugin_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    named = [
+        *(
+            (f"{section}.{name}", kind, name)
+            for section, kind in schema.PLUGIN_SECTIONS.items()
+            for name in config[section]
+        ),
+        *((f"{section}.name", kind, config[section]["name"]) for section, kind in schema.NAMED_SECTIONS.items()),
+        *((f"cases.{case}.source", "exemplar_sources", section["source"]) for case, section in config["cases"].items()),
+        ("distractors.source", "exemplar_sources", config["distractors"]["source"]),
+    ]
+    for key, kind, name in named:
+        if name not in plugins.names(kind):
+            yield f"{key}: {name!r}: {plugins.unknown(kind, name)}"
+
+
+def _lists(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Key and file of every list of classes or groups."""
+    for case, section in config["cases"].items():
+        if "classes" in section:
+            yield f"cases.{case}.classes", section["classes"]
+        for split, file in section.get("groups", {}).items():
+            yield f"cases.{case}.groups.{split}", file
+
+
+def _list_problems(root: Path, file: str) -> Iterator[str]:
+    if not (root / file).is_file():
+        siblings = ", ".join(sorted(other.name for other in (root / file).parent.glob("*.txt")))
+        yield f"no such file {file}; its folder has {siblings or 'no lists'}"
+        return
+    ids = [line.partition("\t")[0] for line in study_config.read_lines(root / file)]
+    if not ids:
+        yield f"{file} is empty; it needs one id a line"
+    for name, count in Counter(ids).items():
+        if count > 1:
+            yield f"{file} names {name!r} {count} times; each id may stand once"
+        if not study_config.ID.fullmatch(name):
+            yield f"{file} names {name!r}; an id must match {study_config.ID.pattern}"
+
+
+def _case_problems(config: Mapping[str, Any]) -> list[str]:
+    needs = {"object": {"classes", "models_per_class"}, "style": {"groups"}}
+    found = []
+    for case, section in config["cases"].items():
+        given = section.keys() & {"classes", "models_per_class", "groups"}
+        needed = needs[section["kind"]]
+        found += [
+            f"cases.{case}.{key}: {'missing' if key in needed else 'unknown'} key of a {section['kind']} case; "
+            f"keys: {', '.join(sorted(needed))}"
+            for key in sorted(given ^ needed)
+        ]
+        if section["kind"] not in config["prompts"]:
+            found.append(
+                f"cases.{case}.kind: {section['kind']!r} has no prompts; prompts has {_names(config['prompts'])}"
+            )
+    return found
+
+
+def _sharing_problems(config: Mapping[str, Any], lists: Mapping[str, set[str]]) -> list[str]:
+    """Lists of one source that share an id would show a head its test exemplars, or give two models one name."""
+    source = {key: config["cases"][key.split(".")[1]]["source"] for key in lists}
+    return [
+        f"{second}: shares {', '.join(sorted(shared)[:5])} with {first}; the lists of a source must be disjoint"
+        for first, second in itertools.combinations(lists, 2)
+        if source[first] == source[second] and (shared := lists[first] & lists[second])
+    ]
+
+
+def _training_set_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    for name, cases in config["training_sets"].items():
+        for case in cases:
+            key = f"training_sets.{name}: {case!r}"
+            section = config["cases"].get(case)
+            if section is None:
+                yield f"{key} is no case; cases: {_names(config['cases'])}"
+                continue
+            splits = section.get("models_per_class", section.get("groups", {}))
+            for split in {"train", "val"} - {split for split, given in splits.items() if given}:
+                yield f"{key} has no {split} split; a head learns on train and is selected on val"
+
+
+def _prompt_problems(config: Mapping[str, Any], root: Path) -> Iterator[str]:
+    for kind, section in config["prompts"].items():
+        token = {"object": "{subject}", "style": "<new1>"}[kind]
+        yield from _template_problems(root, f"prompts.{kind}.regularization", section["regularization"], 1, "")
+        for prompt_set in study_config.PROMPT_SETS:
+            key = f"prompts.{kind}.{prompt_set}"
+            for split, prompts in section[prompt_set].items():
+                yield from _template_problems(root, f"{key}.{split}", prompts["file"], prompts["count"], token)
+            yield from _overlap_problems(root, key, {split: p["file"] for split, p in section[prompt_set].items()})
+
+
+def _template_problems(root: Path, key: str, file: str, count: int, token: str) -> Iterator[str]:
+    if not (root / file).is_file():
+        yield f"{key}.file: no such file {file}"
+        return
+    templates = study_config.read_lines(root / file)
+    if count > len(templates):
+        yield f"{key}.count: {count} prompts asked, but {file} has {len(templates)}"
+    for template in templates:
+        if token not in template:
+            yield f"{key}.file: {file} has the prompt {template!r}; each must hold {token}"
+    for template, times in Counter(templates).items():
+        if times > 1:
+            yield f"{key}.file: {file} has the prompt {template!r} {times} times"
+
+
+def _overlap_problems(root: Path, key: str, files: Mapping[str, str]) -> Iterator[str]:
+    """Prompts of val and test are held out: none may stand in the training list (paper section 4)."""
+    if not all((root / file).is_file() for file in files.values()):
+        return
+    train = set(study_config.read_lines(root / files["train"]))
+    for split in ("val", "test"):
+        for template in sorted(train & set(study_config.read_lines(root / files[split]))):
+            yield f"{key}.{split}.file: {files[split]} shares the prompt {template!r} with {files['train']}"
+
+
+def _names(mapping: Mapping[str, Any]) -> str:
+    return ", ".join(mapping)

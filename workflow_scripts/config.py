@@ -1,0 +1,220 @@
+"""A study as the Snakefile sees it: all that the benchmark holds, known from configuration alone.
+
+Every job parses the Snakefile again, so this module needs the standard library only. Paths of lists and templates
+are relative to the folder of the Snakefile.
+"""
+
+import itertools
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+SPLITS = ("train", "val", "test")
+PROMPT_SETS = ("llm", "procedural")
+ID = re.compile(r"[a-z0-9][a-z0-9_+-]*")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A customized model, before it exists: object models have one exemplar, style models a group of them.
+
+    Attributes:
+        name: id of the model: `{class}_{k:04d}` for objects, the group's id for styles.
+        class_name: id of the class; a style is a class of its own.
+        class_word: the word that follows the token in prompts.
+    """
+
+    name: str
+    split: str
+    class_name: str
+    class_word: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """A collection of exemplars with its role (paper section 4): `imagenet_seen`, `bamfg` ...
+
+    Attributes:
+        kind: `object` or `style`.
+        members: class word by id, per split. Objects: the classes, the same in each split; styles: the split's groups.
+        models_per_class: number of models of each class, per split; 1 for styles.
+    """
+
+    name: str
+    kind: str
+    source: str
+    members: Mapping[str, Mapping[str, str]]
+    models_per_class: Mapping[str, int]
+
+    @classmethod
+    def from_mapping(cls, name: str, section: Mapping[str, Any], class_word: str | None, root: Path) -> Self:
+        """Reads the lists that a case's section names; `class_word` replaces the words of the lists unless null."""
+        if section["kind"] == "object":
+            per_class = {split: section["models_per_class"].get(split, 0) for split in SPLITS}
+            members = dict.fromkeys(SPLITS, read_list(root / section["classes"], class_word))
+        else:
+            groups = section["groups"]
+            per_class = {split: int(split in groups) for split in SPLITS}
+            members = {split: read_list(root / groups[split], class_word) for split in SPLITS if split in groups}
+        return cls(name, section["kind"], section["source"], members, per_class)
+
+    @cached_property
+    def models(self) -> Mapping[str, tuple[Model, ...]]:
+        """The models of each split, class by class, so that a class added to the end of a list reshuffles nothing."""
+        return {split: tuple(self._models(split)) for split in SPLITS}
+
+    def _models(self, split: str) -> Iterator[Model]:
+        first = sum(self.models_per_class[earlier] for earlier in SPLITS[: SPLITS.index(split)])
+        for class_name, word in self.members.get(split, {}).items():
+            for k in range(first, first + self.models_per_class[split]):
+                name = f"{class_name}_{k:04d}" if self.kind == "object" else class_name
+                yield Model(name, split, class_name, word)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return tuple(split for split in SPLITS if self.models[split])
+
+    @cached_property
+    def class_words(self) -> tuple[str, ...]:
+        """The case's class words, each once, in the order of its models."""
+        return tuple(dict.fromkeys(model.class_word for split in SPLITS for model in self.models[split]))
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """The prompts of a kind of model.
+
+    Attributes:
+        finetune: the prompt of fine-tuning, with `{class_word}`.
+        regularization: captions of the prior-preservation images, with `{class_word}`.
+        templates: the sampling prompts by split and prompt set; for objects with `{subject}` ("<new1> cat").
+    """
+
+    finetune: str
+    regularization: tuple[str, ...]
+    templates: Mapping[str, Mapping[str, tuple[str, ...]]]
+
+    @classmethod
+    def from_mapping(cls, section: Mapping[str, Any], root: Path) -> Self:
+        templates = {
+            split: {
+                prompt_set: tuple(read_lines(root / section[prompt_set][split]["file"]))[
+                    : section[prompt_set][split]["count"]
+                ]
+                for prompt_set in PROMPT_SETS
+            }
+            for split in SPLITS
+        }
+        return cls(section["finetune"], tuple(read_lines(root / section["regularization"])), templates)
+
+
+@dataclass(frozen=True)
+class Study:
+    """One configuration of the whole benchmark.
+
+    Attributes:
+        training_sets: the cases on whose train split a head learns, by the training set's name.
+        sections: the study file as it is, for what jobs need of it.
+    """
+
+    name: str
+    seed: int
+    models_per_job: int
+    class_words_per_job: int
+    cases: Mapping[str, Case]
+    prompts: Mapping[str, Prompts]
+    training_sets: Mapping[str, tuple[str, ...]]
+    sections: Mapping[str, Any]
+
+    @classmethod
+    def from_mapping(cls, config: Mapping[str, Any], root: Path = Path()) -> Self:
+        """The study of a configuration that has passed `checks.problems`."""
+        words = {kind: section["class_word"] for kind, section in config["prompts"].items()}
+        return cls(
+            name=config["study"],
+            seed=config["seed"],
+            models_per_job=config["models_per_job"],
+            class_words_per_job=config["class_words_per_job"],
+            cases={
+                name: Case.from_mapping(name, section, words[section["kind"]], root)
+                for name, section in config["cases"].items()
+            },
+            prompts={kind: Prompts.from_mapping(section, root) for kind, section in config["prompts"].items()},
+            training_sets={name: tuple(cases) for name, cases in config["training_sets"].items()},
+            sections=config,
+        )
+
+    def shards(self, case: str, split: str) -> list[str]:
+        """Names of the shards of a case and split, in order; with one model per job, the models' names."""
+        models = self.cases[case].models[split]
+        if self.models_per_job == 1:
+            return [model.name for model in models]
+        return [f"{split}_{i:04d}" for i in range(math.ceil(len(models) / self.models_per_job))]
+
+    def shard(self, case: str, shard: str) -> tuple[Model, ...]:
+        """The models of a shard, in order."""
+        return self._shards[case, shard]
+
+    @cached_property
+    def _shards(self) -> dict[tuple[str, str], tuple[Model, ...]]:
+        return {
+            (case, name): batch
+            for case, split in itertools.product(self.cases, SPLITS)
+            for name, batch in zip(
+                self.shards(case, split), _batched(self.cases[case].models[split], self.models_per_job), strict=True
+            )
+        }
+
+    @cached_property
+    def blocks(self) -> dict[str, tuple[str, ...]]:
+        """The class words of each job of `regularization`; a word of several cases belongs to the first."""
+        blocks: dict[str, tuple[str, ...]] = {}
+        seen: set[str] = set()
+        for case in self.cases.values():
+            new = [word for word in case.class_words if word not in seen]
+            seen.update(new)
+            batches = _batched(new, self.class_words_per_job)
+            blocks.update({f"{case.name}_{i:04d}": batch for i, batch in enumerate(batches)})
+        return blocks
+
+    def blocks_of(self, case: str, shard: str) -> list[str]:
+        """The blocks of regularization that hold the class words of a shard."""
+        return list(dict.fromkeys(self._block_of[model.class_word] for model in self.shard(case, shard)))
+
+    @cached_property
+    def _block_of(self) -> dict[str, str]:
+        return {word: block for block, words in self.blocks.items() for word in words}
+
+    def block_kind(self, block: str) -> str:
+        """Kind of the models that a block of regularization serves."""
+        return self.cases[block.rpartition("_")[0]].kind
+
+    @property
+    def test_cases(self) -> list[str]:
+        """The cases that are evaluated: those with a test split."""
+        return [name for name, case in self.cases.items() if "test" in case.splits]
+
+
+def _batched(items: Any, size: int) -> Iterator[tuple]:
+    iterator = iter(items)
+    while batch := tuple(itertools.islice(iterator, size)):
+        yield batch
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a committed list, without comments and blank lines."""
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def read_list(path: Path, class_word: str | None = None) -> dict[str, str]:
+    """Class words by id. A line is an id, or id, tab and class word; without one, the id with spaces for hyphens."""
+    words = {}
+    for line in read_lines(path):
+        name, _, word = line.partition("\t")
+        words[name] = class_word or word.strip() or name.replace("-", " ")
+    return words

@@ -1,0 +1,78 @@
+"""The keys and types of a study file: `config/schemas/study.yaml`, closed by each plug-in's own keys.
+
+Uses only what Snakemake itself depends on; the messages are ours, so that a misspelt key is refused by its name.
+"""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError
+
+from workflow_scripts import plugins
+
+PLUGIN_SECTIONS = {"encoders": "encoders", "heads": "heads", "methods": "methods"}
+NAMED_SECTIONS = {"base_model": "base_models", "customization": "customization"}
+
+
+def problems(config: Mapping[str, Any], schema_file: Path) -> list[str]:
+    """Every way in which a configuration departs from the schema, one line each: key, what is wrong, what is valid."""
+    schema = yaml.safe_load(schema_file.read_text(encoding="utf-8"))
+    version = schema["$defs"]["version"]
+    found = list(_violations(config, schema, ()))
+    for section, kind in PLUGIN_SECTIONS.items():
+        for name, settings in _mapping(config.get(section)).items():
+            found += _plugin_violations(settings, kind, name, (section, name), {"version": version})
+    for section, kind in NAMED_SECTIONS.items():
+        settings = _mapping(config.get(section))
+        common = schema["properties"][section]["properties"] | {"version": version}
+        found += _plugin_violations(settings, kind, settings.get("name"), (section,), common)
+    return list(dict.fromkeys(found))
+
+
+def _plugin_violations(settings: Any, kind: str, name: Any, path: tuple, common: Mapping[str, Any]) -> list[str]:
+    """Checks a plug-in's section against the keys that the plug-in declares; an unknown plug-in is `checks`' matter."""
+    if name not in plugins.names(kind):
+        return []
+    keys = {**common, **plugins.settings_schema(kind, name)}
+    keys["version"] = keys.pop("version")  # the last, as in the studies
+    schema = {"type": "object", "properties": keys, "required": list(keys), "additionalProperties": False}
+    return list(_violations(settings, schema, path))
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _violations(value: Any, schema: Mapping[str, Any], path: tuple) -> Iterator[str]:
+    for error in Draft202012Validator(schema).iter_errors(value):
+        key = ".".join(str(part) for part in (*path, *error.absolute_path))
+        yield from _messages(error, key)
+
+
+def _messages(error: ValidationError, key: str) -> Iterator[str]:
+    """An error of jsonschema in our words."""
+    prefix = f"{key}." if key else ""
+    match error.validator:
+        case "additionalProperties":
+            valid = list(error.schema.get("properties", {}))
+            for unknown in error.instance.keys() - set(valid):
+                yield f"{prefix}{unknown}: unknown key{_hint(unknown, valid)}; valid keys: {', '.join(valid)}"
+        case "required":
+            for missing in set(error.validator_value) - error.instance.keys():
+                yield f"{prefix}{missing}: missing key ({_describe(error.schema['properties'].get(missing, {}))})"
+        case "pattern":
+            yield f"{key}: {error.instance!r} must match {error.validator_value}"
+        case _:
+            yield f"{key}: {error.message} ({_describe(error.schema)})"
+
+
+def _hint(word: str, valid: list[str]) -> str:
+    close = difflib.get_close_matches(word, valid, n=1)
+    return f", did you mean {close[0]!r}?" if close else ""
+
+
+def _describe(schema: Mapping[str, Any]) -> str:
+    return schema.get("description", "see config/schemas/study.yaml")

@@ -1,0 +1,116 @@
+"""The settings of each rule: the part of the study that its job needs and nothing else, so that only it reruns the job.
+
+Each function returns a mapping that travels to the step as one canonical JSON object (`--settings`).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from workflow_scripts.config import Model, Study
+
+
+def exemplars(study: Study, case: str) -> dict[str, Any]:
+    """For `select_exemplars`; `Case.models` follow from it by `case_of`. Lists, not models: 11,000 must fit a flag."""
+    chosen = study.cases[case]
+    return {
+        **_names(study, case),
+        "source": chosen.source,
+        "members": {split: dict(chosen.members[split]) for split in chosen.splits},
+        "models_per_class": dict(chosen.models_per_class),
+        "corpus": study.sections["corpus"]["version"],
+    }
+
+
+def distractors(study: Study) -> dict[str, Any]:
+    """For `select_distractors`."""
+    corpus = study.sections["corpus"]["version"]
+    return {"study": study.name, "seed": study.seed, "corpus": corpus, **study.sections["distractors"]}
+
+
+def regularization(study: Study, block: str) -> dict[str, Any]:
+    """For `regularization`: the class words of a block and the captions, with `{class_word}`, of their images."""
+    return {
+        "study_seed": study.seed,
+        "base_model": base_model(study),
+        "class_words": list(study.blocks[block]),
+        "captions": list(study.prompts[study.block_kind(block)].regularization),
+        **study.sections["regularization"],
+    }
+
+
+def finetune(study: Study, case: str, shard: str) -> dict[str, Any]:
+    """For `finetune`: the models of a shard and how to make them."""
+    return {
+        **_shard(study, case, shard),
+        "base_model": base_model(study),
+        "prompt": study.prompts[study.cases[case].kind].finetune,
+        "customization": study.sections["customization"],
+    }
+
+
+def sample(study: Study, case: str, shard: str) -> dict[str, Any]:
+    """For `sample`: the models of a shard and the prompt templates of each prompt set."""
+    models = study.shard(case, shard)
+    templates = study.prompts[study.cases[case].kind].templates[models[0].split]
+    return {
+        **_shard(study, case, shard),
+        "base_model": base_model(study),
+        "prompts": {prompt_set: list(prompts) for prompt_set, prompts in templates.items()},
+        "sampling": study.sections["sampling"],
+        "customization": study.sections["customization"]["name"],
+    }
+
+
+def embed(study: Study, encoder: str) -> dict[str, Any]:
+    """For `embed`: the encoder's own section."""
+    return dict(study.sections["encoders"][encoder])
+
+
+def train_head(study: Study, encoder: str, head: str, training_set: str) -> dict[str, Any]:
+    """For `train_head`."""
+    names = {"encoder": encoder, "head": head, "training_set": training_set, "seed": study.seed}
+    return {**names, **study.sections["heads"][head]}
+
+
+def calibrate(study: Study, encoder: str, head: str, training_set: str) -> dict[str, Any]:
+    """For `calibrate`."""
+    return {"encoder": encoder, "head": head, "training_set": training_set, **study.sections["calibration"]}
+
+
+def attribute(study: Study, method: str, **cell: str) -> dict[str, Any]:
+    """For `attribute`; `cell` names encoder, head, training set, case and prompt set."""
+    return {"method": method, **cell, **study.sections["methods"][method]}
+
+
+def evaluate(study: Study, case: str, **cell: str) -> dict[str, Any]:
+    """For `evaluate`."""
+    kind = study.cases[case].kind
+    return {"case": case, **cell, "kind": kind, "seed": study.seed, "evaluation": study.sections["evaluation"]}
+
+
+def report(study: Study) -> dict[str, Any]:
+    """For `tabulate` and `plot`."""
+    return {"study": study.name, "evaluation": study.sections["evaluation"], "report": study.sections["report"]}
+
+
+def gallery(study: Study) -> dict[str, Any]:
+    """For `gallery`: it shows the study's first method, encoder, learned head and training set."""
+    kinds = {"method": "methods", "encoder": "encoders", "training_set": "training_sets"}
+    shown = {name: next(iter(study.sections[section])) for name, section in kinds.items()}
+    head = next((name for name in study.sections["heads"] if name != "identity"), "identity")
+    return {"study": study.name, "seed": study.seed, **shown, "head": head, **study.sections["gallery"]}
+
+
+def base_model(study: Study) -> dict[str, Any]:
+    """Which base model, but not where it lies: the path must not change an image."""
+    return {key: value for key, value in study.sections["base_model"].items() if key != "path"}
+
+
+def _names(study: Study, case: str) -> dict[str, Any]:
+    return {"study": study.name, "seed": study.seed, "case": case, "kind": study.cases[case].kind}
+
+
+def _shard(study: Study, case: str, shard: str) -> dict[str, Any]:
+    models: tuple[Model, ...] = study.shard(case, shard)
+    words: Mapping[str, str] = {model.name: model.class_word for model in models}
+    return {**_names(study, case), "shard": shard, "models": list(words), "class_words": dict(words)}

@@ -1,0 +1,39 @@
+"""Draws the graph of rules as SVG: Snakemake describes it, the Graphviz inside pygraphviz lays it out."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from workflow_scripts import artifacts, cli
+
+
+def describe(snakefile: Path, study: str) -> str:
+    """The rules of a study and their dependencies, in Graphviz's language."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--rulegraph", "dot", "--nolock"]
+    done = subprocess.run([*command, "--config", f"study={study}"], capture_output=True, text=True)
+    if done.returncode:
+        raise ValueError(f"{snakefile}: snakemake --rulegraph failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+def draw(graph: str) -> str:
+    """Lays out a graph in Graphviz's language, with edges in one quiet colour; returns SVG."""
+    import pygraphviz
+
+    drawing = pygraphviz.AGraph(string=graph)
+    drawing.graph_attr.update(rankdir="TB", ranksep="0.35", nodesep="0.25")
+    drawing.edge_attr.update(color="#8a8a8a", penwidth="1")
+    return drawing.draw(format="svg", prog="dot").decode()
+
+
+def main() -> None:
+    parser = cli.StepParser(__doc__)
+    parser.add_argument("--snakefile", type=Path, required=True, help="the workflow's Snakefile")
+    parser.add_argument("--study", required=True, help="name of the study")
+    parser.add_argument("--output", type=Path, required=True, help="SVG file to write")
+    args = parser.parse_args()
+    artifacts.write_text(args.output, draw(describe(args.snakefile, args.study)))
+
+
+if __name__ == "__main__":
+    cli.run(main)
