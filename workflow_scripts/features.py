@@ -59,7 +59,9 @@ def read_exemplars(parquets: Sequence[Path], feature_files: Sequence[Path], enco
     tables, features = [], []
     for parquet, file in zip(parquets, feature_files, strict=True):
         table = artifacts.read_table(parquet, ["model", "split", "class", "k", "new_artist"])
-        tables.append(table.assign(case=parquet.stem, id=[f"{m}/{k}" for m, k in zip(table["model"], table["k"])]))
+        tables.append(
+            table.assign(case=parquet.stem, id=[f"{m}/{k}" for m, k in zip(table["model"], table["k"], strict=True)])
+        )
         features.append(_read_source_features(file, parquet, encoder, len(table)))
     return Exemplars(pd.concat(tables, ignore_index=True), np.concatenate(features))
 

@@ -16,12 +16,12 @@ SETTINGS = {
 }
 
 
-def load(settings: Mapping[str, Any], head: Mapping[str, np.ndarray], calibration: Calibration) -> Method:
+def load(settings: Mapping[str, Any], head: heads.Head, calibration: Calibration) -> Method:
     """Makes the method.
 
     Args:
         settings: see `SETTINGS`.
-        head: the head's tensors; the identity head gives the untuned features.
+        head: the identity head gives the untuned features.
     """
     return FeatureSimilarity(head, calibration, settings["top_k"])
 
@@ -29,7 +29,7 @@ def load(settings: Mapping[str, Any], head: Mapping[str, np.ndarray], calibratio
 class FeatureSimilarity:
     """Ranks candidates x of a sample x~ by the cosine of h(F(x)) and h~(F(x~))."""
 
-    def __init__(self, head: Mapping[str, np.ndarray], calibration: Calibration, top_k: int) -> None:
+    def __init__(self, head: heads.Head, calibration: Calibration, top_k: int) -> None:
         self.head = head
         self.calibration = calibration
         self.top_k = top_k

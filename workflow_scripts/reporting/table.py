@@ -5,6 +5,7 @@ A random ranking has rows of its own. A combination without a result keeps its r
 """
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -75,7 +76,7 @@ def _missing(table: pd.DataFrame) -> pd.DataFrame:
 
 def metrics_of(table: pd.DataFrame) -> list[str]:
     """The metrics that the table holds: `recall@1`, ..., `mAP`."""
-    return [name for name in table.columns if name == "mAP" or name.startswith("recall@") and name[7:].isdigit()]
+    return [name for name in table.columns if name == "mAP" or re.fullmatch(r"recall@\d+", name)]
 
 
 def percent(row: Mapping[str, Any], metric: str) -> tuple[str, str]:

@@ -14,7 +14,9 @@ CELL = ("method", "encoder", "head", "training_set", "case", "prompt_set")
 def main() -> None:
     parser = cli.StepParser(__doc__)
     parser.add_argument("--scores", type=Path, required=True, help="parquet file of step attribute")
-    parser.add_argument("--untuned", type=Path, help="the same cell under the identity head, to compare with")
+    parser.add_argument(
+        "--untuned", type=Path, nargs="?", help="the same cell under the identity head; none for itself"
+    )
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
     parser.add_settings()
     args = parser.parse_args()

@@ -1,0 +1,258 @@
+"""A synthetic study on disk: random features with a planted signal, from exemplars to the report."""
+
+import importlib
+import itertools
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from workflow_scripts import artifacts
+
+DIM = 24
+SIGNAL = 8  # the first features carry the exemplar, the others only nuisance
+PROMPTS = {
+    "llm": ["The <new1> cat sat", 'An evil <script>alert("x")</script> cat'],
+    "procedural": ["woodcut of <new1>"],
+}
+CASES = {"seen": "object", "unseen": "object", "styles": "style"}
+ENCODERS = ("pixels", "efficientnet_lite0")
+SAMPLES_PER_PROMPT = 2
+
+
+def noise(rng: np.random.Generator, count: int) -> np.ndarray:
+    return rng.normal(size=(count, DIM)).astype(np.float32)
+
+
+def picture(rng: np.random.Generator) -> bytes:
+    return artifacts.encode_png(np.full((8, 8, 3), rng.integers(0, 256, 3), np.uint8))
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Paths of the synthetic study, and how to run a step in it."""
+
+    root: Path
+
+    def run(self, step: str, settings: dict, **flags: Path | list[Path]) -> None:
+        """Runs a step as its rule does, but in this process."""
+        arguments = []
+        for name, value in flags.items():
+            arguments += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", [step, *arguments, "--settings", json.dumps(settings)])
+            importlib.import_module(f"workflow_scripts.steps.{step}").main()
+
+    def exemplars(self, case: str) -> Path:
+        return self.root / f"exemplars/{case}.parquet"
+
+    def exemplar_features(self, encoder: str, case: str) -> Path:
+        return self.root / f"features/{encoder}/exemplars/{case}.safetensors"
+
+    def distractors(self) -> Path:
+        return self.root / "exemplars/distractors.parquet"
+
+    def distractor_features(self, encoder: str) -> Path:
+        return self.root / f"features/{encoder}/distractors.safetensors"
+
+    def manifest(self, case: str, shard: str) -> Path:
+        return self.root / f"samples/{case}/{shard}.json"
+
+    def sample_features(self, encoder: str, case: str, shard: str) -> Path:
+        return self.root / f"features/{encoder}/samples/{case}/{shard}.safetensors"
+
+    def head(self, encoder: str, head: str) -> Path:
+        return self.root / f"heads/{encoder}/{head}/all.safetensors"
+
+    def calibration(self, encoder: str, head: str) -> Path:
+        return self.root / f"heads/{encoder}/{head}/all.calibration.json"
+
+    def scores(self, encoder: str, head: str, case: str, prompt_set: str) -> Path:
+        return self.root / f"scores/feature_similarity/{encoder}/{head}/all/{case}.{prompt_set}.parquet"
+
+    def metrics(self, encoder: str, head: str, case: str, prompt_set: str) -> Path:
+        return self.root / f"metrics/feature_similarity/{encoder}/{head}/all/{case}.{prompt_set}.json"
+
+    def report(self, name: str) -> Path:
+        return self.root / "report" / name
+
+
+def plant(chain: Chain, case: str, kind: str, rng: np.random.Generator) -> None:
+    """Writes a case: exemplars and samples with features whose first `SIGNAL` values agree."""
+    splits = ["val"] * 6 + ["test"] * 8 if case != "unseen" else ["test"] * 8
+    names = [f"{case}-{i}" if kind == "style" else f"{case}_{i:04d}" for i in range(len(splits))]
+    rows, features, signals = [], [], {}
+    for i, (name, split) in enumerate(zip(names, splits, strict=True)):
+        signals[name] = 3 * rng.normal(size=SIGNAL)
+        for k in range(3 if kind == "style" else 1):
+            row = {"model": name, "split": split, "class": f"{case} class", "class_word": "cat", "image": picture(rng)}
+            rows.append(row | {"new_artist": i % 2 == 0, "k": k})
+            features.append(
+                np.concatenate([signals[name] + 0.3 * rng.normal(size=SIGNAL), noise(rng, 1)[0, SIGNAL:] * 4])
+            )
+    artifacts.write_table(chain.exemplars(case), pd.DataFrame(rows), {"settings": {"case": case}})
+    for encoder in ENCODERS:
+        write_features(chain.exemplar_features(encoder, case), encoder, chain.exemplars(case), np.array(features))
+    for split in dict.fromkeys(splits):
+        models = [name for name, of in zip(names, splits, strict=True) if of == split]
+        plant_shard(chain, case, f"{split}_0000", models, signals, rng)
+
+
+def plant_shard(
+    chain: Chain, case: str, shard: str, models: list[str], signals: dict, rng: np.random.Generator
+) -> None:
+    manifest = chain.manifest(case, shard)
+    entries, features, rows = [], {}, {}
+    for prompt_set, prompts in PROMPTS.items():
+        features[prompt_set], rows[prompt_set] = [], {}
+        for model in models:
+            table = pd.DataFrame(
+                {"model": model, "prompt_set": prompt_set, "prompt": prompt, "prompt_index": p, "index": i, "seed": 0}
+                for p, prompt in enumerate(prompts)
+                for i in range(SAMPLES_PER_PROMPT)
+            ).assign(image=[picture(rng) for _ in range(len(prompts) * SAMPLES_PER_PROMPT)])
+            file = manifest.parent / f"{model}.{prompt_set}.parquet"
+            artifacts.write_table(file, table, {"settings": {}})
+            entries.append({"model": model, "prompt_set": prompt_set, "file": file.name, "n": len(table)})
+            start = len(features[prompt_set])
+            for _ in range(len(table)):
+                signal = signals[model] + rng.normal(size=SIGNAL)
+                features[prompt_set].append(np.concatenate([signal, 4 * rng.normal(size=DIM - SIGNAL)]))
+            rows[prompt_set][model] = [start, len(features[prompt_set])]
+    artifacts.write_json(manifest, {"study": "synthetic", "case": case, "shard": shard, "models": entries})
+    for encoder in ENCODERS:
+        tensors = {name: np.array(values, np.float32) for name, values in features.items()}
+        provenance = artifacts.make_provenance({"encoder": encoder}, {"source": manifest}) | {"rows": rows}
+        artifacts.write_tensors(chain.sample_features(encoder, case, shard), tensors, provenance)
+
+
+def write_features(file: Path, encoder: str, source: Path, features: np.ndarray) -> None:
+    provenance = artifacts.make_provenance({"encoder": encoder}, {"source": source})
+    artifacts.write_tensors(file, {"features": features.astype(np.float32)}, provenance)
+
+
+def plant_heads(chain: Chain, encoder: str) -> None:
+    """An identity head, and a linear one that drops the nuisance."""
+    keep = np.diag([1.0] * SIGNAL + [0.0] * (DIM - SIGNAL)).astype(np.float32)
+    bias = np.zeros(DIM, np.float32)
+    linear = {"exemplar.weight": keep, "exemplar.bias": bias, "sample.weight": keep, "sample.bias": bias}
+    for head, tensors in {"identity": {}, "linear": linear}.items():
+        artifacts.write_tensors(chain.head(encoder, head), tensors, {"settings": {"encoder": encoder, "head": head}})
+        epochs = range(1 if head == "identity" else 4)
+        history = pd.DataFrame(
+            {"epoch": epochs, "loss": [2.0 / (i + 1) for i in epochs], "val_mAP": [0.1 + 0.1 * i for i in epochs]}
+        )
+        artifacts.write_text(chain.head(encoder, head).with_name("all.history.csv"), history.to_csv(index=False))
+
+
+def make_chain(root: Path) -> Chain:
+    """The inputs of the evaluation, written to `root`."""
+    chain, rng = Chain(root), np.random.default_rng(0)
+    for case, kind in CASES.items():
+        plant(chain, case, kind, rng)
+    table = pd.DataFrame({"id": f"d/{i}", "class": "thing", "image": picture(rng)} for i in range(300))
+    artifacts.write_table(chain.distractors(), table, {"settings": {}})
+    distractors = noise(rng, 300) * np.array([3.0] * SIGNAL + [4.0] * (DIM - SIGNAL))
+    for encoder in ENCODERS:
+        write_features(chain.distractor_features(encoder), encoder, chain.distractors(), distractors)
+        plant_heads(chain, encoder)
+    return chain
+
+
+def calibrate(chain: Chain, encoder: str, head: str) -> None:
+    cases = ["seen", "styles"]
+    chain.run(
+        "calibrate",
+        {"encoder": encoder, "head": head, "training_set": "all", "version": 1},
+        exemplars=[chain.exemplars(case) for case in cases],
+        exemplar_features=[chain.exemplar_features(encoder, case) for case in cases],
+        sample_manifests=[chain.manifest(case, "val_0000") for case in cases],
+        sample_features=[chain.sample_features(encoder, case, "val_0000") for case in cases],
+        distractor_features=chain.distractor_features(encoder),
+        head=chain.head(encoder, head),
+        output=chain.calibration(encoder, head),
+    )
+
+
+def cell_settings(encoder: str, head: str, case: str, prompt_set: str) -> dict:
+    names = {"encoder": encoder, "head": head, "training_set": "all", "case": case, "prompt_set": prompt_set}
+    return {"method": "feature_similarity", **names}
+
+
+def attribute(chain: Chain, encoder: str, head: str, case: str, prompt_set: str) -> None:
+    chain.run(
+        "attribute",
+        {**cell_settings(encoder, head, case, prompt_set), "top_k": 10, "version": 1},
+        exemplars=chain.exemplars(case),
+        exemplar_features=chain.exemplar_features(encoder, case),
+        distractors=chain.distractors(),
+        distractor_features=chain.distractor_features(encoder),
+        sample_manifests=[chain.manifest(case, "test_0000")],
+        sample_features=[chain.sample_features(encoder, case, "test_0000")],
+        head=chain.head(encoder, head),
+        calibration=chain.calibration(encoder, head),
+        output=chain.scores(encoder, head, case, prompt_set),
+    )
+
+
+def evaluate(chain: Chain, encoder: str, head: str, case: str, prompt_set: str) -> None:
+    chain.run(
+        "evaluate",
+        {
+            **cell_settings(encoder, head, case, prompt_set),
+            "kind": CASES[case],
+            "seed": 0,
+            "evaluation": {"recall_at": [1, 10, 100], "bootstrap": 200, "version": 1},
+        },
+        scores=chain.scores(encoder, head, case, prompt_set),
+        untuned=[chain.scores(encoder, "identity", case, prompt_set)] if head != "identity" else [],
+        output=chain.metrics(encoder, head, case, prompt_set),
+    )
+
+
+def evaluate_all(chain: Chain) -> None:
+    """Calibrates every head, and attributes and evaluates every cell."""
+    cells = list(itertools.product(CASES, PROMPTS))
+    for encoder, head in itertools.product(ENCODERS, ("identity", "linear")):
+        calibrate(chain, encoder, head)
+        for cell in cells:
+            attribute(chain, encoder, head, *cell)
+            evaluate(chain, encoder, head, *cell)
+
+
+def report(chain: Chain) -> None:
+    """Makes the report of all cells."""
+    cells = list(itertools.product(CASES, PROMPTS))
+    heads = list(itertools.product(ENCODERS, ("identity", "linear")))
+    metrics = [chain.metrics(*head, *cell) for head in heads for cell in cells]
+    settings = {"study": "synthetic", "report": {"data": "synthetic", "weights": "none", "version": 1}}
+    table, figures = chain.report("table.csv"), chain.report("figures")
+    chain.run("tabulate", settings, metrics=metrics, output=table, markdown=chain.report("table.md"))
+    histories = [chain.head(*head).with_name("all.history.csv") for head in heads]
+    chain.run("plot", settings, table=table, metrics=metrics, histories=histories, output_dir=figures)
+    shown = {"encoder": "pixels", "head": "linear", "training_set": "all", "queries": 7, "version": 1}
+    chain.run(
+        "gallery",
+        {"study": "synthetic", "seed": 0, **shown},
+        untuned=[chain.scores("pixels", "identity", *cell) for cell in cells],
+        tuned=[chain.scores("pixels", "linear", *cell) for cell in cells],
+        sample_manifests=[chain.manifest(case, "test_0000") for case in CASES],
+        exemplars=[chain.exemplars(case) for case in CASES],
+        distractors=chain.distractors(),
+        output=chain.report("gallery.html"),
+    )
+    attribution = chain.root / "ATTRIBUTION.md"
+    artifacts.write_text(attribution, "Drawn by <b>nobody</b> & friends.")
+    chain.run(
+        "index",
+        settings,
+        table=table,
+        figures=[figures / f"{name}.svg" for name in ("recall", "mAP", "reliability", "history")],
+        gallery=chain.report("gallery.html"),
+        attribution=attribution,
+        output=chain.report("index.html"),
+    )

@@ -1,0 +1,91 @@
+"""Features that do not belong to what they are read for are refused by name."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from tests.unit.chain import DIM, make_chain, write_features
+from workflow_scripts import artifacts, features
+
+
+@pytest.fixture
+def chain(tmp_path):
+    return make_chain(tmp_path)
+
+
+def test_reads_exemplars_and_samples_in_step(planted):
+    exemplars = features.read_exemplars(
+        [planted.exemplars(case) for case in ("seen", "styles")],
+        [planted.exemplar_features("pixels", case) for case in ("seen", "styles")],
+        "pixels",
+    )
+    assert exemplars.features.shape == (14 + 3 * 14, DIM)
+    queries, samples = features.read_samples(
+        [planted.manifest("styles", "val_0000")], [planted.sample_features("pixels", "styles", "val_0000")], "pixels"
+    )
+    assert samples.shape == (6 * (4 + 2), DIM)
+    truth = exemplars.truth(queries)
+    names = exemplars.table["id"].to_numpy()[truth]
+    assert names[0].tolist() == ["styles-0/0", "styles-0/1", "styles-0/2"]
+    assert all(row[0].startswith(f"{model}/") for row, model in zip(names, queries["model"], strict=True))
+    one = features.read_samples(
+        [planted.manifest("styles", "val_0000")],
+        [planted.sample_features("pixels", "styles", "val_0000")],
+        "pixels",
+        "procedural",
+    )
+    assert set(one[0]["prompt_set"]) == {"procedural"} and len(one[1]) == 12
+
+
+def test_features_of_another_encoder(planted):
+    file = planted.exemplar_features("pixels", "seen")
+    with pytest.raises(
+        ValueError, match=rf"{file}: encoder is 'pixels' in the file's provenance, expected 'clip_mini'"
+    ):
+        features.read_exemplars([planted.exemplars("seen")], [file], "clip_mini")
+    with pytest.raises(ValueError, match="expected 'clip_mini'"):
+        features.map_distractors(planted.distractor_features("pixels"), "clip_mini")
+
+
+def test_features_of_another_source(chain):
+    shutil.copy(chain.exemplar_features("pixels", "unseen"), chain.exemplar_features("pixels", "seen"))
+    with pytest.raises(ValueError, match=r"seen.safetensors: features of another version of .*seen.parquet"):
+        features.read_exemplars([chain.exemplars("seen")], [chain.exemplar_features("pixels", "seen")], "pixels")
+
+
+def test_too_few_features(chain):
+    file = chain.exemplar_features("pixels", "seen")
+    write_features(file, "pixels", chain.exemplars("seen"), np.zeros((3, DIM)))
+    with pytest.raises(ValueError, match=r"3 rows of features, but .*seen.parquet has 14 images"):
+        features.read_exemplars([chain.exemplars("seen")], [file], "pixels")
+
+
+def test_unknown_prompt_set(planted):
+    with pytest.raises(ValueError, match="no samples of prompt set 'poems'"):
+        features.read_samples(
+            [planted.manifest("seen", "val_0000")],
+            [planted.sample_features("pixels", "seen", "val_0000")],
+            "pixels",
+            "poems",
+        )
+
+
+def test_model_without_exemplars(planted):
+    exemplars = features.read_exemplars(
+        [planted.exemplars("unseen")], [planted.exemplar_features("pixels", "unseen")], "pixels"
+    )
+    queries, _ = features.read_samples(
+        [planted.manifest("seen", "val_0000")], [planted.sample_features("pixels", "seen", "val_0000")], "pixels"
+    )
+    with pytest.raises(ValueError, match="seen: samples of model 'seen_0000', which has no exemplars"):
+        exemplars.truth(queries)
+
+
+def test_memory_map_equals_reading(planted):
+    file = planted.distractor_features("pixels")
+    mapped = artifacts.map_tensor(file, "features")
+    assert isinstance(mapped, np.memmap)
+    np.testing.assert_array_equal(mapped, artifacts.read_tensors(file)["features"])
+    with pytest.raises(ValueError, match="has no float32 array 'other'"):
+        artifacts.map_tensor(file, "other")
