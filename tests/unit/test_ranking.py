@@ -26,7 +26,7 @@ def naive(queries, distractors, exemplars, truth, top_k):
 @st.composite
 def problems(draw):
     """Small integers as features: scores are exact in float32 and tie often."""
-    q, n, models, d = (draw(st.integers(1, high)) for high in (6, 20, 3, 3))
+    q, n, models, d = (draw(st.integers(1, high)) for high in (6, 90, 3, 3))
     sizes = draw(st.lists(st.integers(1, 4), min_size=models, max_size=models))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     reach = draw(st.integers(0, 3))

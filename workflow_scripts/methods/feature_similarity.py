@@ -45,10 +45,10 @@ class FeatureSimilarity:
         project = partial(heads.project, self.head, "exemplar")
         found = ranking.rank(samples, self.distractors, self.exemplars, queries.truth, self.top_k, project)
         true_weights = self._weights(found.true_scores, found.peak)  # [q, m]
-        total = true_weights.sum(axis=1) + ranking.sum_over_distractors(
+        total = true_weights.sum(axis=1, dtype=np.float64) + ranking.sum_over_distractors(
             samples,
             self.distractors,
-            lambda scores, rows: self._weights(scores, found.peak[rows]).sum(axis=1),
+            lambda scores, rows: self._weights(scores, found.peak[rows]).sum(axis=1, dtype=np.float64),
             project,
         )
         return Attribution(
@@ -62,4 +62,4 @@ class FeatureSimilarity:
 
     def _weights(self, scores: np.ndarray, peak: np.ndarray) -> np.ndarray:
         # A padded score is -inf: its gap is infinite and its weight zero.
-        return self.calibration.weight(peak[:, None].astype(np.float64) - scores)
+        return self.calibration.weight(peak[:, None] - scores)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 MEMORY = 256 * 2**20  # bytes for one block of scores and one block of distractor features
+STRIDE = 32
 NO_EXEMPLAR = -1  # pads the rows of `truth`
 
 Project = Callable[[np.ndarray], np.ndarray]
@@ -79,7 +80,7 @@ def rank(
     for rows, start, scores in _blocks(queries, distractors, project, memory):
         for column in range(truth.shape[1]):
             ranks[rows, column] += np.count_nonzero(scores >= true_scores[rows, column, None], axis=1)
-        numbers, best = _top_of_block(scores, top_k)
+        numbers, best = _top_of_block(scores, top_scores[rows, -1], top_k)
         top[rows], top_scores[rows] = _best(
             np.concatenate([np.where(numbers == NO_EXEMPLAR, numbers, numbers + start), top[rows]], axis=1),
             np.concatenate([best, top_scores[rows]], axis=1),
@@ -149,21 +150,26 @@ def _check_finite(name: str, features: np.ndarray) -> None:
         raise ValueError(f"{name}: features of row {np.argmax(bad)} hold NaN or infinity; embed them again")
 
 
-def _top_of_block(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k best columns of each row, ties by the lower column; padded with `NO_EXEMPLAR` and -inf."""
-    b, c = scores.shape
-    if c > k:
-        threshold = np.partition(scores, c - k, axis=1)[:, c - k]
-        row, column = np.nonzero(scores >= threshold[:, None])
-    else:
-        row, column = np.divmod(np.arange(b * c), c)
-    order = np.lexsort((column, -scores[row, column], row))
-    row, column = row[order], column[order]
+def _top_of_block(scores: np.ndarray, floor: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The k best columns of each row, ties by the lower column; padded with `NO_EXEMPLAR` and -inf.
+
+    Args:
+        scores: [b, c].
+        floor: [b]; scores below it need not be considered.
+    """
+    some = scores[:, ::STRIDE]  # the k-th best of some columns is a lower bound of the k-th best of all, and cheaper
+    if some.shape[1] >= k:
+        floor = np.maximum(floor, np.partition(some, -k, axis=1)[:, -k])
+    row, column = np.nonzero(scores >= floor[:, None])
+    best = scores[row, column]
+    order = np.lexsort((column, -best, row))
+    row, column, best = row[order], column[order], best[order]
     place = np.arange(len(row)) - np.searchsorted(row, row)
-    row, column, place = row[place < k], column[place < k], place[place < k]
-    numbers, best = np.full((b, k), NO_EXEMPLAR), np.full((b, k), -np.inf, np.float32)
-    numbers[row, place], best[row, place] = column, scores[row, column]
-    return numbers, best
+    keep = place < k
+    b = len(scores)
+    numbers, top = np.full((b, k), NO_EXEMPLAR), np.full((b, k), -np.inf, np.float32)
+    numbers[row[keep], place[keep]], top[row[keep], place[keep]] = column[keep], best[keep]
+    return numbers, top
 
 
 def _best(numbers: np.ndarray, scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
