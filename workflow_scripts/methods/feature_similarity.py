@@ -44,8 +44,8 @@ class FeatureSimilarity:
         samples = heads.project(self.head, "sample", queries.samples)  # [q, d]
         project = partial(heads.project, self.head, "exemplar")
         found = ranking.rank(samples, self.distractors, self.exemplars, queries.truth, self.top_k, project)
-        true_weights = self._weights(found.true_scores, found.peak)  # [q, m]
-        total = true_weights.sum(axis=1, dtype=np.float64) + ranking.sum_over_distractors(
+        true = self._weights(found.true_scores, found.peak).sum(axis=1, dtype=np.float64)  # [q]
+        total = true + ranking.sum_over_distractors(
             samples,
             self.distractors,
             lambda scores, rows: self._weights(scores, found.peak[rows]).sum(axis=1, dtype=np.float64),
@@ -56,7 +56,7 @@ class FeatureSimilarity:
             top=found.top,
             top_scores=found.top_scores,
             top_influence=100 * self._weights(found.top_scores, found.peak) / total[:, None],
-            true_influence=100 * true_weights.sum(axis=1) / total,
+            true_influence=100 * true / total,
             candidates=found.candidates,
         )
 
