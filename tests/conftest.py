@@ -3,8 +3,12 @@
 import json
 import string
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from workflow_scripts.base_models import BaseModel
 
 WORDS = ("a", "picture", "of", "cat", "dog", "art", "in", "the", "style", "on", "red", "small")
 BOS, EOS = "<|startoftext|>", "<|endoftext|>"
@@ -108,3 +112,42 @@ def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def epsilon_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a tiny base model: epsilon-prediction, like SD 1.4."""
     return save_base_model(tmp_path_factory.mktemp("base") / "epsilon", "epsilon")
+
+
+@pytest.fixture(scope="session")
+def base(base_folder: Path) -> "BaseModel":
+    """The tiny base model of `base_folder`."""
+    from workflow_scripts.base_models import diffusers_sd
+
+    return diffusers_sd.load(base_folder, "cpu")
+
+
+@pytest.fixture
+def customization() -> dict:
+    """A study's section `customization`, with small numbers."""
+    return {
+        "name": "custom_diffusion",
+        "version": 1,
+        "steps": 6,
+        "views": 2,
+        "prior_images": 1,
+        "prior_weight": 0.5,
+        "view_pool": 4,
+        "learning_rate": 5e-3,
+        "token_learning_rate": 2e-2,
+        "betas": [0.9, 0.99],
+        "weight_decay": 0.0,
+        "max_grad_norm": None,
+        "schedule": "cosine",
+        "warmup_steps": 2,
+        "initializer_token": {"object": "<instance>", "style": "<artist>"},
+        "flip": 0.5,
+        "looks": [
+            {"weight": 1, "scale": [0.7, 1.0], "words": {"object": ["a picture of a "], "style": [""]}},
+            {"weight": 1, "scale": [0.4, 0.6], "words": {"object": ["a picture of a small "], "style": [""]}},
+            {"weight": 1, "scale": [1.2, 1.4], "words": {"object": ["a "], "style": [""]}},
+        ],
+        "models_per_batch": 4,
+        "precision": "fp32",
+        "rank": None,
+    }

@@ -43,9 +43,14 @@ def _acquired(path: Path) -> TextIO:
                 file.seek(0)
                 raise ValueError(f"{path}: this shard is being made by {file.read()}; wait for it or end it") from error
         # Its holder may have removed the file between our opening and our locking it.
-        if path.exists() and os.path.samefile(path, file.fileno()):
+        if path.exists() and os.path.samefile(path, file.fileno()):  # noqa: PTH121 (of a descriptor)
             return file
         file.close()
+
+
+def without(section: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    """The settings of a section without some keys, such as those that only decide how fast a shard is made."""
+    return {key: value for key, value in section.items() if key not in keys}
 
 
 def recipe_hash(recipe: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Base models: the text-to-image models that are customized to make the ground truth. One plug-in per file.
 
-A plug-in is a module with one function, `load(folder, device) -> BaseModel`, named by `base_model.name` in the study.
+A plug-in is a module with the two functions of `Plugin`, named by `base_model.name` in the study.
 Shapes in this package: n images of H x W pixels, c latent channels of h x w cells, l text positions, d text width.
 """
 
@@ -43,5 +43,12 @@ class BaseModel(Protocol):
 class Plugin(Protocol):
     """What a module in this folder offers."""
 
+    def check(self, folder: Path) -> None:
+        """Raises `ValueError` naming the first part that a folder lacks. Quick: imports nothing heavy."""
+
     def load(self, folder: Path, device: str) -> BaseModel:
-        """Loads a base model from a local folder; raises `ValueError` naming folder and part if one is missing."""
+        """Loads a base model from a local folder, once `check` has passed.
+
+        Raises:
+            ValueError: a file lacks weights.
+        """

@@ -27,7 +27,7 @@ SETTINGS = {
     "prior_weight": {
         "type": "number",
         "minimum": 0,
-        "description": "Weight of prior preservation: loss = mean over views + weight * mean over regularization images.",
+        "description": "Loss = mean over views + this weight * mean over regularization images (prior preservation).",
     },
     "view_pool": {
         "type": "integer",

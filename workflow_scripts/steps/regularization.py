@@ -5,42 +5,16 @@ them, and in the provenance the n `captions` of each class word.
 """
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import torch
-from tqdm import tqdm
-
-from workflow_scripts import artifacts, cli, devices, plugins
-from workflow_scripts.base_models import BaseModel
-from workflow_scripts.sampling import denoise
-from workflow_scripts.seeds import derive_seed
+from workflow_scripts import artifacts, cli, plugins
 
 log = logging.getLogger("regularization")
 
 
-def captions_of(word: str, settings: dict[str, Any]) -> list[str]:
+def fill_captions(templates: list[str], word: str, count: int) -> list[str]:
     """The captions of a class word's images: the templates in turn, with `{class_word}` filled in."""
-    templates = settings["captions"]
-    count = settings["images_per_class_word"]
     return [templates[i % len(templates)].replace("{class_word}", word) for i in range(count)]
-
-
-def make_latents(base: BaseModel, images: Sequence[tuple[str, int, str]], settings: dict[str, Any]) -> torch.Tensor:
-    """Latents [n, c, h, w] of images (class word, number, caption).
-
-    Raises:
-        ValueError: an image is not finite.
-    """
-    seeds = [derive_seed(settings["study_seed"], "regularization", word, i) for word, i, _ in images]
-    with torch.no_grad(), devices.autocast(settings["precision"], base.device):
-        ids = base.tokenize([""] * len(images) + [caption for *_, caption in images])
-        latents = denoise(base, base.text_encoder(ids).last_hidden_state, seeds, settings).cpu()
-    for (word, i, caption), latent in zip(images, latents, strict=True):
-        if not latent.isfinite().all():
-            raise ValueError(f"class word {word!r}: image {i} of {caption!r} is not finite")
-    return latents
 
 
 def main() -> None:
@@ -50,21 +24,17 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch")
     parser.add_settings()
     args = parser.parse_args()
-    settings = args.settings
 
-    load = plugins.load("base_models", settings["base_model"]["name"]).load
-    base = load(args.base_model, devices.set_up(args.threads))
-    captions = {word: captions_of(word, settings) for word in settings["class_words"]}
-    images = [(word, i, caption) for word, listed in captions.items() for i, caption in enumerate(listed)]
-    made = devices.in_batches(images, settings["batch"], lambda batch: make_latents(base, batch, settings))
-    latents = torch.stack(list(tqdm(made, total=len(images), unit="image", disable=None)))
-    tensors = {
-        f"{word}.latents": part.numpy()
-        for word, part in zip(captions, latents.split(settings["images_per_class_word"]), strict=True)
-    }
-    provenance = artifacts.make_provenance(settings, {"base_model": args.base_model})
+    plugins.load("base_models", args.settings["base_model"]["name"]).check(args.base_model)
+    from workflow_scripts.class_images import make_latents  # PyTorch: not before the quick check has passed
+
+    templates, count = args.settings["captions"], args.settings["images_per_class_word"]
+    captions = {word: fill_captions(templates, word, count) for word in args.settings["class_words"]}
+    latents = make_latents(args.base_model, captions, args.settings, args.threads)
+    provenance = artifacts.make_provenance(args.settings, {"base_model": args.base_model})
+    tensors = {f"{word}.latents": array.numpy() for word, array in latents.items()}
     artifacts.write_tensors(args.output, tensors, {**provenance, "captions": captions})
-    log.info("%d images of %d class words", len(images), len(captions))
+    log.info("%d images of %d class words", count * len(captions), len(captions))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,162 @@
+"""The samples of a shard's customized models: which images there are to be, which are missing, and making those."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from workflow_scripts import artifacts, plugins, shards
+from workflow_scripts.customization import TOKEN
+from workflow_scripts.seeds import derive_seed
+
+log = logging.getLogger(__name__)
+SPEED = ("batch",)  # keys of the section `sampling` that decide how fast, but not what
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image to be. The fields are the columns of its file."""
+
+    model: str
+    prompt_set: str
+    prompt: str
+    prompt_index: int
+    index: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class SampleFile:
+    """The samples of one model and prompt set."""
+
+    samples: Sequence[Sample]
+    recipe: Mapping[str, Any]  # provenance: all that decides what they look like
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """The file's entry in the manifest."""
+        model, prompt_set = self.samples[0].model, self.samples[0].prompt_set
+        file = f"{model}.{prompt_set}.parquet"
+        settings_hash = shards.recipe_hash(self.recipe)
+        names = {"model": model, "prompt_set": prompt_set, "file": file}
+        return {**names, "n": len(self.samples), "settings_hash": settings_hash}
+
+
+def make_samples(base_model: Path, models: Path, folder: Path, settings: Mapping[str, Any], threads: int) -> list[dict]:
+    """Makes those of the shard's samples that are not in `folder` yet, made the same way.
+
+    Args:
+        models: manifest of the shard's customized models.
+        settings: of the rule `sample`.
+
+    Returns:
+        The manifest's entries.
+
+    Raises:
+        ValueError: models failed; the message names each and why. The others are kept.
+    """
+    files, failures = _plan(base_model, models, settings)
+    missing = [file for file in files if not shards.is_finished(folder / file.entry["file"], file.recipe)]
+    log.info("%d files to make, %d there already", len(missing), len(files) - len(missing))
+    images = _images(base_model, models.parent, [s for file in missing for s in file.samples], settings, threads)
+    for file in missing:
+        made = [next(images) for _ in file.samples]
+        try:
+            _write(folder / file.entry["file"], file, made)
+        except ValueError as error:
+            failures[file.samples[0].model] = str(error)
+    shards.refuse(failures, len(settings["models"]))
+    return [file.entry for file in files]
+
+
+def _plan(base_model: Path, models: Path, settings: Mapping[str, Any]) -> tuple[list[SampleFile], dict[str, str]]:
+    """The files to be, model by model, and the models that cannot be sampled, with the reason."""
+    plugins.load("base_models", settings["base_model"]["name"]).check(base_model)
+    provenance = artifacts.make_provenance({}, {"base_model": base_model})
+    files, failures = [], {}
+    for entry in artifacts.read_json(models)["models"]:
+        try:
+            _check_model(models, entry, provenance["inputs"]["base_model"])
+        except ValueError as error:
+            failures[entry["model"]] = str(error)
+            continue
+        made_from = {**provenance, "inputs": {**provenance["inputs"], "model": entry["sha256"]}}
+        files += [_plan_file(entry["model"], prompt_set, made_from, settings) for prompt_set in settings["prompts"]]
+    return files, failures
+
+
+def _check_model(manifest: Path, entry: Mapping[str, str], base_hash: str) -> None:
+    """Raises `ValueError` if the file of a customized model is not the manifest's, or is of another base model."""
+    file = manifest.parent / entry["file"]
+    if not file.is_file() or artifacts.file_hash(file) != entry["sha256"]:
+        raise ValueError(f"{file}: is missing, or not the one that {manifest} lists; delete {manifest} and run again")
+    if artifacts.read_provenance(file)["inputs"]["base_model"] != base_hash:
+        raise ValueError(f"{file}: customized from another base model; delete {manifest} and run again")
+
+
+def _plan_file(model: str, prompt_set: str, made_from: Mapping[str, Any], settings: Mapping[str, Any]) -> SampleFile:
+    subject = f"{TOKEN} {settings['class_words'][model]}"
+    prompts = [template.replace("{subject}", subject) for template in settings["prompts"][prompt_set]]
+    samples = [
+        Sample(model, prompt_set, prompt, i, k, derive_seed(settings["seed"], model, prompt, k))
+        for i, prompt in enumerate(prompts)
+        for k in range(settings["sampling"]["samples_per_prompt"])
+    ]
+    names = {key: settings[key] for key in ("seed", "base_model", "customization")}
+    sampling = shards.without(settings["sampling"], SPEED)
+    recipe = {**names, "model": model, "prompt_set": prompt_set, "prompts": prompts, "sampling": sampling}
+    return SampleFile(samples, {**made_from, "settings": recipe})
+
+
+def _images(
+    base_model: Path, models: Path, samples: Sequence[Sample], settings: Mapping[str, Any], threads: int
+) -> Iterator[np.ndarray | None]:
+    """Yields the image of each sample, uint8 [H, W, 3], or None for one that is not finite. Batches cross models.
+
+    Args:
+        models: folder of the customized models.
+        samples: model by model.
+    """
+    if not samples:
+        return
+    from workflow_scripts import devices  # PyTorch: not before there is something to do
+    from workflow_scripts.sampling import denoise, to_images
+
+    plugin = plugins.load("customization", settings["customization"])
+    base = plugins.load("base_models", settings["base_model"]["name"]).load(base_model, devices.set_up(threads))
+    model_of, sampling = attrgetter("model"), settings["sampling"]
+    prompts = {model: list(dict.fromkeys(s.prompt for s in group)) for model, group in groupby(samples, model_of)}
+    conditions: dict[str, Any] = {}  # of the models of the batch; row 0 is unconditional, the prompts follow
+
+    def compute(batch: Sequence[Sample]) -> list[np.ndarray | None]:
+        present = set(map(model_of, batch))
+        for model in conditions.keys() - present:
+            del conditions[model]
+        with devices.autocast(sampling["precision"], base.device):
+            for model in present - conditions.keys():
+                weights = artifacts.read_tensors(models / f"{model}.safetensors")
+                conditions[model] = plugin.condition(base, weights, ["", *prompts[model]])
+            rows = [(conditions[s.model], 0) for s in batch]
+            rows += [(conditions[s.model], 1 + prompts[s.model].index(s.prompt)) for s in batch]
+            with plugin.conditioned(base, rows) as states:
+                return to_images(base, denoise(base, states, [s.seed for s in batch], sampling))
+
+    images = devices.in_batches(samples, sampling["batch"], compute)
+    yield from tqdm(images, total=len(samples), unit="image", disable=None)
+
+
+def _write(path: Path, file: SampleFile, images: Sequence[np.ndarray | None]) -> None:
+    """Raises `ValueError` naming the prompt if an image is not finite."""
+    for sample, image in zip(file.samples, images, strict=True):
+        if image is None:
+            raise ValueError(f"sample {sample.index} of {sample.prompt!r} has pixels that are not finite")
+    table = pd.DataFrame(map(asdict, file.samples))
+    table["image"] = [artifacts.encode_png(image) for image in images]
+    artifacts.write_table(path, table, file.recipe)
