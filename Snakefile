@@ -9,7 +9,7 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 sys.path.insert(0, workflow.basedir)
-os.environ["PYTHONPATH"] = workflow.basedir  # jobs find the package from any working directory
+os.environ.update(PYTHONPATH=workflow.basedir)  # jobs find the package from any working directory
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # two jobs on two cores must not spin against each other
 
 
@@ -17,10 +17,11 @@ include: "rules/common.smk"
 
 
 configfile: in_project("config/config.yaml")
-configfile: study_file(config)
+configfile: in_project(checked(checks.study_file, config["study"]))
 
 
-STUDY = load_study(config)
+STUDY = checked(checks.load_study, config)
+REPORT = [f"results/{STUDY.name}/report/{file}" for file in ("index.html", "table.md")]
 
 
 report: "report/workflow.rst"
@@ -41,7 +42,7 @@ wildcard_constraints:
 rule all:
     default_target: True
     input:
-        report_files(),
+        REPORT,
 
 
 include: "rules/assets.smk"

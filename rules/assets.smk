@@ -25,7 +25,7 @@ rule build_corpus:
         runtime=60,
     params:
         packages="build/packages",
-        folder="build/corpus",
+        folder=output_folder,
     shell:
         r"""
         python -m workflow_scripts.steps.build_corpus \

@@ -12,28 +12,15 @@ FIGURES = ["recall", "mAP", "reliability", "history"]
 
 def in_project(path):
     """A path beside the Snakefile, whatever the working directory."""
-    return os.path.join(workflow.basedir, path)
+    return os.path.relpath(os.path.join(workflow.basedir, path))
 
 
-def refuse(error):
-    """Ends with the user's mistakes, one line each, and no traceback."""
-    sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
-
-
-def study_file(config):
-    """The configuration file of the chosen study."""
+def checked(function, *arguments):
+    """What a function returns; the user's mistakes end the run, one line each and without a traceback."""
     try:
-        return in_project(checks.study_file(config["study"], Path(workflow.basedir)))
+        return function(*arguments, Path(workflow.basedir))
     except ValueError as error:
-        refuse(error)
-
-
-def load_study(config):
-    """The study, if all its keys are valid and fit together."""
-    try:
-        return checks.load_study(config, Path(workflow.basedir))
-    except ValueError as error:
-        refuse(error)
+        sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
 
 
 def one_of(names):
@@ -57,6 +44,16 @@ def files_of(folder):
     return sorted(str(file) for file in Path(folder).rglob("*") if file.is_file()) or [folder]
 
 
+def base_model_folder(wildcards):
+    """The folder of the base model, whose files are inputs."""
+    return config["base_model"]["path"]
+
+
+def output_folder(wildcards, output):
+    """The folder that a step fills."""
+    return os.path.dirname(output[0])
+
+
 def encoder_weights(wildcards):
     """The weights of an encoder that reads them from a folder; those of the others come with their package."""
     folder = config["encoders"][wildcards.encoder].get("path")
@@ -64,12 +61,12 @@ def encoder_weights(wildcards):
 
 
 def over_cases(pattern):
-    """The file of each case of the job, see `cases_of`."""
+    """The file of each case of the job: its own, or those of its training set."""
     return lambda wildcards: [fill(pattern, wildcards, case=case) for case in cases_of(wildcards)]
 
 
 def over_shards(pattern, *splits):
-    """The file of each shard of these splits, for each case of the job, see `cases_of`."""
+    """The file of each shard of these splits, for each case of the job."""
     return lambda wildcards: [
         fill(pattern, wildcards, case=case, shard=shard)
         for case in cases_of(wildcards)
@@ -115,8 +112,7 @@ def over_cells(pattern, **fixed):
 def untuned_scores(wildcards):
     """The scores of the same cell by the encoder as it is, with which a learned head is compared."""
     pattern = "results/{study}/scores/{method}/{encoder}/identity/{training_set}/{case}.{prompt_set}.parquet"
-    compared = wildcards.head != "identity" and "identity" in config["heads"]
-    return fill(pattern, wildcards) if compared else []
+    return fill(pattern, wildcards) if wildcards.head != "identity" else []
 
 
 def cases_of(wildcards):
@@ -129,18 +125,8 @@ def fill(pattern, wildcards, **more):
     return pattern.format(**{**dict(wildcards.items()), **more})
 
 
-def gallery_scores(features):
-    """The scores of every cell that the gallery shows, with features `untuned` or `tuned`."""
-    shown = rule_settings.gallery(STUDY)
-    fixed = {name: shown[name] for name in ("method", "encoder", "training_set")}
-    return over_cells(
-        "results/{study}/scores/{method}/{encoder}/{head}/{training_set}/{case}.{prompt_set}.parquet",
-        head="identity" if features == "untuned" else shown["head"],
-        **fixed,
-    )
-
-
-def report_files():
-    """All that a reader of the study opens."""
-    files = ["table.csv", "table.md", "gallery.html", "rulegraph.svg", *(f"figures/{name}.svg" for name in FIGURES)]
-    return [f"results/{STUDY.name}/report/{file}" for file in files]
+def gallery_scores(head):
+    """The scores of every cell that the gallery shows, of its head or of `identity`."""
+    shown = rule_settings.gallery(STUDY) | {"head": head}
+    pattern = "results/{study}/scores/{method}/{encoder}/{head}/{training_set}/{case}.{prompt_set}.parquet"
+    return over_cells(pattern, **{name: shown[name] for name in ("method", "encoder", "head", "training_set")})

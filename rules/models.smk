@@ -23,7 +23,7 @@ rule regularization:
         runtime=240,
         gpu=1,
     params:
-        base_model=config["base_model"]["path"],
+        base_model=base_model_folder,
         settings=settings("regularization", "block"),
     shell:
         r"""
@@ -56,7 +56,7 @@ rule finetune:
         runtime=720,
         gpu=1,
     params:
-        base_model=config["base_model"]["path"],
+        base_model=base_model_folder,
         settings=settings("finetune", "case", "shard"),
     shell:
         r"""

@@ -57,7 +57,7 @@ rule plot:
         mem_mb=2000,
         runtime=20,
     params:
-        folder="results/{study}/report/figures",
+        folder=output_folder,
         settings=settings("report"),
     shell:
         r"""
@@ -77,8 +77,8 @@ rule gallery:
         exemplars=over_study("results/{study}/exemplars/{case}.parquet", ["test"]),
         distractors="results/{study}/exemplars/distractors.parquet",
         sample_manifests=over_study("results/{study}/samples/{case}/{shard}.json", ["test"]),
-        untuned=gallery_scores("untuned"),
-        tuned=gallery_scores("tuned"),
+        untuned=gallery_scores("identity"),
+        tuned=gallery_scores(rule_settings.gallery(STUDY)["head"]),
     output:
         report("results/{study}/report/gallery.html", caption="../report/gallery.rst", category="Pictures"),
     log:
@@ -110,7 +110,8 @@ rule gallery:
 rule rulegraph:
     """We draw the rules and what each needs of the others."""
     input:
-        snakefiles=[workflow.main_snakefile, *sorted(map(str, Path(workflow.basedir).glob("rules/*.smk")))],
+        snakefile=in_project("Snakefile"),
+        rules=[in_project(f"rules/{file.name}") for file in sorted(Path(workflow.basedir, "rules").glob("*.smk"))],
     output:
         report("results/{study}/report/rulegraph.svg", caption="../report/rulegraph.rst", category="Workflow"),
     log:
@@ -123,14 +124,48 @@ rule rulegraph:
     resources:
         mem_mb=2000,
         runtime=20,
-    params:
-        snakefile=workflow.main_snakefile,
     shell:
         r"""
         python -m workflow_scripts.steps.rulegraph \
-            --snakefile {params.snakefile:q} \
+            --snakefile {input.snakefile:q} \
             --study {wildcards.study:q} \
             --output {output:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule index:
+    """We put the finding, tables, figures and the artists' licences on a front page."""
+    input:
+        table="results/{study}/report/table.csv",
+        figures=expand("results/{{study}}/report/figures/{figure}.svg", figure=FIGURES),
+        gallery="results/{study}/report/gallery.html",
+        rulegraph="results/{study}/report/rulegraph.svg",
+        attribution=f"{config['corpus']['path']}/ATTRIBUTION.md",
+    output:
+        report("results/{study}/report/index.html", caption="../report/index.rst", category="Results"),
+    log:
+        "results/{study}/logs/index.log",
+    benchmark:
+        "results/{study}/benchmarks/index.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        settings=settings("report"),
+    shell:
+        r"""
+        python -m workflow_scripts.steps.index \
+            --table {input.table:q} \
+            --figures {input.figures:q} \
+            --gallery {input.gallery:q} \
+            --rulegraph {input.rulegraph:q} \
+            --attribution {input.attribution:q} \
+            --output {output:q} \
+            --settings {params.settings:q} \
             > {log:q} 2>&1
         """
 
@@ -138,4 +173,4 @@ rule rulegraph:
 rule report:
     """Milestone: the report is complete."""
     input:
-        report_files(),
+        REPORT,

@@ -24,7 +24,7 @@ rule sample:
         runtime=720,
         gpu=1,
     params:
-        base_model=config["base_model"]["path"],
+        base_model=base_model_folder,
         settings=settings("sample", "case", "shard"),
     shell:
         r"""

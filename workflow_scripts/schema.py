@@ -34,7 +34,7 @@ def problems(config: Mapping[str, Any], schema_file: Path) -> list[str]:
 
 def _plugin_violations(settings: Any, kind: str, name: Any, path: tuple, common: Mapping[str, Any]) -> list[str]:
     """Checks a plug-in's section against the keys that the plug-in declares; an unknown plug-in is `checks`' matter."""
-    if name not in plugins.names(kind):
+    if name not in plugins.names(kind) or not isinstance(settings, Mapping):
         return []
     keys = {**common, **plugins.settings_schema(kind, name)}
     keys["version"] = keys.pop("version")  # the last, as in the studies

@@ -17,13 +17,10 @@ def describe(snakefile: Path, study: str) -> str:
 
 
 def draw(graph: str) -> str:
-    """Lays out a graph in Graphviz's language, with edges in one quiet colour; returns SVG."""
+    """Lays out a graph in Graphviz's language; returns SVG."""
     import pygraphviz
 
-    drawing = pygraphviz.AGraph(string=graph)
-    drawing.graph_attr.update(rankdir="TB", ranksep="0.35", nodesep="0.25")
-    drawing.edge_attr.update(color="#8a8a8a", penwidth="1")
-    return drawing.draw(format="svg", prog="dot").decode()
+    return pygraphviz.AGraph(string=graph).draw(format="svg", prog="dot").decode()
 
 
 def main() -> None:
