@@ -1,0 +1,79 @@
+# Set-up and the few commands one needs. `make` alone says which.
+PYTHON ?= python3
+STUDY ?= miniature
+CORES ?= 2
+RUN := snakemake --profile config/profiles/default --cores $(CORES) --config study=$(STUDY) --
+ASSETS := corpus base_model clip_mini
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: help demo test pull lint report data dry-runs pytest smoke
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo     the whole benchmark on this machine's CPU, to a report: 20 minutes on two cores"
+	@echo "make test     lint, dry runs, unit tests and the smoke study: 10 minutes"
+	@echo "make report   one HTML file of results, pictures, run times and provenance: report.html"
+	@echo "make pull     fetch what the DVC remote keeps, and tell Snakemake that it is up to date"
+	@echo "make lint     ruff, snakefmt, snakemake --lint"
+	@echo
+	@echo "demo, report and pull take STUDY=smoke and CORES=8. The first of them installs into .venv (2 minutes, 6 GB)."
+	@echo "Each can be run again: what is there already is not made again."
+
+demo: data
+	@echo "Running the study $(STUDY): about 15 minutes for the miniature, seconds if nothing changed."
+	@$(RUN)
+	@echo "The report: $(CURDIR)/results/$(STUDY)/report/index.html"
+
+test: lint dry-runs pytest smoke
+	@echo "All is well."
+
+pull: .venv/requirements.lock
+	@dvc pull
+	@if dvc status --quiet; then \
+		$(RUN:--=--touch --forceall --quiet all --) && echo "Data and results are those of dvc.lock."; \
+	else \
+		echo "The data are in place. This remote does not keep the results of dvc.lock: \`make demo\` makes them."; \
+	fi
+
+lint: .venv/requirements.lock
+	@echo "Checking style: seconds."
+	@ruff check --quiet
+	@ruff format --check --quiet
+	@snakefmt --check Snakefile rules
+	@snakemake --lint
+
+report: data
+	@$(RUN:--=--report report.html --)
+	@echo "The report: $(CURDIR)/report.html"
+
+# DVC compares contents: where they are those of dvc.lock already, this takes two seconds.
+data: .venv/requirements.lock
+	@echo "Fetching the corpus and the weights from dvcstore/: seconds."
+	@dvc pull --quiet $(ASSETS)
+
+dry-runs: data
+	@echo "Planning the studies: seconds."
+	@for study in miniature smoke; do \
+		snakemake --cores 1 --dry-run --quiet all --config study=$$study || exit 1; \
+	done
+
+pytest: data
+	@echo "Unit, contract and workflow tests: a few minutes."
+	@python -m pytest
+
+smoke: data
+	@echo "The smoke study, to its report: two minutes."
+	@$(MAKE) --no-print-directory demo STUDY=smoke
+	@snakemake --cores 1 --dry-run --config study=smoke 2>&1 | grep "Nothing to be done"
+
+.venv/requirements.lock: envs/requirements.lock
+	@if ! cmp --silent $< $@; then \
+		echo "Installing the locked environment into .venv: two minutes, 6 GB."; \
+		$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: needs Python 3.11 or newer; make PYTHON=...")'; \
+		$(PYTHON) -m venv --clear .venv; \
+		.venv/bin/pip install --quiet --disable-pip-version-check --requirement $<; \
+	fi
+	@cp $< $@
