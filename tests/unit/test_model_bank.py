@@ -48,6 +48,16 @@ def test_all_cross_attention_layers_are_customized_and_no_other(base):
     assert {layer.weight.shape[1] for layer in paths.values()} == {16}  # the text width: no self-attention
 
 
+def test_stable_diffusion_has_the_known_number_of_trained_weights():
+    from diffusers import UNet2DConditionModel
+
+    with torch.device("meta"):
+        unet = UNet2DConditionModel(cross_attention_dim=768, attention_head_dim=8)  # the defaults are SD 1.4's
+    layers = projections(unet)
+    assert len(layers) == 2 * 16
+    assert sum(layer.weight.numel() for layer in layers.values()) == 19_169_280
+
+
 def test_the_base_model_is_itself_again_afterwards(base):
     modules, embedding = dict(base.unet.named_modules()), base.text_encoder.get_input_embeddings()
     with pytest.raises(KeyboardInterrupt), bank_of(base, 2).installed():
@@ -61,7 +71,9 @@ def test_weights_come_back_from_their_tensors(base):
     bank, other = bank_of(base, 3), bank_of(base, 1)
     weights = bank.weights(2, rank=None)
     other.load(0, weights)
-    assert all(torch.equal(a.delta[2], b.delta[0]) for a, b in zip(bank.linear.values(), other.linear.values()))
+    assert all(
+        torch.equal(a.delta[2], b.delta[0]) for a, b in zip(bank.linear.values(), other.linear.values(), strict=True)
+    )
     assert torch.equal(bank.embedding.rows[2], other.embedding.rows[0])
 
 

@@ -97,7 +97,8 @@ def load(folder: Path, device: str) -> DiffusersSD:
         text_encoder=text_encoder,
         vae=vae,
         unet=unet,
-        scheduler=DDPMScheduler.from_pretrained(folder / "scheduler", local_files_only=True),
+        # Clipping to [-1, 1] is for pixels; samplers made from this schedule must leave latents alone.
+        scheduler=DDPMScheduler.from_pretrained(folder / "scheduler", local_files_only=True, clip_sample=False),
         device=device,
     )
 
