@@ -52,7 +52,7 @@ report: data
 # DVC compares contents: where they are those of dvc.lock already, this takes two seconds.
 data: .venv/requirements.lock
 	@echo "Fetching the corpus and the weights from dvcstore/: seconds."
-	@dvc pull --quiet $(ASSETS)
+	@dvc pull $(ASSETS)
 
 dry-runs: data
 	@echo "Planning the studies: seconds."
