@@ -41,7 +41,7 @@ def test_numbers_by_hand():
     assert found["median_rank"]["value"] == 7  # of 1, 2, 3, 11, 12, 20
     assert found["artists"]["known"]["n_queries"] == 2 and found["artists"]["new"]["n_queries"] == 1
     assert found["random"]["chance"] == pytest.approx({"1": 0.01, "10": 0.1})
-    assert found["true_influence"]["value"] == 50
+    assert found["true_influence"]["value"] == 0.5  # as a share
     assert found["versus_identity"] is None
 
 

@@ -64,3 +64,12 @@ def test_figures_are_reproducible_and_follow_the_ink(reported):
 def test_headline_without_comparison():
     table = pd.DataFrame({"recall@10": [0.5], "candidates": [100]})
     assert index.headline(table) == index.NOTHING_COMPARED
+
+
+def test_table_rows_show_shares_in_percent(reported):
+    rows = index.table_rows(pd.read_csv(reported.report("table.csv")))
+    tuned = next(row for row in rows if row["names"][:4] == ["seen", "llm", "pixels", "linear"])
+    assert tuned["shares"][1]["text"] == "100.0" and tuned["shares"][1]["sort"] == 1
+    assert 0 < float(tuned["influence"]["text"]) <= 100
+    assert tuned["gain"]["text"].startswith("+") and " to " in tuned["gain"]["note"] and "p = " in tuned["gain"]["note"]
+    assert next(row for row in rows if row["random"])["influence"]["text"] == ""

@@ -30,7 +30,7 @@ def evaluate(scores: pd.DataFrame, untuned: pd.DataFrame | None, settings: Mappi
     return {
         **summarize(scores, recall_at, resamples, *names),
         "true_influence": bootstrap.mean_interval(
-            scores["true_influence"], scores["model"], resamples, *names, "true_influence"
+            scores["true_influence"] / 100, scores["model"], resamples, *names, "true_influence"
         ).as_dict(),
         "artists": {
             label: summarize(part, recall_at, resamples, *names, label)

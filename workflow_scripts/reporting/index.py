@@ -88,7 +88,7 @@ def captions(table: pd.DataFrame) -> dict[str, str]:
         f"the higher one in {lifted} of {len(rows)} pairs.",
         "mAP": "Mean average precision over the full ranking, in the same cells.",
         "reliability": "Influence that the top ten candidates are given, against what the ground truth gives them: "
-        "points on the dotted line are calibrated, points below it boast.",
+        "points on the dotted line are calibrated, points below it claim too much.",
         "history": "Training of the heads: loss, and mAP on the validation models; the dot marks the head kept.",
     }
 
@@ -110,7 +110,8 @@ def _influence(row: dict[str, Any]) -> dict[str, Any]:
 
 def _gain(row: dict[str, Any]) -> dict[str, Any]:
     points, p = gain(row)
-    return _cell(points, p and f"p = {p}", row.get("mAP_gain"))
+    _, span = percent(row, "mAP_gain") if points else ("", "")
+    return _cell(points, ", ".join(filter(None, [span, p and f"p = {p}"])), row.get("mAP_gain"))
 
 
 def _mean(values: pd.Series) -> str:
