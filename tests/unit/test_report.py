@@ -1,11 +1,15 @@
 """The report of the synthetic study: complete, self-contained, escaped."""
 
+import io
 from html.parser import HTMLParser
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from workflow_scripts.reporting import index
+from workflow_scripts.metrics import evaluation
+from workflow_scripts.reporting import figures, index
+from workflow_scripts.reporting.table import markdown, tabulate
 
 
 class Page(HTMLParser):
@@ -73,3 +77,26 @@ def test_table_rows_show_shares_in_percent(reported):
     assert 0 < float(tuned["influence"]["text"]) <= 100
     assert tuned["gain"]["text"].startswith("+") and " to " in tuned["gain"]["note"] and "p = " in tuned["gain"]["note"]
     assert next(row for row in rows if row["random"])["influence"]["text"] == ""
+
+
+def test_one_model_per_cell_has_no_intervals_but_a_report():
+    """The smallest of studies: numbers without intervals, a head without its result in one cell."""
+    scores = pd.DataFrame({"model": ["a", "a"], "prompt_index": [0, 1], "index": 0, "new_artist": False})
+    scores = scores.assign(ranks=[np.array([1]), np.array([30])], candidates=50, true_influence=10.0)
+    scores = scores.assign(top_ids=[np.array(["a/0"])] * 2, top_influence=[np.array([10.0])] * 2)
+    names = {"method": "feature_similarity", "encoder": "pixels", "training_set": "all", "prompt_set": "llm"}
+    settings = {"seed": 0, "evaluation": {"recall_at": [1, 10], "bootstrap": 100}}
+    metrics = []
+    for case, head in (("x", "identity"), ("x", "linear"), ("y", "identity")):
+        cell = {**names, "case": case, "head": head, "kind": "object"}
+        numbers = evaluation.evaluate(scores, scores if head == "linear" else None, settings | cell)
+        metrics.append({**cell, **numbers})
+    made = tabulate(metrics, {"data": "none", "weights": "none"})
+    table = pd.read_csv(io.StringIO(made.to_csv(index=False)))
+    assert "| 50.0 |" in markdown(made)
+    assert "beat the untuned features in 0 of 1 comparisons" in index.headline(table)
+    assert index.by_case(table)[0]["unclear"] == 1
+    assert [row["shares"][0]["text"] for row in index.table_rows(table) if row["names"][0] == "y"][-1] == "missing"
+    assert " missing" in figures.bars(table, "recall@10")
+    assert "perfectly calibrated" in figures.reliability(metrics)
+    assert figures.history({}).startswith("<?xml")
