@@ -94,7 +94,7 @@ def _case_problems(config: Mapping[str, Any]) -> list[str]:
         given = section.keys() & {"classes", "models_per_class", "groups"}
         needed = needs[section["kind"]]
         found += [
-            f"cases.{case}.{key}: {'missing' if key in needed else 'unknown'} key of a {section['kind']} case; "
+            f"cases.{case}.{key}: {'missing' if key in needed else 'unknown'} key for kind {section['kind']!r}; "
             f"keys: {', '.join(sorted(needed))}"
             for key in sorted(given ^ needed)
         ]

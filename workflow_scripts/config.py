@@ -62,6 +62,12 @@ class Case:
             members = {split: read_list(root / groups[split], class_word) for split in SPLITS if split in groups}
         return cls(name, section["kind"], section["source"], members, per_class)
 
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """The case that the settings of `select_exemplars` describe."""
+        members = {split: dict(listed) for split, listed in settings["members"].items()}
+        return cls(settings["case"], settings["kind"], settings["source"], members, settings["models_per_class"])
+
     @cached_property
     def models(self) -> Mapping[str, tuple[Model, ...]]:
         """The models of each split, class by class, so that a class added to the end of a list reshuffles nothing."""

@@ -10,12 +10,12 @@ from workflow_scripts.config import Model, Study
 
 
 def exemplars(study: Study, case: str) -> dict[str, Any]:
-    """For `select_exemplars`; `Case.models` follow from it by `case_of`. Lists, not models: 11,000 must fit a flag."""
+    """For `select_exemplars`, which makes `Case.from_settings` of it: lists instead of models, so that it fits a flag."""
     chosen = study.cases[case]
     return {
         **_names(study, case),
         "source": chosen.source,
-        "members": {split: dict(chosen.members[split]) for split in chosen.splits},
+        "members": {split: list(chosen.members[split].items()) for split in chosen.splits},
         "models_per_class": dict(chosen.models_per_class),
         "corpus": study.sections["corpus"]["version"],
     }

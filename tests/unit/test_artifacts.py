@@ -1,0 +1,123 @@
+"""Artefacts: what is written is read again, atomically, with provenance, and errors name the file."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from workflow_scripts import artifacts
+
+PROVENANCE = {"settings": {"encoder": "pixels"}, "inputs": {}}
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    image = artifacts.encode_png(np.zeros((2, 2, 3), np.uint8))
+    return pd.DataFrame({"model": ["cat_0000", "cat_0001"], "k": [0, 0], "image": [image, image]})
+
+
+def test_canonical_json_has_one_spelling():
+    assert artifacts.canonical_json({"b": 1, "a": [True, None, "é"]}) == '{"a":[true,null,"é"],"b":1}'
+    assert artifacts.settings_hash({"b": 1, "a": 2}) == artifacts.settings_hash({"a": 2, "b": 1})
+    assert artifacts.settings_hash({"a": 1}) != artifacts.settings_hash({"a": 2})
+
+
+def test_tensors_are_read_again(tmp_path: Path):
+    file = tmp_path / "a" / "x.safetensors"
+    tensors = {"features": np.arange(6, dtype=np.float32).reshape(2, 3).T}
+    artifacts.write_tensors(file, tensors, PROVENANCE)
+    np.testing.assert_array_equal(artifacts.read_tensors(file, {"encoder": "pixels"})["features"], tensors["features"])
+    assert artifacts.read_provenance(file) == PROVENANCE
+
+
+def test_tensors_of_another_encoder_are_refused(tmp_path: Path):
+    file = tmp_path / "x.safetensors"
+    artifacts.write_tensors(file, {"features": np.zeros((1, 1), np.float32)}, PROVENANCE)
+    with pytest.raises(ValueError, match=r"x\.safetensors: encoder is 'pixels' in the file's .*, expected 'clip'"):
+        artifacts.read_tensors(file, {"encoder": "clip"})
+
+
+def test_a_truncated_tensor_file_is_refused(tmp_path: Path):
+    file = tmp_path / "x.safetensors"
+    artifacts.write_tensors(file, {"features": np.zeros((9, 9), np.float32)}, PROVENANCE)
+    file.write_bytes(file.read_bytes()[:-10])
+    with pytest.raises(ValueError, match=r"x\.safetensors: not a valid safetensors file"):
+        artifacts.read_tensors(file)
+
+
+def test_a_table_of_images_is_read_again(tmp_path: Path, table: pd.DataFrame):
+    file = tmp_path / "x.parquet"
+    artifacts.write_table(file, table, PROVENANCE)
+    pd.testing.assert_frame_equal(artifacts.read_table(file, expect={"encoder": "pixels"}), table)
+    assert artifacts.read_provenance(file) == PROVENANCE
+
+
+def test_an_image_column_is_one_for_hugging_face_too(tmp_path: Path, table: pd.DataFrame):
+    import pyarrow.parquet as pq
+
+    file = tmp_path / "x.parquet"
+    artifacts.write_table(file, table, PROVENANCE)
+    schema = pq.read_schema(file)
+    assert {field.name for field in schema.field("image").type} == {"bytes", "path"}
+    features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
+    assert features["image"] == {"_type": "Image"}
+    assert features["k"] == {"dtype": "int64", "_type": "Value"}
+
+
+def test_a_missing_column_is_named(tmp_path: Path, table: pd.DataFrame):
+    file = tmp_path / "x.parquet"
+    artifacts.write_table(file, table, PROVENANCE)
+    with pytest.raises(ValueError, match=r"x\.parquet: lacks column 'split'; it has model, k, image"):
+        artifacts.read_table(file, ["model", "split"])
+
+
+def test_a_truncated_table_is_refused(tmp_path: Path, table: pd.DataFrame):
+    file = tmp_path / "x.parquet"
+    artifacts.write_table(file, table, PROVENANCE)
+    file.write_bytes(file.read_bytes()[:-10])
+    with pytest.raises(ValueError, match=r"x\.parquet: not a valid parquet file"):
+        artifacts.read_table(file)
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path):
+    file = tmp_path / "x.json"
+    artifacts.write_json(file, {"a": 1})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        artifacts.write_json(file, {"a": float("nan")})
+    with pytest.raises(RuntimeError), artifacts.atomic(file) as part:
+        part.write_text("half")
+        raise RuntimeError
+    assert artifacts.read_json(file) == {"a": 1}
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_broken_json_file_is_named(tmp_path: Path):
+    (tmp_path / "x.json").write_text("{")
+    with pytest.raises(ValueError, match=r"x\.json: not valid JSON"):
+        artifacts.read_json(tmp_path / "x.json")
+
+
+def test_images_survive_and_equal_pixels_give_equal_bytes():
+    image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    data = artifacts.encode_png(image)
+    assert data == artifacts.encode_png(image.copy())
+    np.testing.assert_array_equal(artifacts.decode_image(data, "x"), image)
+
+
+@pytest.mark.parametrize("keep", [0, 20, 60])
+def test_a_truncated_image_is_named(keep: int):
+    data = artifacts.encode_png(np.random.default_rng(0).integers(0, 256, (9, 9, 3), dtype=np.uint8))
+    with pytest.raises(ValueError, match="exemplar cat_0000/0: not a readable image"):
+        artifacts.decode_image(data[:keep], "exemplar cat_0000/0")
+
+
+def test_provenance_hashes_files_and_folders(tmp_path: Path):
+    folder = tmp_path / "model"
+    (folder / "unet").mkdir(parents=True)
+    (folder / "unet" / "weights").write_bytes(b"1")
+    before = artifacts.make_provenance({}, {"model": folder})["inputs"]
+    assert before == artifacts.make_provenance({}, {"model": folder})["inputs"]
+    (folder / "unet" / "weights").write_bytes(b"2")
+    assert before != artifacts.make_provenance({}, {"model": folder})["inputs"]

@@ -1,0 +1,249 @@
+"""A study's models, shards and blocks follow from its lists; its mistakes are reported all at once, by name."""
+
+import copy
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from workflow_scripts import checks, schema, settings
+from workflow_scripts.cli import canonical_json
+from workflow_scripts.config import Case, Study, read_list
+
+ROOT = Path(__file__).parents[2]
+STUDIES = sorted(file.stem for file in (ROOT / "config/studies").glob("*.yaml"))
+
+
+def read_study(name: str) -> dict:
+    return yaml.safe_load((ROOT / f"config/studies/{name}.yaml").read_text())
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder with the project's lists and prompts, to spoil."""
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    return tmp_path
+
+
+@pytest.fixture
+def config() -> dict:
+    return copy.deepcopy(read_study("smoke"))
+
+
+@pytest.fixture
+def study(root: Path, config: dict) -> Study:
+    """Three classes and three groups, four models per job, two class words per job."""
+    (root / "config/classes/smoke.objects.txt").write_text("cat\nhot-dog\ncrab\tsea animal # not a comment\n")
+    for split, groups in {"train": "a\nb\nc\n", "val": "d\n", "test": "e\n"}.items():
+        (root / f"config/classes/smoke.styles.{split}.txt").write_text(groups)
+    config["cases"]["emoji_seen"]["models_per_class"] = {"train": 2, "test": 1, "val": 1}
+    return Study.from_mapping(config | {"models_per_job": 4, "class_words_per_job": 2}, root)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_committed_study_has_no_problems(name: str):
+    assert checks.load_study(read_study(name), ROOT).name == name
+
+
+def test_a_list_line_is_an_id_and_perhaps_a_class_word(tmp_path: Path):
+    file = tmp_path / "list.txt"
+    file.write_text("# comment\n\ncat\nhot-dog\nn01440764\tfish\n")
+    assert read_list(file) == {"cat": "cat", "hot-dog": "hot dog", "n01440764": "fish"}
+    assert set(read_list(file, "art").values()) == {"art"}
+
+
+def test_object_models_count_train_then_val_then_test(study: Study):
+    models = study.cases["emoji_seen"].models
+    assert [m.name for m in models["train"]][:3] == ["cat_0000", "cat_0001", "hot-dog_0000"]
+    assert [m.name for m in models["val"]] == ["cat_0002", "hot-dog_0002", "crab_0002"]
+    assert [m.name for m in models["test"]] == ["cat_0003", "hot-dog_0003", "crab_0003"]
+    assert models["test"][1].class_word == "hot dog"
+
+
+def test_a_style_model_is_its_group(study: Study):
+    model = study.cases["families_seen"].models["val"][0]
+    assert (model.name, model.class_name, model.class_word) == ("d", "d", "art")
+
+
+def test_shards_are_slices_of_a_split(study: Study):
+    assert study.shards("emoji_seen", "train") == ["train_0000", "train_0001"]
+    assert [m.name for m in study.shard("emoji_seen", "train_0001")] == ["crab_0000", "crab_0001"]
+    assert study.shards("families_seen", "test") == ["test_0000"]
+
+
+def test_with_one_model_per_job_a_shard_is_its_model(root: Path, config: dict):
+    study = Study.from_mapping(config | {"models_per_job": 1}, root)
+    names = study.shards("emoji_seen", "test")
+    assert names == [model.name for model in study.cases["emoji_seen"].models["test"]]
+    assert [model.name for model in study.shard("emoji_seen", names[0])] == names[:1]
+
+
+def test_a_class_added_at_the_end_changes_no_full_shard_and_no_full_block(study: Study, root: Path):
+    with (root / "config/classes/smoke.objects.txt").open("a") as file:
+        file.write("zebra\n")
+    grown = Study.from_mapping(study.sections, root)
+    assert grown.shard("emoji_seen", "train_0000") == study.shard("emoji_seen", "train_0000")
+    assert grown.blocks["emoji_seen_0000"] == study.blocks["emoji_seen_0000"]
+    assert grown.blocks["families_seen_0000"] == study.blocks["families_seen_0000"]
+
+
+def test_blocks_hold_each_class_word_once(study: Study):
+    assert study.blocks["emoji_seen_0000"] == ("cat", "hot dog")
+    assert study.blocks["families_seen_0000"] == ("art",)
+    assert study.blocks_of("emoji_seen", "train_0000") == ["emoji_seen_0000"]
+    assert study.blocks_of("emoji_seen", "test_0000") == ["emoji_seen_0000", "emoji_seen_0001"]
+    assert study.block_kind("families_seen_0000") == "style"
+
+
+@pytest.mark.parametrize("case", ["emoji_seen", "families_seen"])
+def test_the_settings_of_select_exemplars_hold_the_case(study: Study, case: str):
+    sent = json.loads(canonical_json(settings.exemplars(study, case)))
+    assert Case.from_settings(sent).models == study.cases[case].models
+
+
+def test_settings_follow_the_split_and_kind(study: Study):
+    sent = settings.sample(study, "families_seen", "val_0000")
+    assert sent["prompts"]["llm"] == list(study.prompts["style"].templates["val"]["llm"])
+    assert sent["class_words"] == {"d": "art"}
+    assert settings.regularization(study, "emoji_seen_0000")["class_words"] == ["cat", "hot dog"]
+    assert settings.finetune(study, "emoji_seen", "train_0001")["models"] == ["crab_0000", "crab_0001"]
+
+
+def test_the_path_of_the_base_model_is_no_setting(study: Study):
+    for made in (
+        settings.finetune(study, "emoji_seen", "test_0000"),
+        settings.regularization(study, "emoji_seen_0000"),
+    ):
+        assert "path" not in made["base_model"]
+
+
+def problems(config: dict, root: Path) -> str:
+    with pytest.raises(ValueError) as error:
+        checks.load_study(config, root)
+    return str(error.value)
+
+
+def test_a_misspelt_key_is_refused_with_the_valid_ones(config: dict, root: Path):
+    config["sampling"]["guidence"] = config["sampling"].pop("guidance")
+    found = problems(config, root)
+    assert "config/studies/smoke.yaml: sampling.guidence: unknown key, did you mean 'guidance'?; valid keys: " in found
+    assert "sampling.guidance: missing key (Scale of classifier-free guidance.)" in found
+
+
+def test_a_misspelt_key_of_a_plug_in_is_refused(config: dict, root: Path):
+    config["encoders"]["pixels"]["sise"] = 8
+    config["customization"]["stepps"] = 8
+    found = problems(config, root)
+    assert "encoders.pixels.sise: unknown key, did you mean 'size'?; valid keys: size, version" in found
+    assert "customization.stepps: unknown key, did you mean 'steps'?" in found
+
+
+def test_a_wrong_type_is_refused_with_the_meaning_of_the_key(config: dict, root: Path):
+    config["models_per_job"] = "64"
+    config["customization"]["learning_rate"] = "1e-3"  # YAML 1.1 reads 1e-3 as a string
+    found = problems(config, root)
+    assert "models_per_job: '64' is not of type 'integer'" in found
+    assert "customization.learning_rate: '1e-3' is not of type 'number' (Learning rate of W_k and W_v.)" in found
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda c: c["encoders"].update(clipp={"version": 1}), "encoders.clipp: 'clipp': no such plug-in in "),
+        (lambda c: c["customization"].update(name="lora"), "customization.name: 'lora': no such plug-in in "),
+        (lambda c: c["distractors"].update(source="laion"), "distractors.source: 'laion': no such plug-in in "),
+        (lambda c: c["training_sets"].update(x=["bamfg"]), "training_sets.x: 'bamfg' is no case; cases: emoji_seen, "),
+        (
+            lambda c: c["cases"]["families_seen"]["groups"].pop("val"),
+            "training_sets.object+style: 'families_seen' has no val split",
+        ),
+        (
+            lambda c: c["cases"]["emoji_seen"].update(classes="config/classes/none.txt"),
+            "cases.emoji_seen.classes: no such file config/classes/none.txt; its folder has ",
+        ),
+        (
+            lambda c: c["cases"]["emoji_seen"].update(groups={"test": "config/classes/smoke.styles.test.txt"}),
+            "cases.emoji_seen.groups: unknown key for kind 'object'; keys: classes, models_per_class",
+        ),
+        (
+            lambda c: c["cases"]["emoji_seen"].pop("models_per_class"),
+            "cases.emoji_seen.models_per_class: missing key for kind 'object'",
+        ),
+        (lambda c: c["prompts"].pop("style"), "cases.families_seen.kind: 'style' has no prompts; prompts has object"),
+        (
+            lambda c: c["prompts"]["object"]["llm"]["train"].update(count=1000),
+            "prompts.object.llm.train.count: 1000 prompts asked, but config/prompts/object.llm.train.txt has ",
+        ),
+        (
+            lambda c: c["prompts"]["style"]["llm"]["test"].update(file="config/prompts/style.llm.train.txt"),
+            "prompts.style.llm.test.file: config/prompts/style.llm.train.txt shares the prompt ",
+        ),
+        (
+            lambda c: c["prompts"]["object"]["llm"]["train"].update(file="config/prompts/none.txt"),
+            "prompts.object.llm.train.file: no such file config/prompts/none.txt",
+        ),
+        (
+            lambda c: c["prompts"]["object"]["llm"]["train"].update(file="config/prompts/style.llm.train.txt"),
+            "each must hold {subject}",
+        ),
+    ],
+)
+def test_keys_that_do_not_fit_together_are_refused(spoil, message: str, config: dict, root: Path):
+    spoil(config)
+    assert message in problems(config, root)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("", "smoke.objects.txt is empty; it needs one id a line"),
+        ("cat\ndog\ncat\n", "smoke.objects.txt names 'cat' 2 times; each id may stand once"),
+        ("../../etc\n", "smoke.objects.txt names '../../etc'; an id must match [a-z0-9]"),
+        ("Cat\n", "smoke.objects.txt names 'Cat'; an id must match [a-z0-9]"),
+    ],
+)
+def test_a_list_that_names_no_good_models_is_refused(lines: str, message: str, config: dict, root: Path):
+    (root / "config/classes/smoke.objects.txt").write_text(lines)
+    assert message in problems(config, root)
+
+
+def test_lists_of_one_source_must_be_disjoint(config: dict, root: Path):
+    shutil.copy(root / "config/classes/smoke.styles.val.txt", root / "config/classes/smoke.styles.test.txt")
+    assert "cases.families_seen.groups.test: shares " in problems(config, root)
+
+
+def test_all_problems_are_reported_at_once(config: dict, root: Path):
+    config["training_sets"]["x"] = ["nowhere"]
+    config["heads"]["mlpp"] = {"version": 1}
+    (root / "config/prompts/object.llm.test.txt").unlink()
+    lines = problems(config, root).splitlines()
+    assert len(lines) >= 3
+    assert all(line.startswith("config/studies/smoke.yaml: ") for line in lines)
+
+
+def test_a_study_without_file_is_refused_with_those_that_have_one():
+    with pytest.raises(ValueError, match="study: 'abcd' has no file config/studies/abcd.yaml; studies: .*smoke"):
+        checks.study_file("abcd", ROOT)
+
+
+def walk(node, path: str = "study"):
+    """Every schema inside a schema, with its path."""
+    if isinstance(node, dict):
+        yield path, node
+        for key, value in node.items():
+            yield from walk(value, f"{path}.{key}")
+
+
+def test_the_schema_is_closed_and_describes_every_key():
+    study = yaml.safe_load((ROOT / checks.SCHEMA).read_text())
+    for path, node in walk(study):
+        for name, key in node.get("properties", {}).items() if node.get("type") == "object" else ():
+            referred = study["$defs"][key["$ref"].rpartition("/")[2]] if "$ref" in key else {}
+            assert "description" in {**referred, **key}, f"{path}.{name}"
+        plug_in = path.removeprefix("study.properties.") in {*schema.NAMED_SECTIONS} or path.startswith(
+            "study.$defs.plugins"
+        )
+        if node.get("type") == "object" and "properties" in node and not plug_in:
+            assert node.get("additionalProperties") is False, path
