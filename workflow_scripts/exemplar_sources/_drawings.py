@@ -1,0 +1,43 @@
+"""What the sources of the miniature share: pictures of the corpus's drawings, with their origin."""
+
+import hashlib
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from workflow_scripts import artifacts
+from workflow_scripts.corpus.compose import LARGE, place
+from workflow_scripts.corpus.packages import FAMILIES
+from workflow_scripts.corpus.rendering import decode
+from workflow_scripts.corpus.scenes import SIZE
+from workflow_scripts.seeds import derive_seed
+
+
+def read_drawings(path: Path, role: str | None = None) -> pd.DataFrame:
+    """The drawings of the corpus, by role if one is given, in the order in which they were held out."""
+    table = artifacts.read_table(path)
+    return table if role is None else table[table.role == role].sort_values("order")
+
+
+def picture_of(drawing: pd.Series, background: Image.Image, random: Random) -> dict:
+    """The columns `image`, `sha256`, `source`, `licence` and `author` of a drawing composed on a background."""
+    try:
+        rgba = decode(drawing.image)
+    except OSError as error:
+        raise ValueError(f"drawing {drawing.id!r} of the corpus: not a readable image ({error})") from error
+    image = artifacts.encode_png(np.asarray(place(rgba, background, random.uniform(*LARGE), random)))
+    origin = {"source": drawing.id, "licence": drawing.licence, "author": drawing.author}
+    return {"image": image, "sha256": hashlib.sha256(image).hexdigest(), **origin}
+
+
+def exemplar_of(drawing: pd.Series, seed: int) -> dict:
+    """A drawing as an exemplar: on white, near the centre, as its seed and id decide."""
+    white = Image.new("RGB", (SIZE, SIZE), "white")
+    known_artist = FAMILIES[drawing.family].pretrain
+    return {
+        **picture_of(drawing, white, Random(derive_seed(seed, "exemplar", drawing.id))),
+        "new_artist": not known_artist,
+    }

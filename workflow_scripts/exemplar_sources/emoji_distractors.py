@@ -1,0 +1,36 @@
+"""Distractors of the miniature: all other drawings, half on white as exemplars are, half on a background as samples are.
+
+The column `class` holds the concept, so that hard distractors (the same concept by other artists) can be told apart.
+"""
+
+from collections.abc import Set
+from pathlib import Path
+from random import Random
+
+import pandas as pd
+from PIL import Image
+
+from workflow_scripts.corpus.compose import draw_background
+from workflow_scripts.corpus.packages import FAMILIES
+from workflow_scripts.corpus.roles import OTHER, PRETRAIN
+from workflow_scripts.corpus.scenes import SIZE
+from workflow_scripts.exemplar_sources._drawings import picture_of, read_drawings
+from workflow_scripts.seeds import derive_seed
+
+
+def distract(drawings: Path, exemplars: Set[str], count: int, seed: int) -> pd.DataFrame:
+    """Takes drawings in the order of their hash, never an exemplar nor a twin of one, and one per twin pair."""
+    table = read_drawings(drawings)
+    single = table.family.map(lambda name: FAMILIES[name].twin_of is None)
+    free = table[table.role.isin((PRETRAIN, OTHER)) & single & ~table.id.isin(exemplars)]
+    if len(free) < count:
+        raise ValueError(f"{drawings}: distractors.count is {count}, the corpus has {len(free)} free drawings")
+    chosen = sorted(free.index, key=lambda row: derive_seed(seed, "distractor", free.id[row]))[:count]
+    return pd.DataFrame([_distractor(free.loc[row], seed) for row in chosen])
+
+
+def _distractor(drawing: pd.Series, seed: int) -> dict:
+    random = Random(derive_seed(seed, "distractor picture", drawing.id))
+    on_white = random.random() < 0.5
+    background = Image.new("RGB", (SIZE, SIZE), "white") if on_white else draw_background(random)[0]
+    return {"id": drawing.id, "class": drawing.concept, **picture_of(drawing, background, random)}

@@ -1,0 +1,26 @@
+"""Styles of the miniature: groups of drawings of one family and one subject, one model per group."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from workflow_scripts.config import SPLITS, Case
+from workflow_scripts.corpus.roles import STYLE
+from workflow_scripts.exemplar_sources._drawings import exemplar_of, read_drawings
+
+
+def select(drawings: Path, case: Case, seed: int) -> pd.DataFrame:
+    """Takes all held-out drawings of each group, in the order that the corpus fixed by hash."""
+    held_out = dict(list(read_drawings(drawings, STYLE).groupby("style_group", sort=False)))
+    rows = []
+    for split in SPLITS:
+        for model in case.models[split]:
+            if model.name not in held_out:
+                raise ValueError(
+                    f"{drawings}: no held-out drawings of the style group {model.name!r} of {case.name}; "
+                    f"groups with some: {', '.join(sorted(held_out)) or 'none'}"
+                )
+            about = {"model": model.name, "split": split, "class": model.class_name, "class_word": model.class_word}
+            for k, (_, drawing) in enumerate(held_out[model.name].iterrows()):
+                rows.append({**about, "k": k, **exemplar_of(drawing, seed)})
+    return pd.DataFrame(rows)

@@ -1,0 +1,97 @@
+"""Trains the miniature's denoising network and text tower on composed pictures and their captions.
+
+Example:
+    torchrun --standalone --nproc-per-node 2 -m workflow_scripts.steps.pretrain_unet \\
+        --drawings data/corpus/drawings.parquet --vocabulary config/classes/vocabulary.txt \\
+        --tokenizer build/base_model/tokenizer --vae build/base_model/linear_vae --output build/base_model/unet \\
+        --settings '{"seed": 0, "images": 30000, "channels": [96, 192], "text_width": 160, "steps": 8000, ...}'
+"""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from transformers import CLIPTokenizer
+
+from workflow_scripts import artifacts, cli
+from workflow_scripts.config import read_list, read_lines
+from workflow_scripts.corpus.compose import compose_pool, group_word, instance_word
+from workflow_scripts.pretraining import denoiser
+from workflow_scripts.pretraining.autoencoder import decode, encode
+from workflow_scripts.pretraining.pools import known_drawings
+from workflow_scripts.pretraining.training import Schedule, Trainer
+from workflow_scripts.seeds import derive_seed
+
+log = logging.getLogger("pretrain_unet")
+
+
+def main() -> None:
+    parser = cli.StepParser(__doc__)
+    parser.add_argument("--drawings", type=Path, required=True)
+    parser.add_argument("--vocabulary", type=Path, required=True, help="list of concepts with their class words")
+    parser.add_argument("--prompts", type=Path, required=True, help="prompts of the progress grid, one a line")
+    parser.add_argument("--tokenizer", type=Path, required=True)
+    parser.add_argument("--vae", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True, help="folder for `unet` and `text_encoder`")
+    parser.add_settings()
+    args = parser.parse_args()
+    settings, seed = args.settings, args.settings["seed"]
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+
+    drawings, words = known_drawings(artifacts.read_table(args.drawings)), read_list(args.vocabulary)
+    vae = AutoencoderKL.from_pretrained(args.vae, torch_dtype=torch.float32).eval()
+    tokenizer = CLIPTokenizer.from_pretrained(args.tokenizer)
+    shipped = CLIPTokenizer.from_pretrained(args.tokenizer)
+    instances = sorted(map(instance_word, drawings.id))
+    groups = sorted(set(map(group_word, drawings.style_group)))
+    tokenizer.add_tokens(instances + groups)
+    new_words = {
+        "object": tokenizer.convert_tokens_to_ids(instances),
+        "style": tokenizer.convert_tokens_to_ids(groups),
+    }
+
+    unet = denoiser.build_unet(settings, vae.config.latent_channels)
+    text = denoiser.build_text_encoder(settings, tokenizer)
+    schedule = Schedule(**{key: settings[key] for key in Schedule.__dataclass_fields__})
+    trainer = Trainer({"unet": unet, "text": text}, schedule, args.output / "checkpoint.safetensors", seed)
+    latents, captions = _pool(args, drawings, words, vae, trainer.rank)
+    ids, empty = denoiser.tokenize(tokenizer, captions), denoiser.tokenize(tokenizer, [""])
+    prompts = read_lines(args.prompts)
+
+    def grid(step: int) -> None:
+        states, none = text(denoiser.tokenize(tokenizer, prompts))[0], text(empty)[0]
+        rows = [
+            decode(vae, denoiser.sample_latents(unet, states, none, {"steps": 12, "guidance": 3.5}, s)) for s in (0, 1, 2)
+        ]
+        picture = np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
+        Image.fromarray(picture).save(args.output / "progress.png")
+
+    def save(step: int) -> None:
+        with torch.no_grad():
+            unet.save_pretrained(args.output / "unet")
+            denoiser.without_new_words(text, shipped, new_words).save_pretrained(args.output / "text_encoder")
+            grid(step)
+
+    args.output.mkdir(parents=True, exist_ok=True)
+    trainer.run(denoiser.DenoisingLoss(unet, text, latents, ids, empty, settings["batch"]), save)
+
+
+def _pool(args, drawings, words: dict[str, str], vae: AutoencoderKL, rank: int) -> tuple[torch.Tensor, list[str]]:
+    """Latents [n, c, h, w] and captions of this process's pictures; the latents are kept for a restart."""
+    seed = derive_seed(args.settings["seed"], "pictures", rank)
+    pool = compose_pool(drawings, args.settings["images"], words, seed)
+    cache = args.output / f"latents.{rank}.safetensors"
+    if not cache.exists():
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        with artifacts.atomic(cache) as part:
+            save_file({"latents": encode(vae, pool.images).half()}, part)
+    return load_file(cache)["latents"], pool.captions
+
+
+if __name__ == "__main__":
+    cli.run(main)
