@@ -75,7 +75,10 @@ def main() -> None:
 
     encoder = plugins.load("encoders", args.encoder).load(args.settings)
     settings = {**args.settings, "encoder": args.encoder}
-    provenance = artifacts.make_provenance(settings, {"source": args.samples or args.exemplars})
+    inputs = {"source": args.samples or args.exemplars}
+    if "path" in settings:
+        inputs["weights"] = settings["path"]
+    provenance = artifacts.make_provenance(settings, inputs)
     if args.samples:
         tensors, provenance["rows"] = embed_shard(args.samples, encoder)
     else:

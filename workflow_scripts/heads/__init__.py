@@ -1,0 +1,92 @@
+"""Heads: maps h (exemplars) and h~ (samples) from frozen features to a space made for attribution (paper section 4).
+
+A new head is one file with functions `fit` and `apply`, and one entry under `heads:` in the study; `identity.py` is
+the shortest to copy. Shapes: d features, m models, e exemplars, n samples.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from workflow_scripts import artifacts, plugins
+
+Side = Literal["exemplar", "sample"]
+Tensors = dict[str, np.ndarray]
+History = list[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Exemplars of m customized models and samples that the models made, as features of length 1.
+
+    Attributes:
+        exemplars: float32 [e, d].
+        exemplar_model: int [e], the model of each exemplar, from 0 to m - 1; every model has at least one.
+        samples: float32 [n, d].
+        sample_model: int [n], the model of each sample; every model has at least one.
+    """
+
+    exemplars: np.ndarray
+    exemplar_model: np.ndarray
+    samples: np.ndarray
+    sample_model: np.ndarray
+
+
+@dataclass(frozen=True)
+class Head:
+    """A fitted head: the name of its plug-in, and what `fit` returned."""
+
+    name: str
+    tensors: Mapping[str, np.ndarray]
+
+
+class HeadModule(Protocol):
+    """What a module of this folder offers, beside `SETTINGS` (see `plugins`)."""
+
+    def fit(self, train: Pairs, val: Pairs, settings: Mapping[str, Any], seed: int) -> tuple[Tensors, History]:
+        """Fits the head on `train` and selects it on `val`.
+
+        Args:
+            settings: the study's section `heads.<name>`.
+
+        Returns:
+            Float32 tensors to store, and rows of `epoch`, `loss` (NaN if there is none) and `val_mAP`.
+
+        Raises:
+            ValueError: the loss is not finite.
+        """
+
+    def apply(self, tensors: Mapping[str, np.ndarray], side: Side, features: np.ndarray) -> np.ndarray:
+        """Maps features of length 1, float32 [n, d], with h or h~; the result need not have length 1."""
+
+
+def read_head(path: str | os.PathLike, encoder: str) -> Head:
+    """Reads a head that was fitted on features of `encoder`.
+
+    Raises:
+        ValueError: the file is corrupt, or belongs to another encoder.
+    """
+    tensors = artifacts.read_tensors(path, {"encoder": encoder})
+    return Head(artifacts.read_provenance(path)["settings"]["head"], tensors)
+
+
+def normalize(features: np.ndarray) -> np.ndarray:
+    """Scales rows [n, d] to length 1; a row of zeros stays as it is."""
+    lengths = np.linalg.norm(features, axis=1, keepdims=True)
+    return features / np.maximum(lengths, np.finfo(np.float32).tiny)
+
+
+def project(head: Head, side: Side, features: np.ndarray) -> np.ndarray:
+    """Maps raw encoder features with a head, so that an inner product of two sides is their similarity.
+
+    Args:
+        side: `exemplar` for every image that may have influenced a sample, distractors too; `sample` for samples.
+        features: float32 [n, d], of any length.
+
+    Returns:
+        float32 [n, d'] of length 1.
+    """
+    return normalize(plugins.load("heads", head.name).apply(head.tensors, side, normalize(features)))

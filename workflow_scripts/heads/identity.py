@@ -1,0 +1,21 @@
+"""The untuned features: what every other head has to beat."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from workflow_scripts.heads import Head, History, Pairs, Side, Tensors
+from workflow_scripts.heads._validation import validation_map
+
+SETTINGS: dict = {}
+
+
+def fit(train: Pairs, val: Pairs, settings: Mapping[str, Any], seed: int) -> tuple[Tensors, History]:
+    """See `HeadModule.fit`: nothing to fit, one row of history for comparison."""
+    return {}, [{"epoch": 0, "loss": float("nan"), "val_mAP": validation_map(Head("identity", {}), val)}]
+
+
+def apply(tensors: Mapping[str, np.ndarray], side: Side, features: np.ndarray) -> np.ndarray:
+    """See `HeadModule.apply`."""
+    return features
