@@ -1,0 +1,108 @@
+"""What Snakemake makes again: nothing without a reason, and with one only what depends on it. Steps are stand-ins."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import projects
+from tests.projects import pending
+
+DVC = [sys.executable, "-m", "dvc"]
+GIT = ["git", "-c", "user.name=test", "-c", "user.email=test@localhost"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose smoke study has run."""
+    project = projects.copy_project(tmp_path_factory.mktemp("finished"))
+    projects.run(project)
+    return project
+
+
+@pytest.fixture
+def project(finished: Path, tmp_path: Path) -> Path:
+    """A copy of it, times and Snakemake's records included."""
+    return shutil.copytree(finished, tmp_path / "project", symlinks=True)
+
+
+def edit(file: Path, pattern: str, replacement: str) -> None:
+    text, count = re.subn(pattern, replacement, file.read_text(), count=1, flags=re.DOTALL)
+    assert count == 1, f"{file} has no {pattern}"
+    file.write_text(text)
+
+
+def test_a_finished_study_has_nothing_to_be_done(project: Path):
+    done = projects.snakemake(project, "--dry-run", "--config", "study=smoke")
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_a_comment_in_the_code_reruns_nothing(project: Path):
+    for file in ("workflow_scripts/steps/finetune.py", "workflow_scripts/seeds.py"):
+        with (project / file).open("a") as opened:
+            opened.write("# a comment\n")
+    assert pending(project) == {}
+
+
+def test_a_setting_of_one_encoder_reruns_what_depends_on_it(project: Path):
+    edit(project / "config/studies/smoke.yaml", r"(pixels:\n    size: )\d+", r"\g<1>8")
+    made = pending(project)
+    own = {"embed_exemplars", "embed_distractors", "embed_samples", "train_head", "calibrate", "attribute", "evaluate"}
+    assert own <= set(made.values())
+    assert set(made.values()) <= own | {"tabulate", "plot", "index"}
+    assert all("/pixels/" in file for file, rule in made.items() if rule in own)
+
+
+def test_a_bumped_version_is_a_reason(project: Path):
+    edit(project / "config/studies/smoke.yaml", r"(\nsampling:.*?version: )1", r"\g<1>2")
+    assert "sample" in pending(project).values()
+    assert "finetune" not in pending(project).values()
+
+
+def test_a_class_added_to_a_list_leaves_other_cases_alone(project: Path):
+    with (project / "config/classes/smoke.objects.txt").open("a") as file:
+        file.write("zebra\n")
+    made = pending(project)
+    # A case's exemplars are one file, so all its shards are looked at again; the worker keeps the models that are good.
+    assert [file for file, rule in made.items() if rule == "finetune"]
+    assert not [file for file in made if re.search("/(models|samples)/families_seen/", file)]
+
+
+def test_a_new_seed_reruns_every_model(project: Path):
+    edit(project / "config/studies/smoke.yaml", r"\nseed: 0", "\nseed: 1")
+    models = {file for file, rule in pending(project).items() if rule == "finetune"}
+    assert models == {str(file.relative_to(project)) for file in project.glob("results/smoke/models/*/*.json")}
+
+
+def test_a_clone_with_the_results_of_dvc_has_nothing_to_be_done(project: Path, tmp_path: Path):
+    """`make pull` with a remote that keeps results: pull, prove by content, settle Snakemake's times."""
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
+        shutil.copy(projects.ROOT / name, project / name)
+    (project / "config/config.yaml").write_text("study: smoke\n")
+    (project / "dvc.yaml").write_text((project / "dvc.yaml").read_text().replace(", cache: false", ""))
+    (project / "config/corpus").mkdir(exist_ok=True)
+    command(project, *GIT, "init", "--quiet")
+    command(project, *DVC, "init", "--quiet")
+    command(project, *DVC, "config", "cache.type", "copy")
+    command(project, *DVC, "remote", "add", "--default", "store", str(tmp_path / "store"))
+    command(project, *DVC, "commit", "--force", "--quiet")
+    command(project, *DVC, "push", "--quiet")
+    command(project, *GIT, "add", ".")
+    command(project, *GIT, "commit", "--quiet", "--message", "finished")
+    clone = tmp_path / "clone"
+    command(tmp_path, *GIT, "clone", "--quiet", str(project), str(clone))
+    command(clone, *DVC, "pull", "--quiet")
+    command(clone, *DVC, "status", "--quiet")
+    projects.run(clone, "--touch", "--forceall")
+    assert pending(clone) == {}
+    edit(clone / "config/studies/smoke.yaml", r"\nseed: 0", "\nseed: 1")
+    assert "finetune" in pending(clone).values()
+
+
+def command(folder: Path, *arguments: str) -> None:
+    done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(arguments)}: {done.stdout}{done.stderr}"
+
