@@ -1,6 +1,7 @@
 """A base model of a few thousand random weights, in the layout of the real ones, that runs in milliseconds."""
 
 import json
+import os
 import string
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,9 @@ import pytest
 
 if TYPE_CHECKING:
     from workflow_scripts.base_models import BaseModel
+
+# Threads that wait for each other make networks this small many times slower, above all on a busy machine.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 WORDS = ("a", "picture", "of", "cat", "dog", "art", "in", "the", "style", "on", "red", "small")
 BOS, EOS = "<|startoftext|>", "<|endoftext|>"
