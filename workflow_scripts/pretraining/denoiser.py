@@ -1,17 +1,24 @@
 """Trains the miniature's UNet and text tower jointly, from scratch, on latents of composed pictures and their captions."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, DPMSolverMultistepScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
+from tqdm import tqdm
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from workflow_scripts import devices
+from workflow_scripts.base_models import BaseModel
 from workflow_scripts.pretraining.vocabulary import INITIALIZERS
+from workflow_scripts.sampling import denoise
+from workflow_scripts.seeds import derive_seed
 
 SNR_LIMIT = 5.0  # gamma of min-SNR weighting (Hang et al. 2023)
+SAMPLE_BATCH = 64
 CAPTION_DROPOUT = 0.1  # for classifier-free guidance
 
 
@@ -102,21 +109,17 @@ class DenoisingLoss:
 
 
 @torch.no_grad()
-def sample_latents(
-    unet: UNet2DConditionModel, states: torch.Tensor, unconditional: torch.Tensor, settings: Mapping[str, Any], seed: int
-) -> torch.Tensor:
-    """Samples latents for text states [n, positions, d] with classifier-free guidance."""
-    scheduler = DPMSolverMultistepScheduler.from_config(build_scheduler().config)
-    scheduler.set_timesteps(settings["steps"])
-    shape = (len(states), unet.config.in_channels, unet.config.sample_size, unet.config.sample_size)
-    latents = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-    both = torch.cat([unconditional.expand_as(states), states])
-    for timestep in scheduler.timesteps:
-        with devices.autocast("auto", "cpu"):
-            without, with_text = unet(torch.cat([latents, latents]), timestep, both).sample.float().chunk(2)
-        guided = without + settings["guidance"] * (with_text - without)
-        latents = scheduler.step(guided, timestep, latents).prev_sample
-    return latents
+def sample_images(base: BaseModel, prompts: Sequence[str], seed: int, settings: Mapping[str, Any]) -> np.ndarray:
+    """One picture uint8 [h, w, 3] per prompt; each one's noise derives from `seed`, its place and its prompt."""
+    images = []
+    for start in tqdm(range(0, len(prompts), SAMPLE_BATCH), unit="batch", disable=None):
+        batch = prompts[start : start + SAMPLE_BATCH]
+        seeds = [derive_seed(seed, start + i, prompt) for i, prompt in enumerate(batch)]
+        with devices.autocast("auto", base.device):
+            ids = base.tokenize([""] * len(batch) + list(batch))
+            latents = denoise(base, base.text_encoder(ids).last_hidden_state, seeds, settings)
+            images.append(base.decode(latents).round().to(torch.uint8).numpy())
+    return np.concatenate(images)
 
 
 @torch.no_grad()
@@ -143,7 +146,7 @@ def without_new_words(text: CLIPTextModel, tokenizer: CLIPTokenizer, words: Mapp
 
 
 def assemble(
-    folder: str, vae: AutoencoderKL, text: CLIPTextModel, tokenizer: CLIPTokenizer, unet: UNet2DConditionModel
+    folder: Path, vae: AutoencoderKL, text: CLIPTextModel, tokenizer: CLIPTokenizer, unet: UNet2DConditionModel
 ) -> None:
     """Saves a StableDiffusionPipeline folder in half precision, safetensors only."""
     pipeline = StableDiffusionPipeline(

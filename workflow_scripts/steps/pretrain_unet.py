@@ -14,19 +14,20 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from PIL import Image
-from safetensors.torch import load_file, save_file
 from transformers import CLIPTokenizer
 
 from workflow_scripts import artifacts, cli
+from workflow_scripts.base_models.diffusers_sd import DiffusersSD
 from workflow_scripts.config import read_list, read_lines
 from workflow_scripts.corpus.compose import compose_pool, group_word, instance_word
 from workflow_scripts.pretraining import denoiser
-from workflow_scripts.pretraining.autoencoder import decode, encode
+from workflow_scripts.pretraining.autoencoder import encode
 from workflow_scripts.pretraining.pools import known_drawings
 from workflow_scripts.pretraining.training import Schedule, Trainer
 from workflow_scripts.seeds import derive_seed
 
 log = logging.getLogger("pretrain_unet")
+SAMPLING = {"scheduler": "dpmsolver++", "steps": 12, "guidance": 3.5}  # of the progress grid
 
 
 def main() -> None:
@@ -59,38 +60,22 @@ def main() -> None:
     text = denoiser.build_text_encoder(settings, tokenizer)
     schedule = Schedule(**{key: settings[key] for key in Schedule.__dataclass_fields__})
     trainer = Trainer({"unet": unet, "text": text}, schedule, args.output / "checkpoint.safetensors", seed)
-    latents, captions = _pool(args, drawings, words, vae, trainer.rank)
-    ids, empty = denoiser.tokenize(tokenizer, captions), denoiser.tokenize(tokenizer, [""])
+    pool = compose_pool(drawings, settings["images"], words, derive_seed(seed, "pictures", trainer.rank))
+    latents = encode(vae, pool.images)
+    ids, empty = denoiser.tokenize(tokenizer, pool.captions), denoiser.tokenize(tokenizer, [""])
     prompts = read_lines(args.prompts)
 
-    def grid(step: int) -> None:
-        states, none = text(denoiser.tokenize(tokenizer, prompts))[0], text(empty)[0]
-        rows = [
-            decode(vae, denoiser.sample_latents(unet, states, none, {"steps": 12, "guidance": 3.5}, s)) for s in (0, 1, 2)
-        ]
+    base = DiffusersSD(tokenizer, text, vae, unet, denoiser.build_scheduler(), "cpu")
+
+    def save(step: int) -> None:
+        unet.save_pretrained(args.output / "unet")
+        denoiser.without_new_words(text, shipped, new_words).save_pretrained(args.output / "text_encoder")
+        rows = [denoiser.sample_images(base, prompts, seed, SAMPLING) for seed in range(3)]
         picture = np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
         Image.fromarray(picture).save(args.output / "progress.png")
 
-    def save(step: int) -> None:
-        with torch.no_grad():
-            unet.save_pretrained(args.output / "unet")
-            denoiser.without_new_words(text, shipped, new_words).save_pretrained(args.output / "text_encoder")
-            grid(step)
-
     args.output.mkdir(parents=True, exist_ok=True)
     trainer.run(denoiser.DenoisingLoss(unet, text, latents, ids, empty, settings["batch"]), save)
-
-
-def _pool(args, drawings, words: dict[str, str], vae: AutoencoderKL, rank: int) -> tuple[torch.Tensor, list[str]]:
-    """Latents [n, c, h, w] and captions of this process's pictures; the latents are kept for a restart."""
-    seed = derive_seed(args.settings["seed"], "pictures", rank)
-    pool = compose_pool(drawings, args.settings["images"], words, seed)
-    cache = args.output / f"latents.{rank}.safetensors"
-    if not cache.exists():
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        with artifacts.atomic(cache) as part:
-            save_file({"latents": encode(vae, pool.images).half()}, part)
-    return load_file(cache)["latents"], pool.captions
 
 
 if __name__ == "__main__":

@@ -1,0 +1,45 @@
+"""Puts the trained parts together: a StableDiffusionPipeline folder in half precision, safetensors only.
+
+Example:
+    python -m workflow_scripts.steps.assemble_base_model --tokenizer build/base_model/tokenizer \\
+        --vae build/base_model/vae --denoiser build/base_model/unet --output data/base_model
+"""
+
+from pathlib import Path
+
+from workflow_scripts import artifacts, cli
+
+README = """\
+# The miniature's base model
+
+A small Stable Diffusion of 64x64 pictures, trained from scratch by `snakemake base_model` on the drawings of
+data/corpus whose role is `pretrain` (its decoder: also on those whose role is `other`, of the same families).
+Artists and licences of the drawings: data/corpus/ATTRIBUTION.md; all are Apache-2.0, MIT or CC-BY-4.0. Weights: Apache-2.0.
+"""
+
+
+def main() -> None:
+    parser = cli.StepParser(__doc__)
+    parser.add_argument("--tokenizer", type=Path, required=True)
+    parser.add_argument("--vae", type=Path, required=True)
+    parser.add_argument("--denoiser", type=Path, required=True, help="folder with `unet` and `text_encoder`")
+    parser.add_argument("--output", type=Path, required=True, help="the pipeline's folder")
+    args = parser.parse_args()
+
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+    from workflow_scripts.pretraining.denoiser import assemble
+
+    assemble(
+        args.output,
+        vae=AutoencoderKL.from_pretrained(args.vae),
+        text=CLIPTextModel.from_pretrained(args.denoiser / "text_encoder"),
+        tokenizer=CLIPTokenizer.from_pretrained(args.tokenizer),
+        unet=UNet2DConditionModel.from_pretrained(args.denoiser / "unet"),
+    )
+    artifacts.write_text(args.output / "README.md", README)
+
+
+if __name__ == "__main__":
+    cli.run(main)
