@@ -102,6 +102,7 @@ def write_tensors(path: str | os.PathLike, tensors: Mapping[str, np.ndarray], pr
     arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     with atomic(path) as part:
         save_file(arrays, part, metadata={PROVENANCE: canonical_json(provenance)})
+        part.chmod(0o644)  # safetensors lets only the owner read, which a shared results folder does not bear
 
 
 def read_tensors(path: str | os.PathLike, expect: Mapping[str, Any] | None = None) -> dict[str, np.ndarray]:
