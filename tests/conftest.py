@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import projects
+
 if TYPE_CHECKING:
     from workflow_scripts.base_models import BaseModel
 
@@ -155,3 +157,11 @@ def customization() -> dict:
         "precision": "fp32",
         "rank": None,
     }
+
+
+@pytest.fixture(scope="session")
+def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project whose smoke study has run, with stand-ins for data and steps; not to be changed."""
+    project = projects.copy_project(tmp_path_factory.mktemp("finished"))
+    projects.run(project)
+    return project

@@ -15,18 +15,10 @@ DVC = [sys.executable, "-m", "dvc"]
 GIT = ["git", "-c", "user.name=test", "-c", "user.email=test@localhost"]
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose smoke study has run."""
-    project = projects.copy_project(tmp_path_factory.mktemp("finished"))
-    projects.run(project)
-    return project
-
-
 @pytest.fixture
-def project(finished: Path, tmp_path: Path) -> Path:
-    """A copy of it, times and Snakemake's records included."""
-    return shutil.copytree(finished, tmp_path / "project", symlinks=True)
+def project(finished_project: Path, tmp_path: Path) -> Path:
+    """A copy of a finished project, times and Snakemake's records included."""
+    return shutil.copytree(finished_project, tmp_path / "project")
 
 
 def edit(file: Path, pattern: str, replacement: str) -> None:
@@ -105,4 +97,3 @@ def test_a_clone_with_the_results_of_dvc_has_nothing_to_be_done(project: Path, t
 def command(folder: Path, *arguments: str) -> None:
     done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(arguments)}: {done.stdout}{done.stderr}"
-
