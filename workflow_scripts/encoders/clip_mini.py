@@ -26,7 +26,7 @@ def load(settings: Mapping[str, Any]) -> NetworkEncoder:
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
             raise ValueError(
-                f"{folder}: lacks {name}; make it with `snakemake train_clip_mini`, or get it by `dvc pull`"
+                f"{folder}: lacks {name}; make it with `snakemake clip_mini`, or get it by `dvc pull`"
             )
     model = open_clip.create_model(f"local-dir:{folder}", require_pretrained=True)
     image = open_clip.get_model_preprocess_cfg(model)
