@@ -21,6 +21,7 @@ configfile: in_project(checked(checks.study_file, config["study"]))
 
 
 STUDY = checked(checks.load_study, config)
+PRETRAINING = checked(checks.load_pretraining)
 REPORT = [f"results/{STUDY.name}/report/{file}" for file in ("index.html", "table.md")]
 
 

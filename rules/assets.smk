@@ -1,15 +1,16 @@
-"""Assets: the corpus of drawings, the base model and the small CLIP that a study starts from.
+"""Assets: the corpus of drawings, the base model and the small CLIP that the miniature starts from.
 
-They are made once, in build/, at a cost of hours, and kept by DVC in data/. No other rule depends on those below: the
-studies take the files in data/ as they are. Ask for one by its name, such as `snakemake base_model`; it is then made
-and copied to data/.
+They are made once, in build/, at a cost of hours, and DVC keeps them in data/. The rules of a study take the files in
+data/ as they are: only who asks for an asset by its name (`snakemake base_model`) makes it, and it is then copied to
+data/. Training goes on where it was: checkpoints and progress pictures lie in build/ beside the outputs.
 """
 
 
 rule build_corpus:
-    """From openly licensed packages we render the drawings, with artist, licence and concept of each."""
+    """From openly licensed packages we render drawings, and decide by artist and concept what each may be used for."""
     input:
-        packages="config/corpus/package-lock.json",
+        lock=in_project("config/corpus/package-lock.json"),
+        lists=corpus_lists(),
     output:
         drawings="build/corpus/drawings.parquet",
         attribution="build/corpus/ATTRIBUTION.md",
@@ -26,19 +27,26 @@ rule build_corpus:
     params:
         packages="build/packages",
         folder=output_folder,
+        settings=pretraining("corpus"),
     shell:
         r"""
+        mkdir -p {params.packages:q}
+        cp $(dirname {input.lock:q})/{{package.json,package-lock.json,.npmrc}} {params.packages:q}
+        npm ci --prefix {params.packages:q} > {log:q} 2>&1
         python -m workflow_scripts.steps.build_corpus \
-            --packages {params.packages:q} \
+            --packages {params.packages:q}/node_modules \
             --output {params.folder:q} \
-            > {log:q} 2>&1
+            --threads {threads} \
+            --settings {params.settings:q} \
+            >> {log:q} 2>&1
         """
 
 
 rule pretrain_tokenizer:
-    """We learn the base model's vocabulary from the captions of composed drawings."""
+    """We learn the base model's vocabulary from captions of composed pictures."""
     input:
         drawings="data/corpus/drawings.parquet",
+        vocabulary=in_project("config/classes/vocabulary.txt"),
     output:
         "build/base_model/tokenizer/tokenizer.json",
     log:
@@ -51,21 +59,27 @@ rule pretrain_tokenizer:
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        folder=output_folder,
+        settings=pretraining("tokenizer"),
     shell:
         r"""
         python -m workflow_scripts.steps.pretrain_tokenizer \
             --drawings {input.drawings:q} \
-            --output {output:q} \
+            --vocabulary {input.vocabulary:q} \
+            --output {params.folder:q} \
+            --settings {params.settings:q} \
             > {log:q} 2>&1
         """
 
 
 rule pretrain_vae:
-    """We train the autoencoder on composed drawings."""
+    """We take a linear encoder to latents and train a decoder against it, on composed pictures."""
     input:
         drawings="data/corpus/drawings.parquet",
     output:
         "build/base_model/vae/diffusion_pytorch_model.safetensors",
+        "build/base_model/linear_vae/diffusion_pytorch_model.safetensors",
     log:
         "build/logs/pretrain_vae.log",
     benchmark:
@@ -76,23 +90,30 @@ rule pretrain_vae:
     resources:
         mem_mb=8000,
         runtime=600,
+    params:
+        folder=output_folder,
+        settings=pretraining("vae"),
     shell:
         r"""
-        python -m workflow_scripts.steps.pretrain_vae \
+        torchrun --standalone --nproc-per-node {threads} -m workflow_scripts.steps.pretrain_vae \
             --drawings {input.drawings:q} \
-            --output {output:q} \
+            --output {params.folder:q} \
+            --settings {params.settings:q} \
             > {log:q} 2>&1
         """
 
 
 rule pretrain_unet:
-    """We train the denoising network and the text tower jointly, on latents of composed drawings and their captions."""
+    """We train the denoising network and the text tower jointly, on latents of composed pictures and their captions."""
     input:
         drawings="data/corpus/drawings.parquet",
+        vocabulary=in_project("config/classes/vocabulary.txt"),
+        prompts=in_project("config/prompts/progress.txt"),
         tokenizer="build/base_model/tokenizer/tokenizer.json",
-        vae="build/base_model/vae/diffusion_pytorch_model.safetensors",
+        vae="build/base_model/linear_vae/diffusion_pytorch_model.safetensors",
     output:
-        "build/base_model/unet/diffusion_pytorch_model.safetensors",
+        unet="build/base_model/unet/unet/diffusion_pytorch_model.safetensors",
+        text="build/base_model/unet/text_encoder/model.safetensors",
     log:
         "build/logs/pretrain_unet.log",
     benchmark:
@@ -103,18 +124,165 @@ rule pretrain_unet:
     resources:
         mem_mb=12000,
         runtime=1440,
+    params:
+        settings=pretraining("unet"),
     shell:
         r"""
-        python -m workflow_scripts.steps.pretrain_unet \
+        torchrun --standalone --nproc-per-node {threads} -m workflow_scripts.steps.pretrain_unet \
             --drawings {input.drawings:q} \
-            --tokenizer {input.tokenizer:q} \
-            --vae {input.vae:q} \
-            --output {output:q} \
+            --vocabulary {input.vocabulary:q} \
+            --prompts {input.prompts:q} \
+            --tokenizer $(dirname {input.tokenizer:q}) \
+            --vae $(dirname {input.vae:q}) \
+            --output $(dirname $(dirname {output.unet:q})) \
+            --settings {params.settings:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule assemble_base_model:
+    """We put the trained parts together, in the layout that Stable Diffusion has."""
+    input:
+        tokenizer="build/base_model/tokenizer/tokenizer.json",
+        vae="build/base_model/vae/diffusion_pytorch_model.safetensors",
+        unet="build/base_model/unet/unet/diffusion_pytorch_model.safetensors",
+    output:
+        "build/base_model/pipeline/model_index.json",
+    log:
+        "build/logs/assemble_base_model.log",
+    benchmark:
+        "build/benchmarks/assemble_base_model.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        folder=output_folder,
+    shell:
+        r"""
+        python -m workflow_scripts.steps.assemble_base_model \
+            --tokenizer $(dirname {input.tokenizer:q}) \
+            --vae $(dirname {input.vae:q}) \
+            --denoiser $(dirname $(dirname {input.unet:q})) \
+            --output {params.folder:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule measure_base_model:
+    """We measure how well the base model draws what it is asked for; the README shows the picture."""
+    input:
+        base_model=files_of("data/base_model"),
+        drawings="data/corpus/drawings.parquet",
+        vocabulary=in_project("config/classes/vocabulary.txt"),
+    output:
+        figures="docs/base_model.json",
+        grid="docs/base_model.png",
+    log:
+        "build/logs/measure_base_model.log",
+    benchmark:
+        "build/benchmarks/measure_base_model.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 2
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        settings=pretraining("quality"),
+    shell:
+        r"""
+        python -m workflow_scripts.steps.measure_base_model \
+            --base-model data/base_model \
+            --drawings {input.drawings:q} \
+            --vocabulary {input.vocabulary:q} \
+            --output {output.figures:q} \
+            --grid {output.grid:q} \
+            --threads {threads} \
+            --settings {params.settings:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule train_clip_mini:
+    """We train a small CLIP on composed pictures and their captions, as an encoder."""
+    input:
+        drawings="data/corpus/drawings.parquet",
+        tokenizer="data/base_model/tokenizer/tokenizer.json",
+    output:
+        "build/clip_mini/open_clip_model.safetensors",
+    log:
+        "build/logs/train_clip_mini.log",
+    benchmark:
+        "build/benchmarks/train_clip_mini.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 2
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        folder=output_folder,
+        settings=pretraining("clip_mini"),
+    shell:
+        r"""
+        torchrun --standalone --nproc-per-node {threads} -m workflow_scripts.steps.train_clip_mini \
+            --drawings {input.drawings:q} \
+            --tokenizer $(dirname {input.tokenizer:q}) \
+            --output {params.folder:q} \
+            --settings {params.settings:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule corpus:
+    """Asked for by its name: makes the corpus, a few minutes, and puts it into data/."""
+    input:
+        "build/corpus/drawings.parquet",
+    log:
+        "build/logs/corpus.log",
+    conda:
+        "../envs/environment.yaml"
+    shell:
+        r"""
+        rm -rf data/corpus
+        mkdir -p data
+        cp -rv build/corpus data/corpus \
             > {log:q} 2>&1
         """
 
 
 rule base_model:
-    """Asked for by name: makes the base model and puts it into data/."""
+    """Asked for by its name: makes the base model, hours on two cores, and puts it into data/."""
     input:
-        "build/base_model/unet/diffusion_pytorch_model.safetensors",
+        "build/base_model/pipeline/model_index.json",
+    log:
+        "build/logs/base_model.log",
+    conda:
+        "../envs/environment.yaml"
+    shell:
+        r"""
+        rm -rf data/base_model
+        mkdir -p data
+        cp -rv build/base_model/pipeline data/base_model \
+            > {log:q} 2>&1
+        """
+
+
+rule clip_mini:
+    """Asked for by its name: makes the small CLIP, half an hour on two cores, and puts it into data/."""
+    input:
+        "build/clip_mini/open_clip_model.safetensors",
+    log:
+        "build/logs/clip_mini.log",
+    conda:
+        "../envs/environment.yaml"
+    shell:
+        r"""
+        rm -rf data/clip_mini
+        mkdir -p data
+        cp -rv build/clip_mini data/clip_mini \
+            > {log:q} 2>&1
+        """

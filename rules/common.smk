@@ -31,12 +31,18 @@ def one_of(names):
 def settings(rule, *wildcards_used):
     """The settings of a rule as one JSON object, for the values that these wildcards take."""
     make = getattr(rule_settings, rule)
+    return lambda wildcards: canonical_json(make(STUDY, **{name: wildcards[name] for name in wildcards_used}))
 
-    def param(wildcards):
-        chosen = {name: wildcards[name] for name in wildcards_used}
-        return canonical_json(make(STUDY, **chosen))
 
-    return param
+def pretraining(section):
+    """The settings of an asset of the miniature as one JSON object."""
+    return lambda wildcards: canonical_json({"seed": PRETRAINING["seed"], **PRETRAINING[section]})
+
+
+def corpus_lists():
+    """The lists that say which drawings are kept from pre-training."""
+    corpus = PRETRAINING["corpus"]
+    return list(map(in_project, [corpus["vocabulary"], *corpus["object_classes"], *corpus["style_groups"]]))
 
 
 def files_of(folder):

@@ -11,6 +11,7 @@ from workflow_scripts import plugins, schema
 
 SCHEMA = Path("config/schemas/study.yaml")
 STUDIES = Path("config/studies")
+PRETRAINING = Path("config/pretraining.yaml")
 
 
 def study_file(name: str, root: Path) -> str:
@@ -31,10 +32,23 @@ def load_study(config: Mapping[str, Any], root: Path) -> study_config.Study:
     Raises:
         ValueError: it has problems; one line each, naming file, key, value and what would be valid.
     """
-    found = schema.problems(config, root / SCHEMA) or problems(config, root)
+    found = schema.study_problems(config, root / SCHEMA) or problems(config, root)
     if found:
         raise ValueError("\n".join(f"{STUDIES}/{config['study']}.yaml: {problem}" for problem in found))
     return study_config.Study.from_mapping(config, root)
+
+
+def load_pretraining(root: Path) -> dict[str, Any]:
+    """Reads and checks how the miniature's assets are made.
+
+    Raises:
+        ValueError: the file has problems; one line each.
+    """
+    pretraining = schema.read_yaml(root / PRETRAINING)
+    found = schema.problems(pretraining, root / "config/schemas/pretraining.yaml")
+    if found:
+        raise ValueError("\n".join(f"{PRETRAINING}: {problem}" for problem in found))
+    return pretraining
 
 
 def problems(config: Mapping[str, Any], root: Path) -> list[str]:

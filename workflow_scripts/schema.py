@@ -1,4 +1,4 @@
-"""The keys and types of a study file: `config/schemas/study.yaml`, closed by each plug-in's own keys.
+"""The keys and types of the files in config/, by the schemas in config/schemas/ and each plug-in's own keys.
 
 Uses only what Snakemake itself depends on; the messages are ours, so that a misspelt key is refused by its name.
 """
@@ -17,9 +17,22 @@ PLUGIN_SECTIONS = {"encoders": "encoders", "heads": "heads", "methods": "methods
 NAMED_SECTIONS = {"base_model": "base_models", "customization": "customization"}
 
 
+def read_yaml(file: Path) -> Any:
+    """Raises `ValueError` naming the file if it is not YAML."""
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{file}: not valid YAML ({error})") from error
+
+
 def problems(config: Mapping[str, Any], schema_file: Path) -> list[str]:
-    """Every way in which a configuration departs from the schema, one line each: key, what is wrong, what is valid."""
-    schema = yaml.safe_load(schema_file.read_text(encoding="utf-8"))
+    """Every way in which a configuration departs from a schema, one line each: key, what is wrong, what is valid."""
+    return list(_violations(config, read_yaml(schema_file), ()))
+
+
+def study_problems(config: Mapping[str, Any], schema_file: Path) -> list[str]:
+    """The same for a study, whose schema the plug-ins complete."""
+    schema = read_yaml(schema_file)
     version = schema["$defs"]["version"]
     found = list(_violations(config, schema, ()))
     for section, kind in PLUGIN_SECTIONS.items():
@@ -75,4 +88,4 @@ def _hint(word: str, valid: list[str]) -> str:
 
 
 def _describe(schema: Mapping[str, Any]) -> str:
-    return schema.get("description", "see config/schemas/study.yaml")
+    return schema.get("description", "see config/schemas/")

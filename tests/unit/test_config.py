@@ -224,8 +224,16 @@ def test_all_problems_are_reported_at_once(config: dict, root: Path):
 
 
 def test_a_study_without_file_is_refused_with_those_that_have_one():
-    with pytest.raises(ValueError, match="study: 'abcd' has no file config/studies/abcd.yaml; studies: .*smoke"):
+    with pytest.raises(ValueError, match=r"study: 'abcd' has no file config/studies/abcd\.yaml; studies: .*smoke"):
         checks.study_file("abcd", ROOT)
+
+
+def test_pretraining_is_checked_likewise(root: Path):
+    assert checks.load_pretraining(ROOT)["vae"]["steps"] > 0
+    file = root / checks.PRETRAINING
+    file.write_text(file.read_text().replace("latent_noise", "latent_noisee"))
+    with pytest.raises(ValueError, match=r"config/pretraining\.yaml: vae\.latent_noisee: unknown key, did you mean"):
+        checks.load_pretraining(root)
 
 
 def walk(node, path: str = "study"):
@@ -236,8 +244,9 @@ def walk(node, path: str = "study"):
             yield from walk(value, f"{path}.{key}")
 
 
-def test_the_schema_is_closed_and_describes_every_key():
-    study = yaml.safe_load((ROOT / checks.SCHEMA).read_text())
+@pytest.mark.parametrize("file", sorted((ROOT / "config/schemas").glob("*.yaml")), ids=lambda file: file.stem)
+def test_a_schema_is_closed_and_describes_every_key(file: Path):
+    study = yaml.safe_load(file.read_text())
     for path, node in walk(study):
         for name, key in node.get("properties", {}).items() if node.get("type") == "object" else ():
             referred = study["$defs"][key["$ref"].rpartition("/")[2]] if "$ref" in key else {}
