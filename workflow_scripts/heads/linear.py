@@ -84,14 +84,16 @@ def draw_epoch(pairs: Pairs, batch: int, rng: np.random.Generator) -> Iterator[t
 
 
 def _rows_by_model(models: np.ndarray) -> list[np.ndarray]:
-    return [np.flatnonzero(models == model) for model in range(models.max() + 1)]
+    return np.split(np.argsort(models, kind="stable"), np.cumsum(np.bincount(models))[:-1])
 
 
 def fit(train: Pairs, val: Pairs, settings: Mapping[str, Any], seed: int) -> tuple[Tensors, History]:
     """See `HeadModule.fit`. Epoch 0 is the identity; the epoch with the best mAP on val wins."""
     maps = nn.ModuleDict({side: NearIdentity(train.exemplars.shape[1]) for side in ("exemplar", "sample")})
     rng = np.random.default_rng(seed)
-    optimizer = torch.optim.AdamW(maps.parameters(), lr=settings["learning_rate"], weight_decay=settings["ridge"])
+    optimizer = torch.optim.AdamW(
+        maps.parameters(), lr=settings["learning_rate"], weight_decay=settings["ridge"], fused=True
+    )
     best, history = _tensors(maps), []
     for epoch in range(settings["epochs"] + 1):
         loss = float("nan")
