@@ -79,14 +79,13 @@ rule pretrain_vae:
         drawings="data/corpus/drawings.parquet",
     output:
         "build/base_model/vae/diffusion_pytorch_model.safetensors",
-        "build/base_model/linear_vae/diffusion_pytorch_model.safetensors",
     log:
         "build/logs/pretrain_vae.log",
     benchmark:
         "build/benchmarks/pretrain_vae.tsv"
     conda:
         "../envs/environment.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=8000,
         runtime=600,
@@ -110,7 +109,7 @@ rule pretrain_unet:
         vocabulary=in_project("config/classes/vocabulary.txt"),
         prompts=in_project("config/prompts/progress.txt"),
         tokenizer="build/base_model/tokenizer/tokenizer.json",
-        vae="build/base_model/linear_vae/diffusion_pytorch_model.safetensors",
+        vae="build/base_model/vae/diffusion_pytorch_model.safetensors",
     output:
         unet="build/base_model/unet/unet/diffusion_pytorch_model.safetensors",
         text="build/base_model/unet/text_encoder/model.safetensors",

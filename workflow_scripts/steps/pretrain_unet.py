@@ -3,7 +3,7 @@
 Example:
     torchrun --standalone --nproc-per-node 2 -m workflow_scripts.steps.pretrain_unet \\
         --drawings data/corpus/drawings.parquet --vocabulary config/classes/vocabulary.txt \\
-        --tokenizer build/base_model/tokenizer --vae build/base_model/linear_vae --output build/base_model/unet \\
+        --tokenizer build/base_model/tokenizer --vae build/base_model/vae --output build/base_model/unet \\
         --settings '{"seed": 0, "images": 30000, "channels": [96, 192], "text_width": 160, "steps": 8000, ...}'
 """
 

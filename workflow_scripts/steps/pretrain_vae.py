@@ -39,7 +39,6 @@ def main() -> None:
     vae.requires_grad_(False)
     vae.decoder.requires_grad_(True)
     vae.post_quant_conv.requires_grad_(True)
-    vae.save_pretrained(args.output.with_name("linear_vae"))  # its latents are final: the UNet can start on them
 
     schedule = Schedule(**{key: settings[key] for key in Schedule.__dataclass_fields__})
     trainer = Trainer({"vae": vae}, schedule, args.output.with_suffix(".checkpoint.safetensors"), seed)
