@@ -174,3 +174,30 @@ rule report:
     """Milestone: the report is complete."""
     input:
         REPORT,
+
+
+rule publish:
+    """Asked for by its name: puts a study's results into the README."""
+    input:
+        table=f"results/{STUDY.name}/report/table.csv",
+        quality=in_project("docs/base_model.json"),
+        exemplars=over_study("results/{study}/exemplars/{case}.parquet", ["test"]),
+        sample_manifests=over_study("results/{study}/samples/{case}/{shard}.json", ["test"]),
+    log:
+        f"results/{STUDY.name}/logs/publish.log",
+    conda:
+        "../envs/environment.yaml"
+    params:
+        readme=in_project("README.md"),
+        picture=in_project("docs/customized.png"),
+    shell:
+        r"""
+        python -m workflow_scripts.steps.publish \
+            --table {input.table:q} \
+            --quality {input.quality:q} \
+            --exemplars {input.exemplars:q} \
+            --sample-manifests {input.sample_manifests:q} \
+            --readme {params.readme:q} \
+            --picture {params.picture:q} \
+            > {log:q} 2>&1
+        """
