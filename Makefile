@@ -3,13 +3,14 @@ PYTHON ?= python3
 STUDY ?= miniature
 CORES ?= 2
 RUN := snakemake --profile config/profiles/default --cores $(CORES) --config study=$(STUDY) --
+ALONE := python -m workflow_scripts.alone .snakemake/alone.lock
 ASSETS := corpus base_model clip_mini
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo test pull lint report data dry-runs pytest smoke
+.PHONY: help demo run test pull lint report data dry-runs pytest smoke
 .DEFAULT_GOAL := help
 
 help:
@@ -24,8 +25,13 @@ help:
 
 demo: data
 	@echo "Running the study $(STUDY): about 15 minutes for the miniature, seconds if nothing changed."
-	@$(RUN)
+	@$(ALONE) $(MAKE) --no-print-directory run
 	@echo "The report: $(CURDIR)/results/$(STUDY)/report/index.html"
+
+# A killed run leaves Snakemake's lock; see workflow_scripts/alone.py.
+run:
+	@if [ -n "$$(ls -A .snakemake/locks 2> /dev/null)" ]; then $(RUN:--=--unlock --); fi
+	@$(RUN)
 
 test: lint dry-runs pytest smoke
 	@echo "All is well."
