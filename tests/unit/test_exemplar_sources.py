@@ -1,0 +1,105 @@
+"""Exemplars and distractors of the miniature, on small corpora of drawn rectangles."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from workflow_scripts import artifacts
+from workflow_scripts.config import Case
+from workflow_scripts.corpus.rendering import encode
+from workflow_scripts.exemplar_sources import (
+    DISTRACTOR_COLUMNS,
+    EXEMPLAR_COLUMNS,
+    emoji_distractors,
+    emoji_objects,
+    emoji_styles,
+)
+
+
+def drawing(name: str, family: str, concept: str, role: str, order: int = -1) -> dict:
+    shade = len(name) * 7 % 256
+    origin = {"licence": "MIT", "author": "A. Artist", "package": "some/set", "version": "1"}
+    names = {"id": name, "family": family, "concept": concept, "style_group": f"{family}-thing"}
+    image = encode(Image.new("RGBA", (64, 64), (shade, 0, 200, 255)))
+    return {**names, "role": role, "order": order, "image": image, **origin}
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    rows = [
+        drawing("noto-cat", "noto", "cat", "object", 1),
+        drawing("openmoji-cat", "openmoji", "cat", "object", 0),
+        drawing("blob-ball", "blob", "ball", "style", 1),
+        drawing("blob-bat", "blob", "bat", "style", 0),
+        drawing("twemoji-cat", "twemoji", "cat", "pretrain"),
+        drawing("blob-cat", "blob", "cat", "twin"),
+        drawing("fluent-flat-dog", "fluent-flat", "dog", "pretrain"),
+        drawing("fluent-dog", "fluent", "dog", "pretrain"),
+        drawing("kameleon-cat", "kameleon", "cat", "other"),
+    ]
+    artifacts.write_table(tmp_path / "drawings.parquet", pd.DataFrame(rows), {})
+    return tmp_path / "drawings.parquet"
+
+
+def objects(**members: dict) -> Case:
+    return Case("cats", "object", "emoji_objects", members, {"train": 1, "val": 0, "test": 1})
+
+
+def test_objects_take_held_out_drawings_in_order(corpus: Path) -> None:
+    words = {"cat": "kitty"}
+    table = emoji_objects.select(corpus, objects(train=words, val=words, test=words), seed=0)
+    assert list(table.columns) == list(EXEMPLAR_COLUMNS)
+    assert list(table.model) == ["cat_0000", "cat_0001"]
+    assert list(table.split) == ["train", "test"]
+    assert list(table.source) == ["openmoji-cat", "noto-cat"]
+    assert list(table.new_artist) == [True, False]
+    assert set(table.class_word) == {"kitty"}
+    assert artifacts.decode_image(table.image[0], "exemplar").shape == (64, 64, 3)
+
+
+def test_a_class_without_enough_drawings_is_named(corpus: Path) -> None:
+    words = {"dog": "dog"}
+    with pytest.raises(ValueError, match="class 'dog' of cats has 0 held-out drawings, 'dog_0000' needs one more"):
+        emoji_objects.select(corpus, objects(train=words, val=words, test=words), seed=0)
+
+
+def test_styles_take_whole_groups(corpus: Path) -> None:
+    case = Case("styles", "style", "emoji_styles", {"test": {"blob-thing": "art"}}, {"train": 0, "val": 0, "test": 1})
+    table = emoji_styles.select(corpus, case, seed=0)
+    assert list(table.source) == ["blob-bat", "blob-ball"]
+    assert list(table.k) == [0, 1]
+    assert set(table.model) == {"blob-thing"}
+    missing = Case("styles", "style", "emoji_styles", {"test": {"noto-thing": "art"}}, {"train": 0, "val": 0, "test": 1})
+    with pytest.raises(ValueError, match="style group 'noto-thing' of styles; groups with some: blob-thing"):
+        emoji_styles.select(corpus, missing, seed=0)
+
+
+def test_distractors_are_no_exemplars_twins_or_second_renderings(corpus: Path) -> None:
+    table = emoji_distractors.distract(corpus, {"noto-cat", "openmoji-cat"}, count=3, seed=0)
+    assert list(table.columns) == list(DISTRACTOR_COLUMNS)
+    assert set(table.id) == {"twemoji-cat", "fluent-dog", "kameleon-cat"}
+    again = emoji_distractors.distract(corpus, {"noto-cat", "openmoji-cat"}, count=3, seed=0)
+    assert list(again.sha256) == list(table.sha256)
+    with pytest.raises(ValueError, match=r"distractors.count is 4, the corpus has 3 free drawings"):
+        emoji_distractors.distract(corpus, set(), count=4, seed=0)
+
+
+def test_a_truncated_drawing_is_named(corpus: Path) -> None:
+    table = artifacts.read_table(corpus)
+    table.loc[table.id == "openmoji-cat", "image"] = [table.image[1][:30]]
+    artifacts.write_table(corpus, table, {})
+    words = {"cat": "cat"}
+    with pytest.raises(ValueError, match="drawing 'openmoji-cat' of the corpus: not a readable image"):
+        emoji_objects.select(corpus, objects(train=words, val=words, test=words), seed=0)
+
+
+def test_exemplar_pixels_depend_on_seed_and_drawing_alone(corpus: Path) -> None:
+    words = {"cat": "cat"}
+    case = objects(train=words, val=words, test=words)
+    first, again, other = (emoji_objects.select(corpus, case, seed) for seed in (0, 0, 1))
+    assert list(first.sha256) == list(again.sha256)
+    assert list(first.sha256) != list(other.sha256)
+    assert not np.array_equal(*(artifacts.decode_image(image, "") for image in first.image))
