@@ -63,7 +63,7 @@ data: .venv/requirements.lock
 dry-runs: data
 	@echo "Planning the studies: seconds."
 	@for study in miniature smoke; do \
-		snakemake --cores 1 --dry-run --quiet all --config study=$$study || exit 1; \
+		snakemake --cores 1 --dry-run --quiet rules host --config study=$$study || exit 1; \
 	done
 
 pytest: data

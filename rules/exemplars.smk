@@ -27,7 +27,8 @@ rule select_exemplars:
         python -m workflow_scripts.steps.select_exemplars \
             --drawings {input.drawings:q} \
             --output {output:q} \
-            --settings {params.settings:q} \
+            --settings - \
+            <<< {params.settings:q} \
             > {log:q} 2>&1
         """
 

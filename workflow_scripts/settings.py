@@ -10,7 +10,7 @@ from workflow_scripts.config import Model, Study
 
 
 def exemplars(study: Study, case: str) -> dict[str, Any]:
-    """For `select_exemplars`, which makes `Case.from_settings` of it: lists, not models, so that it fits a flag."""
+    """For `select_exemplars`, which makes `Case.from_settings` of it."""
     chosen = study.cases[case]
     return {
         **_names(study, case),

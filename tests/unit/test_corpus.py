@@ -1,4 +1,4 @@
-"""The corpus as it is shipped: no exemplar, nor a twin of one, was ever pre-trained on; licences keep to their roles."""
+"""The corpus as it is shipped: no exemplar, nor a twin of one, was pre-trained on; licences keep to their roles."""
 
 from pathlib import Path
 from random import Random

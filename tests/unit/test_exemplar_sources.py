@@ -72,7 +72,9 @@ def test_styles_take_whole_groups(corpus: Path) -> None:
     assert list(table.source) == ["blob-bat", "blob-ball"]
     assert list(table.k) == [0, 1]
     assert set(table.model) == {"blob-thing"}
-    missing = Case("styles", "style", "emoji_styles", {"test": {"noto-thing": "art"}}, {"train": 0, "val": 0, "test": 1})
+    missing = Case(
+        "styles", "style", "emoji_styles", {"test": {"noto-thing": "art"}}, {"train": 0, "val": 0, "test": 1}
+    )
     with pytest.raises(ValueError, match="style group 'noto-thing' of styles; groups with some: blob-thing"):
         emoji_styles.select(corpus, missing, seed=0)
 

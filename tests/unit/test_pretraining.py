@@ -1,4 +1,4 @@
-"""Pre-training in miniature's miniature: the linear encoder is exact, training resumes bit by bit, words are dropped."""
+"""Pre-training in miniature's miniature: the linear encoder is exact, training resumes exactly, words are dropped."""
 
 from pathlib import Path
 
@@ -67,7 +67,7 @@ def test_training_goes_on_from_its_checkpoint_bit_by_bit(tmp_path: Path) -> None
 def test_a_loss_that_is_not_a_number_stops_training(tmp_path: Path) -> None:
     layer = nn.Linear(1, 1)
     trainer = Trainer({"layer": layer}, SCHEDULE, tmp_path / "checkpoint.safetensors", seed=0)
-    with pytest.raises(ValueError, match="loss is nan at step 0; the last checkpoint is .*checkpoint.safetensors"):
+    with pytest.raises(ValueError, match=r"loss is nan at step 0; the last checkpoint is .*checkpoint\.safetensors"):
         trainer.run(lambda step, generator: layer.weight.sum() * float("nan"))
 
 
@@ -90,7 +90,9 @@ def test_shipped_text_tower_keeps_means_of_the_new_words(tmp_path: Path) -> None
 def test_probe_names_separable_classes() -> None:
     features = np.eye(6).repeat(5, axis=0)
     labels = [name for name in "abcdef" for _ in range(5)]
-    scores = quality.probe(features, labels, {"same": (np.eye(6), list("abcdef")), "wrong": (np.eye(6), list("bcdefa"))})
+    scores = quality.probe(
+        features, labels, {"same": (np.eye(6), list("abcdef")), "wrong": (np.eye(6), list("bcdefa"))}
+    )
     assert scores["chance"] == 1 / 6
     assert scores["same"] == {"top1": 1.0, "top5": 1.0, "n": 6}
     assert scores["wrong"]["top1"] == 0.0

@@ -1,1 +1,1 @@
-"""The miniature's corpus: openly licensed drawings, who drew them, what may be trained on them, and composed pictures."""
+"""The miniature's corpus: openly licensed drawings, who drew them, what may be trained on them, and its pictures."""

@@ -1,6 +1,7 @@
 """Composes the miniature's pictures: a drawing on a background, in a medium, with the caption that says so.
 
-The caption grammar is `{medium} of a [small ]{[instance word ]class word} {background} [in the style of {style word} art]`.
+The caption grammar is
+`{medium} of a [small ]{[instance word ]class word} {background} [in the style of {style word} art]`.
 Instance words teach the base model that a word before the class word means this very drawing, which is where V* will
 stand; group words likewise for styles. The prompts of fine-tuning and sampling follow the same grammar.
 """

@@ -1,4 +1,4 @@
-"""Reads drawings from npm packages: Iconify sets (SVG in one JSON), the Fluent 3-D renders (WebP) and emojibase's labels.
+"""Reads drawings from npm packages: Iconify sets (SVG in one JSON), Fluent 3-D renders (WebP), emojibase's labels.
 
 An emoji drawing is joined to its concept by Unicode code point, or, where a set has no code points, by the slug of the
 concept's label. An icon drawing has no concept: its subject is the set's category, or the first word of its name.

@@ -1,7 +1,7 @@
 """Decides what each drawing may be used for, before anything is trained.
 
-An exemplar is never seen in any pre-training, nor is a twin of it: the same drawing rendered in another way by one vendor
-(a rule of the families), or one that a perceptual hash cannot tell from it.
+An exemplar is never seen in any pre-training, nor is a twin of it: the same drawing rendered in another way by one
+vendor (a rule of the families), or one that a perceptual hash cannot tell from it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,9 @@ MIN_PRETRAIN_FAMILIES = 2  # that a class keeps in pre-training, so that the bas
 GROUP_SIZES = (4, 12)  # exemplars of a style group, as in BAM-FG's test groups
 
 
-def assign_roles(drawings: pd.DataFrame, classes: Mapping[str, int], groups: Sequence[str], known: set[str]) -> pd.DataFrame:
+def assign_roles(
+    drawings: pd.DataFrame, classes: Mapping[str, int], groups: Sequence[str], known: set[str]
+) -> pd.DataFrame:
     """Adds the columns `role` and `order` (place among the held-out drawings of its class or group, else -1).
 
     Args:
@@ -64,7 +66,9 @@ def _style_exemplars(table: pd.DataFrame, name: str) -> list[int]:
     """Up to GROUP_SIZES[1] drawings of a family and subject that are neither known to the base model nor exemplars."""
     rows = table[(table.style_group == name) & (table.role == OTHER)]
     if len(rows) < GROUP_SIZES[0]:
-        raise ValueError(f"style group {name!r}: {len(rows)} drawings outside pre-training, at least {GROUP_SIZES[0]} needed")
+        raise ValueError(
+            f"style group {name!r}: {len(rows)} drawings outside pre-training, at least {GROUP_SIZES[0]} needed"
+        )
     return _by_hash(rows, name)[: GROUP_SIZES[1]]
 
 
@@ -82,7 +86,8 @@ def find_twins(table: pd.DataFrame) -> np.ndarray:
     twins = np.zeros(len(table), bool)
     for row in held:
         luminance, silhouette = (np.abs(bits[:, part] - bits[row, part]).sum(1) for part in (slice(64), slice(64, 128)))
-        same = (luminance <= TWIN_BITS) & (silhouette <= TWIN_BITS) | (family == family[row]) & (concept == concept[row])
+        alike = (luminance <= TWIN_BITS) & (silhouette <= TWIN_BITS)
+        same = alike | (family == family[row]) & (concept == concept[row])
         same[row] = False
         twins |= same
     return twins

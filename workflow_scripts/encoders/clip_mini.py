@@ -25,9 +25,7 @@ def load(settings: Mapping[str, Any]) -> NetworkEncoder:
     folder = Path(settings["path"])
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
-            raise ValueError(
-                f"{folder}: lacks {name}; make it with `snakemake clip_mini`, or get it by `dvc pull`"
-            )
+            raise ValueError(f"{folder}: lacks {name}; make it with `snakemake clip_mini`, or get it by `dvc pull`")
     model = open_clip.create_model(f"local-dir:{folder}", require_pretrained=True)
     image = open_clip.get_model_preprocess_cfg(model)
     size = image["size"] if isinstance(image["size"], int) else image["size"][0]

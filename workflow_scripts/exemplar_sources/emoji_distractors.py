@@ -1,4 +1,4 @@
-"""Distractors of the miniature: all other drawings, half on white as exemplars are, half on a background as samples are.
+"""Distractors of the miniature: all other drawings, half on white like exemplars, half on a background like samples.
 
 The column `class` holds the concept, so that hard distractors (the same concept by other artists) can be told apart.
 """

@@ -1,4 +1,4 @@
-"""Trains the miniature's UNet and text tower jointly, from scratch, on latents of composed pictures and their captions."""
+"""Trains the miniature's UNet and text tower jointly, from scratch, on composed pictures and their captions."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -123,7 +123,9 @@ def sample_images(base: BaseModel, prompts: Sequence[str], seed: int, settings: 
 
 
 @torch.no_grad()
-def without_new_words(text: CLIPTextModel, tokenizer: CLIPTokenizer, words: Mapping[str, Sequence[int]]) -> CLIPTextModel:
+def without_new_words(
+    text: CLIPTextModel, tokenizer: CLIPTokenizer, words: Mapping[str, Sequence[int]]
+) -> CLIPTextModel:
     """A text tower without the instance and group words; their means become the tokens that V* starts from.
 
     Args:

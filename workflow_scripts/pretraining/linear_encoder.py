@@ -1,9 +1,9 @@
 """An AutoencoderKL whose encoder is linear: the principal components of 8x8 patches, written into its convolutions.
 
-Trained from scratch for a quarter of an hour, an encoder of this size reconstructs worse than plain principal components
-do. So we compute those in seconds and keep them, and train the decoder alone. Components are scaled by the inverse root
-of their deviation, half-way to whitening: coarse components keep a larger variance and are denoised first, fine ones do
-not drown in noise.
+Trained from scratch for a quarter of an hour, an encoder of this size reconstructs worse than plain principal
+components do. So we compute those in seconds and keep them, and train the decoder alone. Components are scaled by the
+inverse root of their deviation, half-way to whitening: coarse components keep a larger variance and are denoised first,
+fine ones do not drown in noise.
 """
 
 import numpy as np

@@ -14,7 +14,8 @@ README = """\
 
 A small Stable Diffusion of 64x64 pictures, trained from scratch by `snakemake base_model` on the drawings of
 data/corpus whose role is `pretrain` (its decoder: also on those whose role is `other`, of the same families).
-Artists and licences of the drawings: data/corpus/ATTRIBUTION.md; all are Apache-2.0, MIT or CC-BY-4.0. Weights: Apache-2.0.
+Artists and licences of the drawings: data/corpus/ATTRIBUTION.md; all are Apache-2.0, MIT or CC-BY-4.0.
+Weights: Apache-2.0.
 """
 
 

@@ -32,7 +32,9 @@ def main() -> None:
         known_drawings(drawings), args.settings["captions"], words, derive_seed(args.settings["seed"], "captions")
     )
     tokenizer = train_tokenizer(pool.captions, args.settings["size"], args.settings["length"], args.output)
-    log.info("%d tokens; the longest caption takes %d", len(tokenizer), max(map(len, tokenizer(pool.captions).input_ids)))
+    log.info(
+        "%d tokens; the longest caption takes %d", len(tokenizer), max(map(len, tokenizer(pool.captions).input_ids))
+    )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from transformers import CLIPTokenizer
 
 from workflow_scripts import artifacts, cli
 from workflow_scripts.base_models.diffusers_sd import DiffusersSD
-from workflow_scripts.config import read_list, read_lines
+from workflow_scripts.config import read_lines, read_list
 from workflow_scripts.corpus.compose import compose_pool, group_word, instance_word
 from workflow_scripts.pretraining import denoiser
 from workflow_scripts.pretraining.autoencoder import encode

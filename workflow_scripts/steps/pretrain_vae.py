@@ -3,7 +3,7 @@
 Example:
     torchrun --standalone --nproc-per-node 2 -m workflow_scripts.steps.pretrain_vae \\
         --drawings data/corpus/drawings.parquet --output build/base_model/vae \\
-        --settings '{"seed": 0, "channels": [24, 48, 64, 96], "latent_channels": 24, "images": 12000, "steps": 5000, ...}'
+        --settings '{"seed": 0, "channels": [24, 48, 64, 96], "latent_channels": 24, "images": 12000, ...}'
 """
 
 import logging

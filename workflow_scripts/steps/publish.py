@@ -57,8 +57,10 @@ def fill(text: str, name: str, block: str) -> str:
 
 def results_table(table: pd.DataFrame) -> str:
     """Per cell and encoder: Recall@10 and mAP in percent, untuned and tuned, with intervals."""
-    lines = ["| test exemplars | prompts | encoder | models | queries | Recall@10 untuned | tuned | mAP untuned | tuned | gain in mAP |"]
-    lines.append("|" + "---|" * 10)
+    lines = _header(
+        *("test exemplars", "prompts", "encoder", "models", "queries"),
+        *("Recall@10 untuned", "tuned", "mAP untuned", "tuned", "gain in mAP"),
+    )
     whole = tables.ordered(table[(table.artists == "all") & (table.method != "random")])
     for (case, prompts, encoder), rows in whole.groupby(["case", "prompt_set", "encoder"], sort=False):
         untuned, tuned = (rows[rows["head"] == head].iloc[0] for head in ("identity", "linear"))
@@ -66,8 +68,16 @@ def results_table(table: pd.DataFrame) -> str:
         for metric in ("recall@10", "mAP"):
             cells += [_with_interval(row, metric) for row in (untuned, tuned)]
         gain, p = tables.gain(tuned)
-        lines.append("| " + " | ".join([*cells, f"{gain} (p {p})"]) + " |")
+        lines.append(_row(*cells, f"{gain} (p {p})"))
     return "\n".join(lines) + "\n"
+
+
+def _header(*names: str) -> list[str]:
+    return [_row(*names), "|" + "---|" * len(names)]
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _with_interval(row: pd.Series, metric: str) -> str:
@@ -77,14 +87,16 @@ def _with_interval(row: pd.Series, metric: str) -> str:
 
 def quality_table(quality: dict) -> str:
     """The base model's figures, beside chance and real held-out drawings."""
-    lines = ["| what a linear probe names | chance | in samples: top-1 | top-5 | in real held-out drawings: top-1 | top-5 |"]
-    lines.append("|" + "---|" * 6)
+    lines = _header(
+        *("what a linear probe names", "chance", "in samples: top-1", "top-5"),
+        *("in real held-out drawings: top-1", "top-5"),
+    )
     for question in ("concept", "background", "size", "medium"):
         scores = quality[question]
         shares = [scores[of][top] for of in ("samples", "real") for top in ("top1", "top5")]
-        lines.append("| " + " | ".join([question, f"{scores['chance']:.1%}", *(f"{share:.1%}" for share in shares)]) + " |")
-    reconstruction = quality["reconstruction"]
-    lines.append(f"\nReconstruction of {reconstruction['n']} pictures of held-out drawings: {reconstruction['psnr_db']:.1f} dB.")
+        lines.append(_row(question, f"{scores['chance']:.1%}", *(f"{share:.1%}" for share in shares)))
+    decoded = quality["reconstruction"]
+    lines.append(f"\nReconstruction of {decoded['n']} pictures of held-out drawings: {decoded['psnr_db']:.1f} dB.")
     return "\n".join(lines) + "\n"
 
 
