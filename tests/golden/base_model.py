@@ -28,9 +28,8 @@ def measure() -> dict:
 
     exemplar = np.zeros((64, 64, 3), np.uint8)
     exemplar[16:48, 16:48] = (220, 40, 40)
-    task = Task(
-        "red-square", "<new1> strawberry", [exemplar], np.zeros((0, *base.latent_shape), np.float32), [], seed=3
-    )
+    prior = np.zeros((1, *base.latent_shape), np.float32), ["a picture of a strawberry"]
+    task = Task("red-square", "<new1> strawberry", [exemplar], *prior, seed=3)
     plugin = plugins.load("customization", "custom_diffusion")
     (model,) = plugin.fine_tune(base, [task], "object", _settings())
     return {"quarters": quarters.tolist(), "losses": model.losses}
