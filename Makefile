@@ -71,7 +71,7 @@ pytest: data
 	@python -m pytest
 
 smoke: data
-	@echo "The smoke study, to its report: two minutes."
+	@echo "The smoke study, to its report: three minutes."
 	@$(MAKE) --no-print-directory demo STUDY=smoke
 	@snakemake --cores 1 --dry-run --config study=smoke 2>&1 | grep "Nothing to be done"
 
