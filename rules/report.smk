@@ -113,7 +113,7 @@ rule rulegraph:
         snakefile=in_project("Snakefile"),
         rules=[in_project(f"rules/{file.name}") for file in sorted(Path(workflow.basedir, "rules").glob("*.smk"))],
     output:
-        report("results/{study}/report/rulegraph.svg", caption="../report/rulegraph.rst", category="Workflow"),
+        report("results/{study}/report/rulegraph.svg", caption="../report/rulegraph.rst", category="Rules"),
     log:
         "results/{study}/logs/rulegraph.log",
     benchmark:
