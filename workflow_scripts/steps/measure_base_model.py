@@ -59,7 +59,8 @@ def main() -> None:
         sampled = sample_images(base, prompts, derive_seed(seed, question), settings["sampling"])
         if question == "concept":
             _save_grid(args.grid, sampled, Random(seed))
-        views, compose = settings["views"], QUESTIONS[question]
+        compose = QUESTIONS[question]
+        views = settings["views"] if question == "concept" else 1  # the others have few classes
         train, names = quality.composed(known_drawings(drawings), views, seed, compose)
         real, truth = quality.composed(held_out, 1, derive_seed(seed, "real"), compose)
         tests = {"samples": (_embed(encoder, sampled), labels), "real": (_embed(encoder, real), truth)}
