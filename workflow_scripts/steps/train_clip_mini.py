@@ -1,9 +1,9 @@
 r"""Trains a small CLIP on composed pictures and their captions, of drawings that may train weights we ship.
 
 Example:
-    python -m workflow_scripts.steps.train_clip_mini \
+    torchrun --standalone --nproc-per-node 2 -m workflow_scripts.steps.train_clip_mini \
         --drawings data/corpus/drawings.parquet --tokenizer data/base_model/tokenizer --output build/clip_mini \
-        --settings '{"seed": 0, "pictures": 40000, "image_tower": "convnext_atto", "batch": 128, "steps": 1200, ...}'
+        --settings '{"seed": 0, "pictures": 40000, "image_tower": "convnext_atto", "batch": 128, "steps": 400, ...}'
 """
 
 import logging
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_settings()
     args = parser.parse_args()
     settings, seed = args.settings, args.settings["seed"]
-    torch.manual_seed(derive_seed(seed, "clip_mini weights"))
+    torch.manual_seed(derive_seed(seed, "clip_mini weights"))  # the same in every process
 
     tokenizer = AutoTokenizer.from_pretrained(args.tokenizer)
     config = contrastive.open_clip_config(settings, tokenizer)
@@ -38,16 +38,17 @@ def main() -> None:
     trainer = Trainer({"clip": model}, schedule, args.output.with_suffix(".checkpoint.safetensors"), seed)
 
     drawings = decodable_drawings(artifacts.read_table(args.drawings))
-    pool = unlabelled_pool(drawings, settings["pictures"], derive_seed(seed, "clip_mini pictures"))
+    pool = unlabelled_pool(drawings, settings["pictures"], derive_seed(seed, "clip_mini pictures", trainer.rank))
     ids = contrastive.tokenize(tokenizer, pool.captions)
     log.info(
         "%d pictures of %d drawings, %d weights", len(ids), len(drawings), sum(map(torch.numel, model.parameters()))
     )
     trainer.run(contrastive.ContrastiveLoss(model, pool.images, ids, settings["batch"]))
-    trainer.swap_averages()
-    provenance = artifacts.make_provenance(settings, {"drawings": args.drawings, "tokenizer": args.tokenizer})
-    contrastive.save_clip(args.output, model, config, tokenizer, provenance)
-    trainer.checkpoint.unlink()
+    if trainer.rank == 0:
+        trainer.swap_averages()
+        provenance = artifacts.make_provenance(settings, {"drawings": args.drawings, "tokenizer": args.tokenizer})
+        contrastive.save_clip(args.output, model, config, tokenizer, provenance)
+        trainer.checkpoint.unlink()
 
 
 if __name__ == "__main__":
