@@ -4,6 +4,15 @@
 """
 
 
+localrules:
+    tabulate,
+    plot,
+    gallery,
+    rulegraph,
+    index,
+    publish,
+
+
 rule tabulate:
     """We gather the metrics of all cells in one table."""
     input:
