@@ -58,6 +58,8 @@ def bars(table: pd.DataFrame, metric: str) -> str:
                 _bars_of_cell(ax, _only(methods, cell), _only(random, cell), metric, series(methods))
                 ax.set_title(f"{case}, {prompt_set} prompts")
                 ax.set_ylabel(f"{metric} (%)" if column == 0 else "")
+        for ax in axes.flat:  # last: a limit that is set ends the automatic one of the whole column
+            ax.set_ylim(bottom=0)
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="upper center", bbox_to_anchor=(0.5, 0), ncols=6)
         figure.tight_layout()
     return to_svg(figure, metric)
@@ -104,7 +106,6 @@ def _bars_of_cell(ax: Axes, rows: pd.DataFrame, random: pd.DataFrame, metric: st
         if ceiling < 1:
             ax.axhline(100 * ceiling, color=INK, linewidth=0.8, linestyle="--", label="ceiling")
     ax.set_xticks(range(len(encoders)), [name.replace("_", "\n") for name in encoders])
-    ax.set_ylim(bottom=0)
 
 
 def _only(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
