@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo     the whole benchmark on this machine's CPU, to a report: 20 minutes on two cores"
+	@echo "make demo     the whole benchmark on this machine's CPU, to a report: 15 minutes on two cores"
 	@echo "make test     lint, dry runs, unit tests and the smoke study: 10 minutes"
 	@echo "make report   one HTML file of results, pictures, run times and provenance: report.html"
 	@echo "make pull     fetch what the DVC remote keeps, and tell Snakemake that it is up to date"
