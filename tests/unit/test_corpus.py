@@ -15,8 +15,7 @@ from workflow_scripts.corpus.drawings import attribution_text
 from workflow_scripts.pretraining.pools import decodable_drawings, known_drawings
 
 ROOT = Path(__file__).parents[2]
-DRAWINGS = ROOT / "data" / "corpus" / "drawings.parquet"
-NEEDS_CORPUS = pytest.mark.skipif(not DRAWINGS.exists(), reason="the corpus comes by `dvc pull`")
+DRAWINGS = ROOT / "data" / "corpus" / "drawings.parquet"  # by `dvc pull`, as `make test` does first
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +23,6 @@ def drawings() -> pd.DataFrame:
     return artifacts.read_table(DRAWINGS)
 
 
-@NEEDS_CORPUS
 def test_no_exemplar_nor_twin_is_seen_in_pretraining(drawings: pd.DataFrame) -> None:
     twins = roles.find_twins(drawings)
     for seen in (known_drawings(drawings), decodable_drawings(drawings)):
@@ -32,7 +30,6 @@ def test_no_exemplar_nor_twin_is_seen_in_pretraining(drawings: pd.DataFrame) -> 
         assert not twins[seen.index].any()
 
 
-@NEEDS_CORPUS
 def test_share_alike_and_icon_drawings_never_enter_pretraining(drawings: pd.DataFrame) -> None:
     seen = decodable_drawings(drawings)
     assert not seen.licence.str.contains("SA").any()
@@ -40,14 +37,12 @@ def test_share_alike_and_icon_drawings_never_enter_pretraining(drawings: pd.Data
     assert set(seen.licence) == {"Apache-2.0", "MIT", "CC-BY-4.0"}
 
 
-@NEEDS_CORPUS
 def test_every_drawing_names_author_licence_and_package(drawings: pd.DataFrame) -> None:
     for column in ("author", "licence", "package", "version"):
         assert drawings[column].str.len().gt(0).all(), column
     assert (ROOT / "data" / "corpus" / "ATTRIBUTION.md").read_text() == attribution_text(drawings)
 
 
-@NEEDS_CORPUS
 def test_exemplars_of_a_class_are_by_different_artists(drawings: pd.DataFrame) -> None:
     held_out = drawings[drawings.role == roles.OBJECT]
     assert not held_out.duplicated(["concept", "family"]).any()
