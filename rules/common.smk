@@ -88,12 +88,13 @@ def over_blocks(pattern):
     ]
 
 
-def over_study(pattern, splits=SPLITS):
-    """Every file of the study that a pattern with any of `case`, `shard` and `encoder` stands for."""
+def over_study(pattern, splits=SPLITS, kind=None):
+    """Every file of the study, or of one kind of cases, that a pattern with `case`, `shard` or `encoder` stands for."""
     return sorted(
         {
             pattern.format(study=STUDY.name, case=case, shard=shard, encoder=encoder)
             for case in STUDY.cases
+            if kind in (None, STUDY.cases[case].kind)
             for split in splits
             for shard in STUDY.shards(case, split)
             for encoder in config["encoders"]

@@ -185,28 +185,70 @@ rule report:
         REPORT,
 
 
+rule measure_customizability:
+    """We measure whether samples of plain prompts take after held-out exemplars; the README shows the picture."""
+    input:
+        base_model=files_of(config["base_model"]["path"]),
+        models=over_study("results/{study}/models/{case}/{shard}.json", ["test"], "object"),
+        exemplars=over_study("results/{study}/exemplars/{case}.parquet", ["test"], "object"),
+        distractors=f"results/{STUDY.name}/exemplars/distractors.parquet",
+        drawings=f"{config['corpus']['path']}/drawings.parquet",
+        prompts=in_project("config/prompts/customizability.txt"),
+    output:
+        figures="docs/customizability.json",
+        picture="docs/customized.png",
+    log:
+        f"results/{STUDY.name}/logs/measure_customizability.log",
+    benchmark:
+        f"results/{STUDY.name}/benchmarks/measure_customizability.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 2
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        base_model=base_model_folder,
+        settings=settings("customizability"),
+    shell:
+        r"""
+        python -m workflow_scripts.steps.measure_customizability \
+            --base-model {params.base_model:q} \
+            --models {input.models:q} \
+            --exemplars {input.exemplars:q} \
+            --distractors {input.distractors:q} \
+            --drawings {input.drawings:q} \
+            --prompts {input.prompts:q} \
+            --output {output.figures:q} \
+            --picture {output.picture:q} \
+            --threads {threads} \
+            --settings {params.settings:q} \
+            > {log:q} 2>&1
+        """
+
+
 rule publish:
     """Asked for by its name: puts a study's results into the README."""
     input:
         table=f"results/{STUDY.name}/report/table.csv",
         quality=in_project("docs/base_model.json"),
-        exemplars=over_study("results/{study}/exemplars/{case}.parquet", ["test"]),
-        sample_manifests=over_study("results/{study}/samples/{case}/{shard}.json", ["test"]),
+        customizability="docs/customizability.json",
+        samples=over_study("results/{study}/samples/{case}/{shard}.json"),
     log:
         f"results/{STUDY.name}/logs/publish.log",
     conda:
         "../envs/environment.yaml"
     params:
         readme=in_project("README.md"),
-        picture=in_project("docs/customized.png"),
+        benchmarks=f"results/{STUDY.name}/benchmarks",
     shell:
         r"""
         python -m workflow_scripts.steps.publish \
             --table {input.table:q} \
             --quality {input.quality:q} \
-            --exemplars {input.exemplars:q} \
-            --sample-manifests {input.sample_manifests:q} \
+            --customizability {input.customizability:q} \
+            --samples {input.samples:q} \
+            --benchmarks {params.benchmarks:q} \
             --readme {params.readme:q} \
-            --picture {params.picture:q} \
             > {log:q} 2>&1
         """

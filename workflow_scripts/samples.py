@@ -65,7 +65,7 @@ def make_samples(base_model: Path, models: Path, folder: Path, settings: Mapping
     files, failures = _plan(base_model, models, settings)
     missing = [file for file in files if not shards.is_finished(folder / file.entry["file"], file.recipe)]
     log.info("%d files to make, %d there already", len(missing), len(files) - len(missing))
-    images = _images(base_model, models.parent, [s for file in missing for s in file.samples], settings, threads)
+    images = draw(base_model, models.parent, [s for file in missing for s in file.samples], settings, threads)
     for file in missing:
         made = [next(images) for _ in file.samples]
         try:
@@ -115,7 +115,7 @@ def _plan_file(model: str, prompt_set: str, made_from: Mapping[str, Any], settin
     return SampleFile(samples, {**made_from, "settings": recipe})
 
 
-def _images(
+def draw(
     base_model: Path, models: Path, samples: Sequence[Sample], settings: Mapping[str, Any], threads: int
 ) -> Iterator[np.ndarray | None]:
     """Yields the image of each sample, uint8 [H, W, 3], or None for one that is not finite. Batches cross models.
@@ -123,6 +123,7 @@ def _images(
     Args:
         models: folder of the customized models.
         samples: model by model.
+        settings: the keys `base_model`, `customization` and `sampling` of the rule `sample`.
     """
     if not samples:
         return

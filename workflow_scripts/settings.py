@@ -61,6 +61,17 @@ def sample(study: Study, case: str, shard: str) -> dict[str, Any]:
     }
 
 
+def customizability(study: Study) -> dict[str, Any]:
+    """For `measure_customizability`."""
+    return {
+        "seed": study.seed,
+        "base_model": base_model(study),
+        "sampling": study.sections["sampling"],
+        "customization": study.sections["customization"]["name"],
+        "encoders": study.sections["encoders"],
+    }
+
+
 def embed(study: Study, encoder: str) -> dict[str, Any]:
     """For `embed`: the encoder's own section."""
     return dict(study.sections["encoders"][encoder])

@@ -1,9 +1,10 @@
 """An AutoencoderKL whose encoder is linear: the principal components of 8x8 patches, written into its convolutions.
 
 Trained from scratch for a quarter of an hour, an encoder of this size reconstructs worse than plain principal
-components do. So we compute those in seconds and keep them, and train the decoder alone. Components are scaled by the
-inverse root of their deviation, half-way to whitening: coarse components keep a larger variance and are denoised first,
-fine ones do not drown in noise.
+components do. So we compute those in seconds and keep them, and train the decoder alone. Components are scaled a quarter
+of the way to whitening: coarse components keep a larger variance and are denoised first, as in pixels, and fine ones do
+not drown in noise. In short trials a network found drawings again sooner on such latents than on half-whitened ones,
+and sooner on 16 components than on 24.
 """
 
 import numpy as np
@@ -12,6 +13,7 @@ from diffusers import AutoencoderKL
 from torch import nn
 
 PATCH = 8
+WHITENING = 0.25  # 0: components as they are; 1: all of the same variance
 CONSTANT = 1e3  # much larger than any component, see `_pass_through_norm`
 
 
@@ -52,7 +54,7 @@ def principal_components(images: np.ndarray, count: int) -> tuple[np.ndarray, np
     covariance = np.cov((patches - mean).T)
     variances, vectors = np.linalg.eigh(covariance)
     order = np.argsort(variances)[::-1][:count]
-    return mean, vectors[:, order].T / np.sqrt(variances[order])[:, None] ** 0.5
+    return mean, vectors[:, order].T / np.sqrt(variances[order])[:, None] ** WHITENING
 
 
 def _patches(images: np.ndarray) -> np.ndarray:

@@ -1,12 +1,12 @@
-"""Puts a study's results into the README, and a picture of exemplars beside their samples into docs/.
+"""Puts a study's results, and what it took to make them, into the README.
 
-The README's tables stand between the lines `<!-- results -->` / `<!-- quality -->` and `<!-- end -->`.
+What is filled in stands between lines such as `<!-- results -->` and `<!-- end -->`.
 
 Example:
     python -m workflow_scripts.steps.publish --table results/miniature/report/table.csv \\
-        --quality docs/base_model.json --exemplars results/miniature/exemplars/emoji_seen.parquet \\
-        --sample-manifests results/miniature/samples/emoji_seen/test_0000.json \\
-        --readme README.md --picture docs/customized.png
+        --quality docs/base_model.json --customizability docs/customizability.json \\
+        --samples results/miniature/samples/emoji_seen/test_0000.json \\
+        --benchmarks results/miniature/benchmarks --readme README.md
 """
 
 import re
@@ -14,33 +14,30 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from PIL import Image
 
 from workflow_scripts import artifacts, cli
 from workflow_scripts.reporting import table as tables
-from workflow_scripts.seeds import derive_seed
 
-COLUMNS, ROWS = 11, 10  # of the picture: an exemplar and its samples, one model a row
+LISTED_RULES = 6  # whose processor time is named
 
 
 def main() -> None:
     parser = cli.StepParser(__doc__)
     parser.add_argument("--table", type=Path, required=True, help="CSV file of step tabulate")
     parser.add_argument("--quality", type=Path, required=True, help="JSON file of step measure_base_model")
-    parser.add_argument("--exemplars", type=Path, nargs="+", required=True, help="exemplars of cases, for the picture")
-    parser.add_argument("--sample-manifests", type=Path, nargs="+", required=True, help="shards of the same cases")
+    parser.add_argument("--customizability", type=Path, required=True, help="JSON file of measure_customizability")
+    parser.add_argument("--samples", type=Path, nargs="+", required=True, help="manifests of all samples")
+    parser.add_argument("--benchmarks", type=Path, required=True, help="folder of the study's benchmarks")
     parser.add_argument("--readme", type=Path, required=True, help="Markdown file to fill")
-    parser.add_argument("--picture", type=Path, required=True, help="PNG file to write")
     args = parser.parse_args()
 
     text = args.readme.read_text(encoding="utf-8")
     text = fill(text, "results", results_table(pd.read_csv(args.table)))
     text = fill(text, "quality", quality_table(artifacts.read_json(args.quality)))
+    text = fill(text, "customizability", customizability_table(artifacts.read_json(args.customizability)))
+    text = fill(text, "effort", effort(args.samples, args.benchmarks))
     artifacts.write_text(args.readme, text)
-    exemplars = pd.concat([artifacts.read_table(file) for file in args.exemplars])
-    save_picture(args.picture, exemplars, args.sample_manifests)
 
 
 def fill(text: str, name: str, block: str) -> str:
@@ -100,20 +97,38 @@ def quality_table(quality: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
-def save_picture(path: Path, exemplars: pd.DataFrame, manifests: Sequence[Path]) -> None:
-    """One test model a row, chosen by hash: its exemplar, then samples of its prompts."""
-    files: dict[str, list[Path]] = defaultdict(list)
-    for manifest in manifests:
-        for entry in artifacts.read_json(manifest)["models"]:
-            files[entry["model"]].append(manifest.parent / entry["file"])
-    rows = []
-    for model in sorted(files, key=lambda name: derive_seed("picture", name))[:ROWS]:
-        samples = pd.concat([artifacts.read_table(file) for file in files[model]])
-        spread = samples.sort_values(["index", "prompt_set", "prompt_index"], kind="stable").image[: COLUMNS - 1]
-        images = [exemplars[exemplars.model == model].image.iloc[0], *spread]
-        rows.append(np.concatenate([artifacts.decode_image(data, model) for data in images], axis=1))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.concatenate(rows)).quantize(256).save(path)  # half the bytes
+def customizability_table(measured: dict) -> str:
+    """Recall of held-out exemplars by untuned features of plain samples."""
+    lines = _header("held-out exemplars", "encoder", "samples", "candidates", "Recall@1", "Recall@10")
+    for case, encoders in measured["cases"].items():
+        for encoder, scores in encoders.items():
+            sizes = [tables.number(scores[name]) for name in ("models", "queries", "candidates")]
+            spans = [scores[name] for name in ("recall@1", "recall@10")]
+            shares = [f"{span['value']:.1%} ({100 * span['low']:.1f}–{100 * span['high']:.1f})" for span in spans]
+            lines.append(_row(f"{sizes[0]} of {case}", encoder, *sizes[1:], *shares))
+    return "\n".join(lines) + "\n"
+
+
+def effort(manifests: Sequence[Path], benchmarks: Path) -> str:
+    """What the study made, and what that cost: processor time by rule, from Snakemake's own benchmarks.
+
+    Args:
+        manifests: of all samples.
+    """
+    entries = [(path.parent, entry) for path in manifests for entry in artifacts.read_json(path)["models"]]
+    models = len({(folder, entry["model"]) for folder, entry in entries})
+    samples = sum(entry["n"] for _, entry in entries)
+    minutes: dict[str, float] = defaultdict(float)
+    for file in benchmarks.rglob("*.tsv"):
+        rule = file.relative_to(benchmarks).parts[0].removesuffix(".tsv")
+        minutes[rule] += pd.read_csv(file, sep="\t").cpu_time.sum() / 60
+    longest = sorted(minutes, key=minutes.get, reverse=True)
+    shown = ", ".join(f"{rule} {minutes[rule]:.1f}" for rule in longest[:LISTED_RULES])
+    rest = sum(minutes[rule] for rule in longest[LISTED_RULES:])
+    return (
+        f"{models:,} customized models and {samples:,} samples took {sum(minutes.values()):.0f} core-minutes: "
+        f"{shown}, the other rules {rest:.1f}.\n"
+    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,123 @@
+"""Measures how well the base model takes to an exemplar: whether untuned features find it again from plain samples.
+
+Each held-out exemplar is ranked among the others of its case and the distractors' drawings, all of them on white as
+exemplars are. Writes Recall@1 and @10 by case and encoder, and a picture of exemplars beside their samples.
+
+Example:
+    python -m workflow_scripts.steps.measure_customizability --base-model data/base_model \\
+        --models results/miniature/models/emoji_unseen/test_0000.json \\
+        --exemplars results/miniature/exemplars/emoji_unseen.parquet \\
+        --distractors results/miniature/exemplars/distractors.parquet --drawings data/corpus/drawings.parquet \\
+        --prompts config/prompts/customizability.txt --output docs/customizability.json \\
+        --picture docs/customized.png --settings '{"seed": 0, "encoders": {"pixels": {"size": 16, "version": 1}}, ...}'
+"""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from workflow_scripts import artifacts, cli, plugins
+from workflow_scripts.config import read_lines
+from workflow_scripts.customization import TOKEN
+from workflow_scripts.exemplar_sources._drawings import exemplar_of
+from workflow_scripts.metrics.bootstrap import mean_interval
+from workflow_scripts.metrics.ranking import rank
+from workflow_scripts.samples import Sample, draw
+from workflow_scripts.seeds import derive_seed
+
+log = logging.getLogger("measure_customizability")
+BATCH = 128
+RECALL_AT = (1, 10)
+RESAMPLES = 2000
+PICTURE_ROWS = 6  # exemplars shown of each case
+
+
+def main() -> None:
+    parser = cli.StepParser(__doc__)
+    parser.add_argument("--base-model", type=Path, required=True)
+    parser.add_argument("--models", type=Path, nargs="+", required=True, help="manifests of customized models")
+    parser.add_argument("--exemplars", type=Path, nargs="+", required=True, help="parquet files of the same cases")
+    parser.add_argument("--distractors", type=Path, required=True, help="parquet file that names the distractors")
+    parser.add_argument("--drawings", type=Path, required=True)
+    parser.add_argument("--prompts", type=Path, required=True, help="templates with {subject}, one a line")
+    parser.add_argument("--output", type=Path, required=True, help="JSON file of figures")
+    parser.add_argument("--picture", type=Path, required=True, help="PNG file of exemplars and samples")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_settings()
+    args = parser.parse_args()
+    settings, prompts = args.settings, read_lines(args.prompts)
+
+    drawings = artifacts.read_table(args.drawings).set_index("id", drop=False)
+    names = artifacts.read_table(args.distractors, ["id"]).id
+    distractors = _decode([exemplar_of(drawings.loc[name], settings["seed"])["image"] for name in names])
+    folders = {artifacts.read_json(manifest)["case"]: manifest.parent for manifest in args.models}
+    encoders = {name: plugins.load("encoders", name).load(section) for name, section in settings["encoders"].items()}
+    known = {name: _embed(encoder, distractors) for name, encoder in encoders.items()}
+    result, picture = {}, []
+    for parquet in args.exemplars:
+        table = artifacts.read_table(parquet, ["model", "split", "class_word", "image"])
+        table = table[table.split == "test"].reset_index(drop=True)
+        exemplars = _decode(table.image)  # [e, h, w, 3]
+        planned = _plan(table, prompts, settings["seed"])
+        samples = np.stack(list(draw(args.base_model, folders[parquet.stem], planned, settings, args.threads)))
+        result[parquet.stem] = {
+            name: _recall(_embed(encoder, samples), _embed(encoder, exemplars), known[name], planned, settings)
+            for name, encoder in encoders.items()
+        }
+        log.info("%s: %s", parquet.stem, result[parquet.stem])
+        shown = sorted(range(len(table)), key=lambda row, names=table.model: derive_seed("picture", names[row]))
+        by_model = samples.reshape(len(table), len(prompts), *samples.shape[1:])
+        picture += [np.concatenate([exemplars[row], *by_model[row]], axis=1) for row in shown[:PICTURE_ROWS]]
+    args.picture.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.concatenate(picture)).quantize(256).save(args.picture)  # half the bytes
+    inputs = {"base_model": args.base_model, "drawings": args.drawings, "distractors": args.distractors}
+    provenance = artifacts.make_provenance({**settings, "prompts": prompts}, inputs)
+    artifacts.write_json(args.output, {"cases": result, artifacts.PROVENANCE: provenance})
+
+
+def _plan(table: pd.DataFrame, prompts: Sequence[str], seed: int) -> list[Sample]:
+    """A sample for each model and prompt."""
+    samples = []
+    for model, word in zip(table.model, table.class_word, strict=True):
+        for i, template in enumerate(prompts):
+            prompt = template.replace("{subject}", f"{TOKEN} {word}")
+            samples.append(Sample(model, "plain", prompt, i, 0, derive_seed(seed, model, prompt, 0)))
+    return samples
+
+
+def _decode(images: Sequence[bytes]) -> np.ndarray:
+    return np.stack([artifacts.decode_image(data, f"image {i}") for i, data in enumerate(images)])
+
+
+def _embed(encoder: Any, images: np.ndarray) -> np.ndarray:
+    """Features [n, d] of length 1."""
+    batches = [images[i : i + BATCH] for i in range(0, len(images), BATCH)]
+    features = np.concatenate([np.asarray(encoder(encoder.preprocess(batch))) for batch in batches])
+    return features / np.linalg.norm(features, axis=1, keepdims=True)
+
+
+def _recall(
+    queries: np.ndarray, exemplars: np.ndarray, distractors: np.ndarray, samples: Sequence[Sample], settings: dict
+) -> dict[str, Any]:
+    """Recall@1 and @10 of each sample's exemplar among all exemplars and distractors."""
+    models = [sample.model for sample in samples]
+    own = np.repeat(np.arange(len(exemplars)), len(samples) // len(exemplars))  # the exemplar of each query
+    scores = queries @ exemplars.T  # [q, e]
+    rivals = scores >= scores[np.arange(len(queries)), own, None]
+    rivals[np.arange(len(queries)), own] = False
+    ranks = rank(queries, distractors, exemplars, own[:, None], top_k=1).ranks[:, 0] + rivals.sum(1)
+    sizes = {"models": len(exemplars), "queries": len(queries), "candidates": len(distractors) + len(exemplars)}
+    recall = {}
+    for k in RECALL_AT:
+        hits = (ranks <= k).astype(float)
+        recall[f"recall@{k}"] = mean_interval(hits, models, RESAMPLES, settings["seed"], "recall", k).as_dict()
+    return sizes | recall
+
+
+if __name__ == "__main__":
+    cli.run(main)
