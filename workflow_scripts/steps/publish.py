@@ -19,6 +19,7 @@ import pandas as pd
 from workflow_scripts import artifacts, cli
 from workflow_scripts.reporting import table as tables
 
+SIGNIFICANT = 0.05
 LISTED_RULES = 6  # whose processor time is named
 
 
@@ -53,20 +54,20 @@ def fill(text: str, name: str, block: str) -> str:
 
 
 def results_table(table: pd.DataFrame) -> str:
-    """Per cell and encoder: Recall@10 and mAP in percent, untuned and tuned, with intervals."""
-    lines = _header(
-        *("test exemplars", "prompts", "encoder", "models", "queries"),
-        *("Recall@10 untuned", "tuned", "mAP untuned", "tuned", "gain in mAP"),
-    )
+    """Recall@10 in percent per cell and encoder, untuned and tuned; bold where tuning gains significantly in mAP."""
     whole = tables.ordered(table[(table.artists == "all") & (table.method != "random")])
-    for (case, prompts, encoder), rows in whole.groupby(["case", "prompt_set", "encoder"], sort=False):
-        untuned, tuned = (rows[rows["head"] == head].iloc[0] for head in ("identity", "linear"))
-        cells = [case, prompts, encoder, tables.number(tuned.n_models), tables.number(tuned.n_queries)]
-        for metric in ("recall@10", "mAP"):
-            cells += [_with_interval(row, metric) for row in (untuned, tuned)]
-        gain, p = tables.gain(tuned)
-        lines.append(_row(*cells, f"{gain} (p {p})"))
+    encoders = list(dict.fromkeys(whole.encoder))
+    lines = _header("test exemplars", "prompts", "models", "queries", *encoders)
+    for (case, prompts), rows in whole.groupby(["case", "prompt_set"], sort=False):
+        counts = [tables.number(rows.iloc[0][name]) for name in ("n_models", "n_queries")]
+        lines.append(_row(case, prompts, *counts, *(_untuned_and_tuned(rows[rows.encoder == e]) for e in encoders)))
     return "\n".join(lines) + "\n"
+
+
+def _untuned_and_tuned(rows: pd.DataFrame) -> str:
+    untuned, tuned = (rows[rows["head"] == head].iloc[0] for head in ("identity", "linear"))
+    mark = "**" if tuned.mAP_gain > 0 and tuned.mAP_gain_p < SIGNIFICANT else ""
+    return f"{_with_interval(untuned, 'recall@10')} → {mark}{_with_interval(tuned, 'recall@10')}{mark}"
 
 
 def _header(*names: str) -> list[str]:

@@ -1,0 +1,37 @@
+"""How well exemplars are found again from plain samples."""
+
+import numpy as np
+import pandas as pd
+
+from workflow_scripts.samples import Sample
+from workflow_scripts.steps import measure_customizability as step
+
+
+def test_recall_counts_the_other_exemplars_as_candidates():
+    exemplars = np.eye(3, dtype=np.float32)
+    distractors = np.float32([[0.6, 0.8, 0.0]])
+    queries = np.float32(
+        [
+            [1, 0, 0],  # of exemplar 0, which it equals: rank 1
+            [0, 1, 0],  # of exemplar 0; exemplars 1 and 2 and the distractor score at least as high: rank 4
+            [0.6, 0.8, 0],  # of exemplar 1; the distractor is nearer: rank 2
+            [0, 1, 0],  # of exemplar 1: rank 1
+            [0, 0, 1],  # of exemplar 2: rank 1
+            [0, 0, 1],
+        ]
+    )
+    samples = [Sample(model, "plain", "", i, 0, 0) for model in "abc" for i in range(2)]
+    scores = step._recall(queries, exemplars, distractors, samples, {"seed": 0})
+    assert (scores["models"], scores["queries"], scores["candidates"]) == (3, 6, 4)
+    assert scores["recall@1"]["value"] == 4 / 6
+    assert scores["recall@10"]["value"] == 1
+
+
+def test_each_model_gets_each_prompt_with_its_class_word():
+    table = pd.DataFrame({"model": ["cat_0004", "dog_0004"], "class_word": ["cat", "dog"]})
+    samples = step._plan(table, ["a {subject}", "a {subject} at night"], seed=0)
+    assert [sample.prompt for sample in samples] == [
+        "a <new1> cat", "a <new1> cat at night", "a <new1> dog", "a <new1> dog at night",
+    ]  # fmt: skip
+    assert [sample.prompt_index for sample in samples] == [0, 1, 0, 1]
+    assert len({sample.seed for sample in samples}) == 4

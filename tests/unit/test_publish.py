@@ -1,0 +1,55 @@
+"""What the README shows: filled between its marks, from files alone."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from workflow_scripts.steps import publish
+
+SPAN = {"value": 0.5, "low": 0.25, "high": 0.751}
+
+
+def test_a_block_replaces_what_stands_between_its_marks():
+    text = "a\n<!-- results -->\nold\n<!-- end -->\nb\n<!-- quality -->\n<!-- end -->\n"
+    assert publish.fill(text, "results", "new\n") == text.replace("old", "new")
+    with pytest.raises(ValueError, match="lacks the lines <!-- effort -->"):
+        publish.fill(text, "effort", "")
+
+
+def row(head: str, recall: float, gain: float | None = None, p: float | None = None) -> dict:
+    names = {"method": "feature_similarity", "encoder": "pixels", "head": head, "training_set": "all"}
+    cell = {"case": "seen", "prompt_set": "llm", "artists": "all", "n_models": 80, "n_queries": 1600}
+    spans = {"recall@10": recall, "recall@10_low": recall - 0.01, "recall@10_high": recall + 0.01}
+    return {**names, **cell, **spans, "mAP_gain": gain, "mAP_gain_p": p}
+
+
+@pytest.mark.parametrize(
+    ("gain", "p", "tuned"),
+    [(0.1, 0.01, "**27.0 (26.0–28.0)**"), (0.1, 0.2, "27.0 (26.0–28.0)"), (-0.1, 0.01, "27.0 (26.0–28.0)")],
+)
+def test_results_are_bold_where_tuning_gains_significantly(gain: float, p: float, tuned: str):
+    table = pd.DataFrame([row("identity", 0.02), row("linear", 0.27, gain, p)])
+    lines = publish.results_table(table).splitlines()
+    assert lines[0] == "| test exemplars | prompts | models | queries | pixels |"
+    assert lines[2] == f"| seen | llm | 80 | 1,600 | 2.0 (1.0–3.0) → {tuned} |"
+
+
+def test_customizability_has_a_line_per_case_and_encoder():
+    scores = {"models": 80, "queries": 800, "candidates": 6080, "recall@1": SPAN, "recall@10": SPAN}
+    lines = publish.customizability_table({"cases": {"seen": {"pixels": scores}}}).splitlines()
+    assert lines[2] == "| 80 of seen | pixels | 800 | 6,080 | 50.0% (25.0–75.1) | 50.0% (25.0–75.1) |"
+
+
+def test_effort_sums_processor_time_by_rule(tmp_path: Path):
+    times = {"finetune/seen.train_0000.tsv": 90, "finetune/seen.test_0000.tsv": 30, "tabulate.tsv": 6}
+    for name, seconds in times.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"s\tcpu_time\n1\t{seconds}\n")
+    entries = [{"model": "a", "prompt_set": "llm", "n": 1000}, {"model": "a", "prompt_set": "procedural", "n": 200}]
+    manifest = tmp_path / "test_0000.json"
+    manifest.write_text(json.dumps({"models": entries}))
+    assert publish.effort([manifest], tmp_path) == (
+        "1 customized models and 1,200 samples took 2 core-minutes: finetune 2.0, tabulate 0.1, the other rules 0.0.\n"
+    )
