@@ -70,6 +70,20 @@ def test_headline_without_comparison():
     assert index.headline(table) == index.NOTHING_COMPARED
 
 
+def test_many_comparisons_are_counted_together():
+    gains = pd.DataFrame(
+        {
+            "mAP_gain": [0.1, 0.1, 0.1, -0.1],
+            "mAP_gain_low": [0.01, 0.01, -0.1, -0.2],
+            "mAP_gain_high": [0.2, 0.2, 0.2, 0],
+        }
+    )
+    # Of four, the smallest p must lie below 0.0125, the second below 0.025: 0.03 alone would have stood.
+    table = gains.assign(mAP_gain_p=[0.01, 0.03, 0.5, 0.9])
+    assert "lies above zero; below zero it lies in 0, and 2 cannot" in index.explanation(table)
+    assert "5 % (Benjamini and Hochberg), 1 of the gains stand" in index.explanation(table)
+
+
 def test_table_rows_show_shares_in_percent(reported):
     rows = index.table_rows(pd.read_csv(reported.report("table.csv")))
     tuned = next(row for row in rows if row["names"][:4] == ["seen", "llm", "pixels", "linear"])
