@@ -104,7 +104,8 @@ class DenoisingLoss:
         a = self.signal[timesteps].view(-1, 1, 1, 1)
         noisy, velocity = a.sqrt() * clean + (1 - a).sqrt() * noise, a.sqrt() * noise - (1 - a).sqrt() * clean
         snr = a / (1 - a)
-        weight = snr.clamp(max=SNR_LIMIT) / (snr + 1) + 0.05  # the last term keeps a share for pure noise
+        # Of clean latents the weight is min(SNR, limit) + 1: the 1 keeps pure noise in, out of which shapes are made.
+        weight = (snr.clamp(max=SNR_LIMIT) + 1) / (snr + 1)
         with devices.autocast("auto", "cpu"):
             predicted = self.unet(noisy, timesteps, self.text(ids)[0]).sample
         return (weight * (predicted.float() - velocity) ** 2).mean() / weight.mean()
