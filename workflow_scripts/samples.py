@@ -102,17 +102,26 @@ def _check_model(manifest: Path, entry: Mapping[str, str], base_hash: str) -> No
 
 
 def _plan_file(model: str, prompt_set: str, made_from: Mapping[str, Any], settings: Mapping[str, Any]) -> SampleFile:
-    subject = f"{TOKEN} {settings['class_words'][model]}"
-    prompts = [template.replace("{subject}", subject) for template in settings["prompts"][prompt_set]]
-    samples = [
-        Sample(model, prompt_set, prompt, i, k, derive_seed(settings["seed"], model, prompt, k))
-        for i, prompt in enumerate(prompts)
-        for k in range(settings["sampling"]["samples_per_prompt"])
-    ]
+    prompts = fill_in(settings["prompts"][prompt_set], settings["class_words"][model])
+    samples = plan_samples(model, prompt_set, prompts, settings["sampling"]["samples_per_prompt"], settings["seed"])
     names = {key: settings[key] for key in ("seed", "base_model", "customization")}
     sampling = shards.without(settings["sampling"], SPEED)
     recipe = {**names, "model": model, "prompt_set": prompt_set, "prompts": prompts, "sampling": sampling}
     return SampleFile(samples, {**made_from, "settings": recipe})
+
+
+def fill_in(templates: Sequence[str], class_word: str) -> list[str]:
+    """The prompts of a model: `{subject}` becomes `<new1> cat`."""
+    return [template.replace("{subject}", f"{TOKEN} {class_word}") for template in templates]
+
+
+def plan_samples(model: str, prompt_set: str, prompts: Sequence[str], per_prompt: int, seed: int) -> list[Sample]:
+    """A model's samples, prompt by prompt."""
+    return [
+        Sample(model, prompt_set, prompt, i, k, derive_seed(seed, model, prompt, k))
+        for i, prompt in enumerate(prompts)
+        for k in range(per_prompt)
+    ]
 
 
 def draw(

@@ -1,7 +1,6 @@
 """How well exemplars are found again from plain samples."""
 
 import numpy as np
-import pandas as pd
 
 from workflow_scripts.samples import Sample
 from workflow_scripts.steps import measure_customizability as step
@@ -25,13 +24,3 @@ def test_recall_counts_the_other_exemplars_as_candidates():
     assert (scores["models"], scores["queries"], scores["candidates"]) == (3, 6, 4)
     assert scores["recall@1"]["value"] == 4 / 6
     assert scores["recall@10"]["value"] == 1
-
-
-def test_each_model_gets_each_prompt_with_its_class_word():
-    table = pd.DataFrame({"model": ["cat_0004", "dog_0004"], "class_word": ["cat", "dog"]})
-    samples = step._plan(table, ["a {subject}", "a {subject} at night"], seed=0)
-    assert [sample.prompt for sample in samples] == [
-        "a <new1> cat", "a <new1> cat at night", "a <new1> dog", "a <new1> dog at night",
-    ]  # fmt: skip
-    assert [sample.prompt_index for sample in samples] == [0, 1, 0, 1]
-    assert len({sample.seed for sample in samples}) == 4

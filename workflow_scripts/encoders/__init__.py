@@ -39,3 +39,9 @@ class EncoderModule(Protocol):
         Raises:
             ValueError: weights are missing or do not fit; the message names file and remedy.
         """
+
+
+def encode_images(encoder: Encoder, images: np.ndarray, batch: int = 128) -> np.ndarray:
+    """Features float32 [n, d] of uint8 RGB images [n, h, w, 3] of one size."""
+    parts = [encoder(encoder.preprocess(images[i : i + batch])) for i in range(0, len(images), batch)]
+    return torch.cat(parts).numpy()

@@ -43,6 +43,7 @@ def main() -> None:
     settings, seed = args.settings, args.settings["seed"]
 
     from workflow_scripts import devices, plugins
+    from workflow_scripts.encoders import encode_images
     from workflow_scripts.pretraining.autoencoder import psnr
     from workflow_scripts.pretraining.denoiser import sample_images
 
@@ -63,16 +64,11 @@ def main() -> None:
         views = settings["views"] if question == "concept" else 1  # the others have few classes
         train, names = quality.composed(known_drawings(drawings), views, seed, compose)
         real, truth = quality.composed(held_out, 1, derive_seed(seed, "real"), compose)
-        tests = {"samples": (_embed(encoder, sampled), labels), "real": (_embed(encoder, real), truth)}
-        result[question] = quality.probe(_embed(encoder, train), names, tests)
+        tests = {"samples": (encode_images(encoder, sampled), labels), "real": (encode_images(encoder, real), truth)}
+        result[question] = quality.probe(encode_images(encoder, train), names, tests)
         log.info("%s: %s", question, result[question])
     provenance = artifacts.make_provenance(settings, {"base_model": args.base_model, "drawings": args.drawings})
     artifacts.write_json(args.output, {**result, artifacts.PROVENANCE: provenance})
-
-
-def _embed(encoder, images: np.ndarray, batch: int = 128) -> np.ndarray:
-    parts = [encoder(encoder.preprocess(images[i : i + batch])) for i in range(0, len(images), batch)]
-    return np.concatenate([np.asarray(part) for part in parts])
 
 
 def _save_grid(path: Path, images: np.ndarray, random: Random) -> None:

@@ -18,20 +18,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 
 from workflow_scripts import artifacts, cli, plugins
 from workflow_scripts.config import read_lines
-from workflow_scripts.customization import TOKEN
+from workflow_scripts.encoders import Encoder, encode_images
 from workflow_scripts.exemplar_sources._drawings import exemplar_of
+from workflow_scripts.heads import normalize
 from workflow_scripts.metrics.bootstrap import mean_interval
 from workflow_scripts.metrics.ranking import rank
-from workflow_scripts.samples import Sample, draw
+from workflow_scripts.samples import Sample, draw, fill_in, plan_samples
 from workflow_scripts.seeds import derive_seed
 
 log = logging.getLogger("measure_customizability")
-BATCH = 128
 RECALL_AT = (1, 10)
 RESAMPLES = 2000
 PICTURE_ROWS = 6  # exemplars shown of each case
@@ -63,7 +62,11 @@ def main() -> None:
         table = artifacts.read_table(parquet, ["model", "split", "class_word", "image"])
         table = table[table.split == "test"].reset_index(drop=True)
         exemplars = _decode(table.image)  # [e, h, w, 3]
-        planned = _plan(table, prompts, settings["seed"])
+        planned = [
+            sample
+            for model, word in zip(table.model, table.class_word, strict=True)
+            for sample in plan_samples(model, "plain", fill_in(prompts, word), 1, settings["seed"])
+        ]
         samples = np.stack(list(draw(args.base_model, folders[parquet.stem], planned, settings, args.threads)))
         result[parquet.stem] = {
             name: _recall(_embed(encoder, samples), _embed(encoder, exemplars), known[name], planned, settings)
@@ -80,25 +83,12 @@ def main() -> None:
     artifacts.write_json(args.output, {"cases": result, artifacts.PROVENANCE: provenance})
 
 
-def _plan(table: pd.DataFrame, prompts: Sequence[str], seed: int) -> list[Sample]:
-    """A sample for each model and prompt."""
-    samples = []
-    for model, word in zip(table.model, table.class_word, strict=True):
-        for i, template in enumerate(prompts):
-            prompt = template.replace("{subject}", f"{TOKEN} {word}")
-            samples.append(Sample(model, "plain", prompt, i, 0, derive_seed(seed, model, prompt, 0)))
-    return samples
-
-
 def _decode(images: Sequence[bytes]) -> np.ndarray:
     return np.stack([artifacts.decode_image(data, f"image {i}") for i, data in enumerate(images)])
 
 
-def _embed(encoder: Any, images: np.ndarray) -> np.ndarray:
-    """Features [n, d] of length 1."""
-    batches = [images[i : i + BATCH] for i in range(0, len(images), BATCH)]
-    features = np.concatenate([np.asarray(encoder(encoder.preprocess(batch))) for batch in batches])
-    return features / np.linalg.norm(features, axis=1, keepdims=True)
+def _embed(encoder: Encoder, images: np.ndarray) -> np.ndarray:
+    return normalize(encode_images(encoder, images))
 
 
 def _recall(
