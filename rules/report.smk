@@ -200,7 +200,7 @@ rule measure_customizability:
     log:
         f"results/{STUDY.name}/logs/measure_customizability.log",
     benchmark:
-        f"results/{STUDY.name}/benchmarks/measure_customizability.tsv"
+        "build/benchmarks/measure_customizability.tsv"
     conda:
         "../envs/environment.yaml"
     threads: 2

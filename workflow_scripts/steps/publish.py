@@ -10,6 +10,7 @@ Example:
 """
 
 import re
+import textwrap
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from workflow_scripts import artifacts, cli
 from workflow_scripts.reporting import table as tables
 
 SIGNIFICANT = 0.05
+WIDTH = 120  # of the README's lines
 LISTED_RULES = 6  # whose processor time is named
 
 
@@ -126,10 +128,11 @@ def effort(manifests: Sequence[Path], benchmarks: Path) -> str:
     longest = sorted(minutes, key=minutes.get, reverse=True)
     shown = ", ".join(f"{rule} {minutes[rule]:.1f}" for rule in longest[:LISTED_RULES])
     rest = sum(minutes[rule] for rule in longest[LISTED_RULES:])
-    return (
+    text = (
         f"{models:,} customized models and {samples:,} samples took {sum(minutes.values()):.0f} core-minutes: "
-        f"{shown}, the other rules {rest:.1f}.\n"
+        f"{shown}, the other rules {rest:.1f}."
     )
+    return textwrap.fill(text, WIDTH) + "\n"
 
 
 if __name__ == "__main__":
