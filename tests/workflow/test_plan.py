@@ -43,6 +43,16 @@ def test_milestones_are_targets(project: Path):
     assert {milestone: jobs.get(milestone) for milestone in MILESTONES} == dict.fromkeys(MILESTONES, 1)
 
 
+def test_the_plans_that_the_readme_names_are_drawn(project: Path):
+    row = next(line for line in (projects.ROOT / "README.md").read_text().splitlines() if line.startswith("| the plan"))
+    commands = re.findall(r"`snakemake (.+?)`", row)
+    assert len(commands) == 3
+    for command in commands:
+        done = projects.snakemake(project, *command.split())
+        assert done.returncode == 0, done.stderr
+        assert "sample" in done.stdout + done.stderr
+
+
 def test_with_one_model_per_job_the_dag_of_a_models_samples_is_its_own(project: Path):
     target = "results/smoke/samples/emoji_seen/{}.json"
     first = re.findall(r"^[a-z0-9].*$", (project / "config/classes/smoke.objects.txt").read_text(), re.MULTILINE)[0]
