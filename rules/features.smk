@@ -30,6 +30,7 @@ rule embed_exemplars:
             --encoder {wildcards.encoder:q} \
             --exemplars {input.images:q} \
             --output {output:q} \
+            --threads {threads} \
             --settings {params.settings:q} \
             > {log:q} 2>&1
         """
@@ -73,6 +74,7 @@ rule embed_samples:
             --encoder {wildcards.encoder:q} \
             --samples {input.samples:q} \
             --output {output:q} \
+            --threads {threads} \
             --settings {params.settings:q} \
             > {log:q} 2>&1
         """

@@ -155,6 +155,7 @@ def customization() -> dict:
         ],
         "models_per_batch": 4,
         "precision": "fp32",
+        "compile": False,
         "rank": None,
     }
 

@@ -9,9 +9,11 @@ import hashlib
 import io
 import json
 import os
+from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ import numpy as np
 from workflow_scripts.cli import canonical_json
 
 PROVENANCE = "provenance"
+ROWS_OF_IMAGES = 1024  # in a row group, the least that can be read of a table
 VERSIONED = ("torch", "diffusers", "transformers", "timm", "open_clip_torch", "numpy")
 
 
@@ -179,7 +182,7 @@ def write_table(path: str | os.PathLike, table: "pd.DataFrame", provenance: Mapp
         metadata["huggingface"] = canonical_json({"info": {"features": _hf_features(arrow)}})
     arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **metadata})
     with atomic(path) as part:
-        pq.write_table(arrow, part, compression="zstd")
+        pq.write_table(arrow, part, compression="zstd", row_group_size=ROWS_OF_IMAGES if image else None)
 
 
 def _hf_features(arrow: Any) -> dict:
@@ -225,35 +228,49 @@ def read_table(
     return table
 
 
-def count_rows(path: str | os.PathLike) -> int:
-    """Number of rows of a parquet file."""
-    import pyarrow.parquet as pq
-
-    _read_arrow_schema(path)  # names the file if it is no parquet
-    return pq.read_metadata(path).num_rows
-
-
-def iter_images(path: str | os.PathLike) -> Iterator[np.ndarray]:
-    """Decodes the column `image` of a parquet file row by row to uint8 RGB [h, w, 3], with little in memory.
+class Images:
+    """The column `image` of a parquet file, decoded slice by slice, with one row group in memory.
 
     Raises:
-        ValueError: the file lacks the column or is corrupt, or an image is; the message names file and row.
+        ValueError: the file lacks the column or is corrupt.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    schema = _read_arrow_schema(path)
-    if "image" not in schema.names:
-        raise ValueError(f"{path}: lacks column 'image'; it has {', '.join(schema.names)}")
-    row = 0
-    with pq.ParquetFile(path) as file:
-        try:
-            for batch in file.iter_batches(batch_size=64, columns=["image.bytes"]):
-                for data in batch.column("image").field("bytes").to_pylist():
-                    yield decode_image(data, f"{path}: row {row}")
-                    row += 1
-        except (pa.ArrowException, OSError) as error:
-            raise ValueError(f"{path}: corrupt parquet file ({error}); delete it and run again") from error
+    def __init__(self, path: str | os.PathLike) -> None:
+        import pyarrow.parquet as pq
+
+        schema = _read_arrow_schema(path)
+        if "image" not in schema.names:
+            raise ValueError(f"{path}: lacks column 'image'; it has {', '.join(schema.names)}")
+        metadata = pq.read_metadata(path)
+        self.path = path
+        sizes = (metadata.row_group(i).num_rows for i in range(metadata.num_row_groups))
+        self.bounds = list(accumulate(sizes, initial=0))  # of the row groups
+        self._group, self._encoded = -1, []  # the one in memory
+
+    def __len__(self) -> int:
+        return self.bounds[-1]
+
+    def decode(self, start: int, stop: int) -> list[np.ndarray]:
+        """Rows `start` to `stop` as uint8 RGB [h, w, 3] each.
+
+        Raises:
+            ValueError: the file is corrupt, or an image is; the message names file and row.
+        """
+        return [decode_image(self._row(row), f"{self.path}: row {row}") for row in range(start, stop)]
+
+    def _row(self, row: int) -> bytes:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        group = bisect_right(self.bounds, row) - 1
+        if group != self._group:
+            try:
+                with pq.ParquetFile(self.path) as file:
+                    column = file.read_row_group(group, columns=["image.bytes"]).column("image")
+            except (pa.ArrowException, OSError) as error:
+                raise ValueError(f"{self.path}: corrupt parquet file ({error}); delete it and run again") from error
+            self._group, self._encoded = group, column.combine_chunks().field("bytes")
+        return self._encoded[row - self.bounds[group]].as_py()
 
 
 def _read_arrow_schema(path: str | os.PathLike) -> Any:

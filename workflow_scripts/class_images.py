@@ -24,7 +24,8 @@ def make_latents(
     Raises:
         ValueError: an image is not finite.
     """
-    base = plugins.load("base_models", settings["base_model"]["name"]).load(base_model, devices.set_up(threads))
+    load = plugins.load("base_models", settings["base_model"]["name"]).load
+    base = load(base_model, devices.set_up(threads), settings["precision"])
     images = [(word, i, caption) for word, listed in captions.items() for i, caption in enumerate(listed)]
     made = devices.in_batches(images, settings["batch"], lambda batch: _make_batch(base, batch, settings))
     latents = torch.stack(list(tqdm(made, total=len(images), unit="image", disable=None)))

@@ -18,6 +18,11 @@ def set_up(threads: int) -> str:
     return best()
 
 
+def decoders(threads: int) -> int:
+    """How many processes shall decode images for an encoder: on a CPU the encoder itself needs most of the threads."""
+    return threads if best() == "cuda" else threads // 4
+
+
 def best() -> str:
     """The device to use: `cuda` if there is one, else `cpu`."""
     return "cuda" if torch.cuda.is_available() else "cpu"

@@ -14,7 +14,7 @@ from workflow_scripts.customization import Customized, Task
 from workflow_scripts.seeds import derive_seed
 
 log = logging.getLogger(__name__)
-SPEED = ("models_per_batch",)  # keys of the section `customization` that decide how fast, but not what
+SPEED = ("models_per_batch", "compile")  # keys of the section `customization` that decide how fast, but not what
 
 
 class Ingredients:
@@ -133,7 +133,7 @@ def _customize(ingredients: Ingredients, tasks: Sequence[Task], threads: int) ->
     settings = ingredients.settings
     plugin = plugins.load("customization", settings["customization"]["name"])
     load = plugins.load("base_models", settings["base_model"]["name"]).load
-    base = load(ingredients.base_model, devices.set_up(threads))
+    base = load(ingredients.base_model, devices.set_up(threads), settings["customization"]["precision"])
     made = plugin.fine_tune(base, tasks, settings["kind"], settings["customization"])
     return tqdm(made, total=len(tasks), unit="model", disable=None)
 

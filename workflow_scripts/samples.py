@@ -1,12 +1,14 @@
 """The samples of a shard's customized models: which images there are to be, which are missing, and making those."""
 
 import logging
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,8 +18,12 @@ from workflow_scripts import artifacts, plugins, shards
 from workflow_scripts.customization import TOKEN
 from workflow_scripts.seeds import derive_seed
 
+if TYPE_CHECKING:
+    from workflow_scripts.base_models import BaseModel
+
 log = logging.getLogger(__name__)
 SPEED = ("batch",)  # keys of the section `sampling` that decide how fast, but not what
+WAITING = 64  # files whose images may wait to be written
 
 
 @dataclass(frozen=True)
@@ -65,13 +71,13 @@ def make_samples(base_model: Path, models: Path, folder: Path, settings: Mapping
     files, failures = _plan(base_model, models, settings)
     missing = [file for file in files if not shards.is_finished(folder / file.entry["file"], file.recipe)]
     log.info("%d files to make, %d there already", len(missing), len(files) - len(missing))
-    images = draw(base_model, models.parent, [s for file in missing for s in file.samples], settings, threads)
-    for file in missing:
-        made = [next(images) for _ in file.samples]
-        try:
-            _write(folder / file.entry["file"], file, made)
-        except ValueError as error:
-            failures[file.samples[0].model] = str(error)
+    if missing:
+        from workflow_scripts import devices  # PyTorch: not before there is something to do
+
+        load = plugins.load("base_models", settings["base_model"]["name"]).load
+        base = load(base_model, devices.set_up(threads), settings["sampling"]["precision"])
+        images = draw(base, models.parent, [s for file in missing for s in file.samples], settings)
+        failures |= _write_all(missing, images, folder)
     shards.refuse(failures, len(settings["models"]))
     return [file.entry for file in files]
 
@@ -125,22 +131,19 @@ def plan_samples(model: str, prompt_set: str, prompts: Sequence[str], per_prompt
 
 
 def draw(
-    base_model: Path, models: Path, samples: Sequence[Sample], settings: Mapping[str, Any], threads: int
+    base: "BaseModel", models: Path, samples: Sequence[Sample], settings: Mapping[str, Any]
 ) -> Iterator[np.ndarray | None]:
     """Yields the image of each sample, uint8 [H, W, 3], or None for one that is not finite. Batches cross models.
 
     Args:
         models: folder of the customized models.
         samples: model by model.
-        settings: the keys `base_model`, `customization` and `sampling` of the rule `sample`.
+        settings: the keys `customization` and `sampling` of the rule `sample`.
     """
-    if not samples:
-        return
-    from workflow_scripts import devices  # PyTorch: not before there is something to do
+    from workflow_scripts import devices
     from workflow_scripts.sampling import denoise, to_images
 
     plugin = plugins.load("customization", settings["customization"])
-    base = plugins.load("base_models", settings["base_model"]["name"]).load(base_model, devices.set_up(threads))
     model_of, sampling = attrgetter("model"), settings["sampling"]
     prompts = {model: list(dict.fromkeys(s.prompt for s in group)) for model, group in groupby(samples, model_of)}
     conditions: dict[str, Any] = {}  # of the models of the batch; row 0 is unconditional, the prompts follow
@@ -160,6 +163,33 @@ def draw(
 
     images = devices.in_batches(samples, sampling["batch"], compute)
     yield from tqdm(images, total=len(samples), unit="image", disable=None)
+
+
+def _write_all(files: Sequence[SampleFile], images: Iterator[np.ndarray | None], folder: Path) -> dict[str, str]:
+    """Writes files as their images arrive, in a second thread: the device goes on denoising meanwhile.
+
+    Returns:
+        By model that could not be written, the reason.
+    """
+    failures, writes = {}, deque[tuple[str, Future]]()
+
+    def settle() -> None:
+        model, written = writes.popleft()
+        try:
+            written.result()
+        except ValueError as error:
+            failures[model] = str(error)
+
+    with ThreadPoolExecutor(max_workers=1) as writer:
+        for file in files:
+            made = list(islice(images, len(file.samples)))
+            written = writer.submit(_write, folder / file.entry["file"], file, made)
+            writes.append((file.samples[0].model, written))
+            while writes and (writes[0][1].done() or len(writes) > WAITING):
+                settle()
+        while writes:
+            settle()
+    return failures
 
 
 def _write(path: Path, file: SampleFile, images: Sequence[np.ndarray | None]) -> None:

@@ -1,5 +1,7 @@
+import functools
 import hashlib
 import math
+import re
 
 import numpy as np
 import pytest
@@ -101,6 +103,16 @@ def test_a_model_whose_loss_is_not_finite_fails_alone(base, customization):
         assert_same(made[model], alone[model])
 
 
+def test_a_model_that_diverges_fails_alone(base, customization):
+    tasks = list(tasks_of(1, 2, 3))
+    alone = train(base, tasks, customization)
+    tasks[1].prior_latents[:] *= 1e4  # a target that no step can reach
+    made = train(base, tasks, customization)
+    assert re.fullmatch(r"loss [\d.e+]+ at step 0", made["cat_0002"].error)
+    for model in ("cat_0001", "cat_0003"):
+        assert_same(made[model], alone[model])
+
+
 def test_the_loss_does_not_look_beyond_the_mask(base, customization, monkeypatch):
     gathered = []
 
@@ -146,9 +158,22 @@ def test_rates_warm_up_and_fall_to_a_tenth():
     assert _training._rate(99, {**settings, "schedule": "constant"}) == 1
 
 
-def test_bf16_comes_near_fp32(base, customization):
+def test_a_compiled_network_learns_the_same(base, customization, monkeypatch):
+    """Traced and differentiated as by default, but not made machine code of, which takes a minute."""
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
+    eager = train(base, tasks_of(1, 2), customization, steps=2)
+    compiled = train(base, tasks_of(1, 2), customization, steps=2, compile=True)
+    for model in eager:
+        assert_same(eager[model], compiled[model])
+
+
+def test_bf16_comes_near_fp32(base, base_folder, customization):
     exact = train(base, tasks_of(1), customization)["cat_0001"]
     rough = train(base, tasks_of(1), customization, precision="bf16")["cat_0001"]
     np.testing.assert_allclose(exact.losses, rough.losses, rtol=0.05)
-    assert all(array.dtype == np.float32 for array in rough.weights.values())
+    frozen_in_bf16 = diffusers_sd.load(base_folder, "cpu", "bf16")
+    assert frozen_in_bf16.unet.dtype == torch.bfloat16 and frozen_in_bf16.vae.dtype == torch.float32
+    rougher = train(frozen_in_bf16, tasks_of(1), customization, precision="bf16")["cat_0001"]
+    np.testing.assert_allclose(exact.losses, rougher.losses, rtol=0.05)
+    assert all(array.dtype == np.float32 for array in (*rough.weights.values(), *rougher.weights.values()))
     assert math.isfinite(sum(rough.losses))

@@ -24,12 +24,22 @@ def bank_of(base, models):
 
 def test_each_row_goes_through_its_own_map():
     torch.manual_seed(0)
-    stacked = StackedLinear(nn.Linear(3, 2, bias=False), models=2)
+    stacked = StackedLinear(torch.randn(3, 2), models=2)
     nn.init.normal_(stacked.delta)
     x = torch.randn(4, 5, 3)  # two rows of each model
     y = stacked(x)
     for row, model in enumerate([0, 0, 1, 1]):
-        torch.testing.assert_close(y[row], x[row] @ (stacked.base.weight + stacked.delta[model]).T)
+        torch.testing.assert_close(y[row], x[row] @ (stacked.weight + stacked.delta[model]))
+
+
+def test_keys_and_values_are_those_of_the_layers(base):
+    bank = bank_of(base, 2)
+    states = torch.randn(4, 12, 16)  # two rows of each model
+    projected = bank.project(states)
+    for path, layer in projections(base.unet).items():
+        for row, model in enumerate([0, 0, 1, 1]):
+            weight = layer.weight + bank.linear[path].delta[model].T
+            torch.testing.assert_close(projected[path][row], states[row] @ weight.T)
 
 
 def test_each_row_has_its_own_token():
@@ -71,9 +81,8 @@ def test_weights_come_back_from_their_tensors(base):
     bank, other = bank_of(base, 3), bank_of(base, 1)
     weights = bank.weights(2, rank=None)
     other.load(0, weights)
-    assert all(
-        torch.equal(a.delta[2], b.delta[0]) for a, b in zip(bank.linear.values(), other.linear.values(), strict=True)
-    )
+    for mine, theirs in zip(bank.deltas, other.deltas, strict=True):
+        assert torch.equal(mine[2], theirs[0])
     assert torch.equal(bank.embedding.rows[2], other.embedding.rows[0])
 
 

@@ -46,7 +46,7 @@ def test_effort_sums_processor_time_by_rule(tmp_path: Path):
     times = {"finetune/seen.train_0000.tsv": 90, "finetune/seen.test_0000.tsv": 30, "tabulate.tsv": 6}
     for name, seconds in times.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(f"s\tcpu_time\n1\t{seconds}\n")
+        (tmp_path / name).write_text(f"s\tcpu_time\tmax_rss\n{seconds}\t1\t-\n")
     entries = [{"model": "a", "prompt_set": "llm", "n": 1000}, {"model": "a", "prompt_set": "procedural", "n": 200}]
     manifest = tmp_path / "test_0000.json"
     manifest.write_text(json.dumps({"models": entries}))

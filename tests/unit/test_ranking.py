@@ -94,5 +94,21 @@ def test_second_pass_sums_over_all_blocks():
 def test_nan_is_refused_by_row():
     good, bad = np.ones((3, 2), np.float32), np.ones((3, 2), np.float32)
     bad[1, 0] = np.nan
-    with pytest.raises(ValueError, match=r"distractors 0 to 2: features of row 1 hold NaN"):
-        ranking.rank(good, bad, good, np.array([[0], [1], [2]]), 1)
+    truth = np.array([[0], [1], [2]])
+    for memory in (8, 10_000):  # whatever the blocks
+        with pytest.raises(ValueError, match=r"distractor 1: its features hold NaN"):
+            ranking.rank(good, bad, good, truth, 1, memory=memory)
+    with pytest.raises(ValueError, match=r"query 1: its features hold NaN"):
+        ranking.rank(bad, good, good, truth, 1)
+
+
+def test_torch_multiplies_as_numpy_does():
+    rng = np.random.default_rng(0)
+    a, b = (rng.integers(-9, 9, size=(n, 5)).astype(np.float32) for n in (3, 4))
+    b.flags.writeable = False  # as a memory map is
+    products = []
+    for device in (None, "cpu"):
+        place, multiply = ranking._arithmetic(device)
+        multiply(place(a), place(b), out := np.empty((3, 4), np.float32))
+        products.append(out)
+    np.testing.assert_array_equal(*products)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class BaseModel(Protocol):
-    """A latent diffusion model, frozen and in evaluation mode, fp32 on `device`."""
+    """A latent diffusion model, frozen and in evaluation mode on `device`; fp32, but for a bf16 `unet` if asked for."""
 
     tokenizer: Any  # of transformers; customization adds its `<new1>`
     text_encoder: Any  # token ids [n, l] -> `last_hidden_state` [n, l, d]
@@ -46,8 +46,12 @@ class Plugin(Protocol):
     def check(self, folder: Path) -> None:
         """Raises `ValueError` naming the first part that a folder lacks. Quick: imports nothing heavy."""
 
-    def load(self, folder: Path, device: str) -> BaseModel:
+    def load(self, folder: Path, device: str, precision: str = "fp32") -> BaseModel:
         """Loads a base model from a local folder, once `check` has passed.
+
+        Args:
+            precision: `fp32`, `bf16` or `auto` (see `devices.resolve_precision`), of the denoising network's weights:
+                in bf16 they take half the memory, and autocast need not cast them in every call.
 
         Raises:
             ValueError: a file lacks weights.

@@ -73,19 +73,23 @@ class DiffusersSD:
         return (pixels.permute(0, 2, 3, 1) + 1).mul(127.5).clamp(0, 255)  # [n, H, W, 3]
 
 
-def load(folder: Path, device: str) -> DiffusersSD:
-    """See `base_models.Plugin`. Offline, from safetensors only; weights in fp16 files are computed with in fp32."""
+def load(folder: Path, device: str, precision: str = "fp32") -> DiffusersSD:
+    """See `base_models.Plugin`. Offline, from safetensors only."""
     check(folder)
+    import torch
     from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
     from diffusers.models.attention_processor import AttnProcessor
     from transformers import CLIPTextModel, CLIPTokenizer
     from transformers.utils import logging
 
+    from workflow_scripts.devices import resolve_precision
+
     logging.disable_progress_bar()  # a bar per network says nothing in a log
 
-    text_encoder = _load_part(CLIPTextModel, folder / "text_encoder", device)
-    vae = _load_part(AutoencoderKL, folder / "vae", device)
-    unet = _load_part(UNet2DConditionModel, folder / "unet", device)
+    text_encoder = _load_part(CLIPTextModel, folder / "text_encoder", device, torch.float32)
+    vae = _load_part(AutoencoderKL, folder / "vae", device, torch.float32)
+    bf16 = resolve_precision(precision, device) == "bf16"
+    unet = _load_part(UNet2DConditionModel, folder / "unet", device, torch.bfloat16 if bf16 else torch.float32)
     if device == "cpu":
         # PyTorch's fused attention on CPU spends a third of a training step in its backward pass at such short
         # sequences: 162 instead of 100 images/s with the plain processor (measured).
@@ -122,19 +126,17 @@ def _check_value(file: Path, key: str, valid: Sequence[str]) -> None:
         raise ValueError(f"{file}: {key} is {value!r}, expected {' or '.join(map(repr, valid))}")
 
 
-def _load_part(kind: Any, folder: Path, device: str) -> Any:
+def _load_part(kind: Any, folder: Path, device: str, dtype: "torch.dtype") -> Any:
     """One network of the pipeline, frozen. Both libraries fill absent weights with noise and only warn: refuse them."""
-    import torch
-
     plain = any(path.suffixes == [".safetensors"] for path in folder.glob("*.safetensors"))
-    dtype = {"dtype" if kind.__module__.startswith("transformers") else "torch_dtype": torch.float32}
+    name_of_dtype = "dtype" if kind.__module__.startswith("transformers") else "torch_dtype"
     network, report = kind.from_pretrained(
         folder,
         variant=None if plain else "fp16",
         use_safetensors=True,
         local_files_only=True,
         output_loading_info=True,
-        **dtype,
+        **{name_of_dtype: dtype},
     )
     if report["missing_keys"]:
         raise ValueError(f"{folder}: the weights lack {sorted(report['missing_keys'])[0]!r}; copy the folder again")

@@ -19,18 +19,20 @@ if TYPE_CHECKING:
 
 
 class StackedLinear(nn.Module):
-    """m linear maps x -> (W + delta_i) x that share the frozen W [out, in]."""
+    """m linear maps x -> x (W + delta_i) that share the frozen W [in, out].
 
-    def __init__(self, base: nn.Linear, models: int) -> None:
+    The transpose of what `nn.Linear` keeps: this way the batched products, forward and backward, need no copies.
+    """
+
+    def __init__(self, weight: torch.Tensor, models: int) -> None:
         super().__init__()
-        self.base = base
-        self.delta = nn.Parameter(torch.zeros(models, *base.weight.shape, device=base.weight.device))  # [m, out, in]
+        self.weight = weight
+        self.delta = nn.Parameter(torch.zeros(models, *weight.shape, device=weight.device))  # [m, in, out]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Maps [b, l, in], model-major, to [b, l, out]."""
-        weight = self.base.weight + self.delta  # [m, out, in]
-        rows = x.reshape(len(weight), -1, x.shape[-1])  # [m, r * l, in]
-        return torch.bmm(rows, weight.transpose(1, 2)).reshape(*x.shape[:-1], -1)  # [b, l, out]
+        rows = x.reshape(len(self.delta), -1, x.shape[-1])  # [m, r * l, in]
+        return torch.bmm(rows, self.weight + self.delta).reshape(*x.shape[:-1], -1)  # [b, l, out]
 
 
 class StackedEmbedding(nn.Module):
@@ -53,10 +55,10 @@ class StackedEmbedding(nn.Module):
         return torch.where(new[..., None], rows[:, None].to(frozen.dtype), frozen)
 
 
-class FixedRows(nn.Module):
-    """Stands in for a key or value projection whose output is known already: it depends on the prompt, not the step."""
+class Given(nn.Module):
+    """Stands in for a key or value projection whose output is computed before the network runs."""
 
-    def __init__(self, rows: torch.Tensor) -> None:
+    def __init__(self, rows: torch.Tensor | None = None) -> None:
         super().__init__()
         self.rows = rows  # [b, l, out]
 
@@ -90,10 +92,12 @@ class ModelBank:
     """
 
     def __init__(self, base: "BaseModel", initial: torch.Tensor, models: int) -> None:
-        self.base, self.models = base, models
-        self.linear = {path: StackedLinear(layer, models) for path, layer in projections(base.unet).items()}
+        self.base = base
+        layers = projections(base.unet)
+        self.linear = {path: StackedLinear(layer.weight.T.contiguous(), models) for path, layer in layers.items()}
         embedding = base.text_encoder.get_input_embeddings()
         self.embedding = StackedEmbedding(embedding, token_id(base), initial, models)
+        self.given = {path: Given() for path in layers}
 
     @property
     def deltas(self) -> list[nn.Parameter]:
@@ -101,14 +105,25 @@ class ModelBank:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """While the block runs, the base model's networks take model-major batches of the bank's models."""
+        """While the block runs, the base model's networks take model-major batches of the bank's models; before each
+        call of the denoising network, `attend` tells it the text states.
+        """
         text_encoder = self.base.text_encoder
-        with replaced(self.base.unet, self.linear):
+        with replaced(self.base.unet, self.given):
             text_encoder.set_input_embeddings(self.embedding)
             try:
                 yield
             finally:
                 text_encoder.set_input_embeddings(self.embedding.base)
+
+    def project(self, states: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Keys and values [b, l, out] by path, of text states [b, l, d], model-major."""
+        return {path: layer(states) for path, layer in self.linear.items()}
+
+    def attend(self, states: torch.Tensor) -> None:
+        """The next call of the denoising network attends to these text states [b, l, d], model-major."""
+        for path, rows in self.project(states).items():
+            self.given[path].rows = rows
 
     def weights(self, index: int, rank: int | None) -> dict[str, np.ndarray]:
         """The tensors of one model's file: `<new1>` [d], and per projection `{path}.delta` [out, in].
@@ -118,7 +133,7 @@ class ModelBank:
         """
         tensors = {TOKEN: self.embedding.rows[index].detach().cpu().numpy()}
         for path, layer in self.linear.items():
-            delta = layer.delta[index].detach().cpu().numpy()
+            delta = layer.delta[index].T.detach().cpu().numpy()
             tensors |= {f"{path}.delta{suffix}": part for suffix, part in _factors(delta, rank).items()}
         return tensors
 
@@ -129,8 +144,8 @@ class ModelBank:
             ValueError: the names or shapes are not this base model's.
         """
         deltas = {path: _product(weights, f"{path}.delta") for path in self.linear}
-        shapes = {path: layer.base.weight.shape for path, layer in self.linear.items()}
-        wrong = [path for path, delta in deltas.items() if delta is None or delta.shape != shapes[path]]
+        own = {path: layer.delta[index].T for path, layer in self.linear.items()}  # views
+        wrong = [path for path, delta in deltas.items() if delta is None or delta.shape != own[path].shape]
         if TOKEN not in weights or weights[TOKEN].shape != self.embedding.rows[index].shape:
             wrong.append(TOKEN)
         known = {f"{path}.delta{suffix}" for path in deltas for suffix in ("", ".u", ".v")} | {TOKEN}
@@ -140,7 +155,7 @@ class ModelBank:
         with torch.no_grad():
             self.embedding.rows[index] = torch.from_numpy(weights[TOKEN])
             for path, delta in deltas.items():
-                self.linear[path].delta[index] = torch.from_numpy(delta)
+                own[path].copy_(torch.from_numpy(delta))
 
 
 def token_id(base: "BaseModel") -> int:

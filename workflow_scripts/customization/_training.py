@@ -5,7 +5,7 @@ Shapes: m models with b views and p regularization images each per step, so a ba
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from workflow_scripts.base_models import BaseModel
 
 LAST_RATE = 0.1  # the cosine schedule ends at this part of the learning rate
+DIVERGED = 30.0  # latents and noise have variance 1, so predicting zeros costs about 1: a loss like this is lost
 
 
 def train_bank(
@@ -42,9 +43,10 @@ def train_bank(
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, settings))
     losses = torch.empty(settings["steps"], len(tasks))
+    network = torch.compile(base.unet) if settings["compile"] else base.unet
     with bank.installed():
         for step in range(settings["steps"]):
-            view_loss, prior_loss = _losses(base, data, settings)  # [m] each
+            view_loss, prior_loss = _losses(network, bank, data, settings)  # [m] each
             loss = view_loss + settings["prior_weight"] * prior_loss
             optimizer.zero_grad()
             loss.sum().backward()  # the gradient of a sum over models is each model's own
@@ -52,8 +54,8 @@ def train_bank(
                 _clip_each(parameters, settings["max_grad_norm"])
             optimizer.step()
             schedule.step()
-            # The loss that must stay finite is the whole one, the curve to look at is that of the exemplar.
-            losses[step] = torch.where(loss.isfinite(), view_loss, loss).detach()
+            # The loss that must stay small is the whole one, the curve to look at is that of the exemplar.
+            losses[step] = torch.where(loss < DIVERGED, view_loss, loss).detach()
     return [_customized(task, bank, i, losses[:, i].tolist(), settings["rank"]) for i, task in enumerate(tasks)]
 
 
@@ -106,15 +108,19 @@ def _text_states(base: "BaseModel", captions: Sequence[str]) -> torch.Tensor:
     return states[[distinct.index(caption) for caption in captions]]
 
 
-def _losses(base: "BaseModel", data: _Data, settings: Mapping[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
+def _losses(
+    network: Callable, bank: ModelBank, data: _Data, settings: Mapping[str, Any]
+) -> tuple[torch.Tensor, torch.Tensor]:
     """One step's losses on views of the exemplars [m] and on regularization images [m]."""
+    base = bank.base
     m, b, p = len(data.views), settings["views"], settings["prior_images"]
     view, prior, t, noise = _draw(data, b, p, base)
     z = torch.cat([data.latents[view], data.prior_latents[prior]], 1).flatten(0, 1)  # [m * r, c, h, w]
     states = base.text_encoder(data.ids[view].flatten(0, 1)).last_hidden_state.unflatten(0, (m, b))  # [m, b, l, d]
     states = torch.cat([states, data.prior_states[prior].to(states.dtype)], 1).flatten(0, 1)  # [m * r, l, d]
     mask = torch.cat([data.masks[view], data.masks.new_ones(m, p, *data.masks.shape[1:])], 1)  # [m, r, h, w]
-    predicted = base.unet(base.scheduler.add_noise(z, noise, t), t, states).sample.float()
+    bank.attend(states)
+    predicted = network(base.scheduler.add_noise(z, noise, t), t, states).sample.float()
     target = base.scheduler.get_velocity(z, noise, t) if _predicts_velocity(base) else noise
     error = F.mse_loss(predicted, target, reduction="none").mean(1).unflatten(0, (m, b + p))  # [m, r, h, w]
     row = (mask * error).sum((2, 3)) / mask.sum((2, 3))  # [m, r]
@@ -161,8 +167,8 @@ def _clip_each(parameters: Sequence[torch.nn.Parameter], max_norm: float) -> Non
 
 def _customized(task: Task, bank: ModelBank, index: int, losses: list[float], rank: int | None) -> Customized:
     for step, loss in enumerate(losses):
-        if not math.isfinite(loss):
-            return Customized(task.model, losses=losses, error=f"loss {loss} at step {step}")
+        if not loss < DIVERGED:  # no number is not below it, either
+            return Customized(task.model, losses=losses, error=f"loss {loss:.4g} at step {step}")
     weights = bank.weights(index, rank)
     if not all(np.isfinite(array).all() for array in weights.values()):
         return Customized(task.model, losses=losses, error=f"weights not finite after step {len(losses) - 1}")

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from workflow_scripts.customization import Customized, Task
-from workflow_scripts.customization._model_bank import FixedRows, ModelBank, replaced, tokenize
+from workflow_scripts.customization._model_bank import Given, ModelBank, replaced, tokenize
 from workflow_scripts.customization._training import train_bank
 from workflow_scripts.devices import autocast, in_batches
 
@@ -91,6 +91,10 @@ SETTINGS = {
         "description": "Models trained in one pass: memory and speed, not what they become.",
     },
     "precision": {"enum": ["auto", "fp32", "bf16"], "description": "auto: bf16 where the hardware is fast at it."},
+    "compile": {
+        "type": "boolean",
+        "description": "Compile the network with torch.compile: faster steps after a minute or two of compiling.",
+    },
     "rank": {
         "type": ["integer", "null"],
         "minimum": 1,
@@ -125,15 +129,15 @@ def condition(base: "BaseModel", weights: Mapping[str, np.ndarray], prompts: Seq
     bank.load(0, weights)
     with torch.no_grad(), bank.installed():
         states = base.text_encoder(ids).last_hidden_state  # [p, l, d]
-        return Prompts({path: layer(states) for path, layer in bank.linear.items()}, states)
+        return Prompts(bank.project(states), states)
 
 
 @contextmanager
 def conditioned(base: "BaseModel", rows: Sequence[tuple[Prompts, int]]) -> Iterator[torch.Tensor]:
     """See `customization.Plugin`."""
     paths = rows[0][0].projected
-    fixed = {path: FixedRows(torch.stack([prompts.projected[path][i] for prompts, i in rows])) for path in paths}
-    with replaced(base.unet, fixed):
+    given = {path: Given(torch.stack([prompts.projected[path][i] for prompts, i in rows])) for path in paths}
+    with replaced(base.unet, given):
         yield torch.stack([prompts.states[i] for prompts, i in rows])
 
 

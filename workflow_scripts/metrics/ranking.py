@@ -9,13 +9,16 @@ Shapes: q queries, n distractors, e exemplars, m the largest number of true exem
 Candidates are numbered: 0 ... n-1 are the distractors, n + i is exemplar i.
 """
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 MEMORY = 256 * 2**20  # bytes for one block of scores and one block of distractor features
-STRIDE = 32
+GROUP = 64  # scores whose maximum is taken together
+LEAST = np.finfo(np.float32).min  # of all scores; padding is less
 NO_EXEMPLAR = -1  # pads the rows of `truth`
 
 Project = Callable[[np.ndarray], np.ndarray]
@@ -71,21 +74,22 @@ def rank(
     Raises:
         ValueError: a feature is NaN or infinite, which would otherwise pass as the best of ranks.
     """
-    _check_finite("queries", queries)
-    _check_finite("exemplars", exemplars)
+    _check_finite("query", queries)
+    _check_finite("exemplar", exemplars)
     true_scores = score_truth(queries, exemplars, truth)  # [q, m]
     ranks = _ranks_among_truth(true_scores, truth)
     candidates = np.where(truth == NO_EXEMPLAR, NO_EXEMPLAR, len(distractors) + truth)
-    top, top_scores = _best(candidates, true_scores, top_k)
+    top = np.full((len(queries), top_k), NO_EXEMPLAR)
+    top_scores = np.full((len(queries), top_k), -np.inf, np.float32)
+    order = np.lexsort((candidates, -true_scores), axis=1)[:, :top_k]
+    top[:, : order.shape[1]] = np.take_along_axis(candidates, order, axis=1)
+    top_scores[:, : order.shape[1]] = np.take_along_axis(true_scores, order, axis=1)
     for rows, start, scores in _blocks(queries, distractors, project, memory):
-        for column in range(truth.shape[1]):
-            ranks[rows, column] += np.count_nonzero(scores >= true_scores[rows, column, None], axis=1)
-        numbers, best = _top_of_block(scores, top_scores[rows, -1], top_k)
-        top[rows], top_scores[rows] = _best(
-            np.concatenate([np.where(numbers == NO_EXEMPLAR, numbers, numbers + start), top[rows]], axis=1),
-            np.concatenate([best, top_scores[rows]], axis=1),
-            top_k,
-        )
+        numbers = np.arange(start, start + scores.shape[1])
+        # Row by row: what is compared and counted then stays in the processor's cache.
+        for query, row in enumerate(scores, rows.start):
+            ranks[query] += [np.count_nonzero(row >= true_score) for true_score in true_scores[query]]
+            _keep_best(top[query], top_scores[query], numbers, row)
     ranks[truth == NO_EXEMPLAR] = 0
     return Ranking(ranks, true_scores, top, top_scores, len(distractors) + np.sum(truth != NO_EXEMPLAR, axis=1))
 
@@ -131,51 +135,72 @@ def _ranks_among_truth(true_scores: np.ndarray, truth: np.ndarray) -> np.ndarray
 def _blocks(
     queries: np.ndarray, distractors: np.ndarray, project: Project | None, memory: int
 ) -> Iterator[tuple[slice, int, np.ndarray]]:
-    """Yields (rows of the queries, number of the block's first distractor, scores [b, c] in float32)."""
-    d = queries.shape[1]
-    columns = max(1, memory // (8 * max(d, distractors.shape[1])))  # half for the features, half for the scores
-    rows = max(1, memory // (8 * min(columns, max(len(distractors), 1))))
+    """Yields (rows of the queries, number of the block's first distractor, scores [b, c] in float32, overwritten by the
+    next block).
+
+    Raises:
+        ValueError: a distractor's features are not finite.
+    """
+    d = max(queries.shape[1], distractors.shape[1])
+    columns = min(max(1, memory // (8 * d)), max(1, len(distractors)))  # half for the features, half for the scores
+    rows = min(max(1, memory // (8 * columns)), max(1, len(queries)))
+    buffer = np.empty(rows * columns, np.float32)
+    place, multiply = _arithmetic()
+    placed = place(queries.astype(np.float32, copy=False))
     for start in range(0, len(distractors), columns):
         block = np.asarray(distractors[start : start + columns], np.float32)
-        _check_finite(f"distractors {start} to {start + len(block) - 1}", block)
-        block = block if project is None else project(block)  # [c, d]
+        block = place(block if project is None else project(block))  # [c, d]
         for first in range(0, len(queries), rows):
             part = slice(first, min(first + rows, len(queries)))
-            yield part, start, queries[part] @ block.T
+            shape = part.stop - part.start, len(block)
+            scores = buffer[: shape[0] * shape[1]].reshape(shape)
+            multiply(placed[part], block, scores)
+            bad = ~np.isfinite(scores[0])  # a distractor that is not finite has no finite score, whatever the query
+            if bad.any():
+                raise ValueError(f"distractor {start + np.argmax(bad)}: its features hold NaN or infinity")
+            yield part, start, scores
+
+
+def _arithmetic(device: str | None = None) -> tuple[Callable[[np.ndarray], Any], Callable[[Any, Any, np.ndarray], Any]]:
+    """How to place an array [n, d] where products are computed, and how to write a product a @ b.T into a third: on the
+    GPU if there is one, else by the BLAS of numpy, which uses the cores it is given.
+    """
+    if device is None and shutil.which("nvidia-smi"):
+        import torch  # takes a second, so not on machines without a GPU
+
+        device = "cuda" if torch.cuda.is_available() else None
+    if device is None:
+        return lambda array: array, lambda a, b, out: np.matmul(a, b.T, out=out)
+    import torch
+
+    return (
+        lambda array: torch.tensor(array, device=device),
+        lambda a, b, out: torch.from_numpy(out).copy_(a @ b.T),
+    )
 
 
 def _check_finite(name: str, features: np.ndarray) -> None:
     bad = ~np.isfinite(features).all(axis=1)
     if bad.any():
-        raise ValueError(f"{name}: features of row {np.argmax(bad)} hold NaN or infinity; embed them again")
+        raise ValueError(f"{name} {np.argmax(bad)}: its features hold NaN or infinity")
 
 
-def _top_of_block(scores: np.ndarray, floor: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k best columns of each row, ties by the lower column; padded with `NO_EXEMPLAR` and -inf.
+def _keep_best(top: np.ndarray, top_scores: np.ndarray, numbers: np.ndarray, scores: np.ndarray) -> None:
+    """Takes candidates into a query's running top k, in place: best first, of equal scores the lower number first.
 
     Args:
-        scores: [b, c].
-        floor: [b]; scores below it need not be considered.
+        top: numbers so far [k], padded with `NO_EXEMPLAR`.
+        top_scores: their scores [k], padded with -inf.
+        numbers: of the new candidates [c].
+        scores: of the new candidates [c]; -inf is no candidate.
     """
-    some = scores[:, ::STRIDE]  # the k-th best of some columns is a lower bound of the k-th best of all, and cheaper
-    if some.shape[1] >= k:
-        floor = np.maximum(floor, np.partition(some, -k, axis=1)[:, -k])
-    row, column = np.nonzero(scores >= floor[:, None])
-    best = scores[row, column]
-    order = np.lexsort((column, -best, row))
-    row, column, best = row[order], column[order], best[order]
-    place = np.arange(len(row)) - np.searchsorted(row, row)
-    keep = place < k
-    b = len(scores)
-    numbers, top = np.full((b, k), NO_EXEMPLAR), np.full((b, k), -np.inf, np.float32)
-    numbers[row[keep], place[keep]], top[row[keep], place[keep]] = column[keep], best[keep]
-    return numbers, top
-
-
-def _best(numbers: np.ndarray, scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sorts candidates by score, then number, and keeps k, padded if there are fewer."""
-    width = max(0, k - numbers.shape[1])
-    numbers = np.pad(numbers, ((0, 0), (0, width)), constant_values=NO_EXEMPLAR)
-    scores = np.pad(scores, ((0, 0), (0, width)), constant_values=-np.inf)
-    order = np.lexsort((numbers, -scores), axis=1)[:, :k]
-    return np.take_along_axis(numbers, order, axis=1), np.take_along_axis(scores, order, axis=1)
+    k, floor, groups = len(top), max(top_scores[-1], LEAST), len(scores) // GROUP
+    if floor == LEAST and groups >= k:
+        # The k-th best of the groups' maxima is at most the k-th best of all, and quicker to find.
+        floor = np.sort(scores[: groups * GROUP].reshape(GROUP, groups).max(axis=0))[-k]
+    found = (scores >= floor).nonzero()[0]
+    if len(found):
+        listed = np.concatenate([top, numbers[found]])
+        values = np.concatenate([top_scores, scores[found]])
+        order = np.lexsort((listed, -values))[:k]
+        top[:], top_scores[:] = listed[order], values[order]

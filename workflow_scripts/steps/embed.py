@@ -6,61 +6,36 @@ in the provenance the rows of each model: `rows[prompt_set][model] = [start, sto
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
-from itertools import accumulate, chain, pairwise
 from pathlib import Path
 
 import numpy as np
-import torch
-from tqdm import tqdm
 
-from workflow_scripts import artifacts, cli, plugins
+from workflow_scripts import artifacts, cli, devices, plugins
 from workflow_scripts.encoders import Encoder
+from workflow_scripts.encoders._batches import encode_files
 
-BATCH = 64  # images per forward pass
-
-
-def embed_files(files: Sequence[Path], encoder: Encoder) -> tuple[np.ndarray, list[list[int]]]:
-    """Encodes the column `image` of parquet files; images may have any sizes.
-
-    Returns:
-        features [n, d] of all rows, file by file, and the rows [start, stop] of each file.
-
-    Raises:
-        ValueError: an image cannot be read, or its features are not finite; the message names file and row.
-    """
-    bounds = list(accumulate((artifacts.count_rows(file) for file in files), initial=0))
-    images = chain.from_iterable(map(artifacts.iter_images, files))
-    features = np.empty((bounds[-1], encoder.dim), np.float32)
-    for start in tqdm(range(0, len(features), BATCH), desc=files[0].stem, unit="batch", mininterval=5):
-        stop = min(start + BATCH, len(features))
-        inputs = torch.cat([encoder.preprocess(next(images)[None]) for _ in range(start, stop)])  # [b, 3, s, s]
-        features[start:stop] = encoder(inputs).numpy()
-    for file, (start, stop) in zip(files, pairwise(bounds), strict=True):
-        bad = np.flatnonzero(~np.isfinite(features[start:stop]).all(1))
-        if len(bad):
-            raise ValueError(f"{file}: row {bad[0]}: the features of its image are not finite")
-    return features, [list(span) for span in pairwise(bounds)]
+Rows = dict[str, dict[str, list[int]]]
 
 
-def embed_shard(manifest: Path, encoder: Encoder) -> tuple[dict[str, np.ndarray], dict[str, dict[str, list[int]]]]:
+def embed_shard(manifest: Path, encoder: Encoder, workers: int) -> tuple[dict[str, np.ndarray], Rows]:
     """Features [n, d] of a shard's samples, and the rows [start, stop] of each model, both by prompt set.
 
     Raises:
         ValueError: a file of samples is not the one that the manifest lists.
     """
-    entries = defaultdict(list)
-    for entry in artifacts.read_json(manifest)["models"]:
-        file = manifest.parent / entry["file"]
+    entries = artifacts.read_json(manifest)["models"]
+    files = [manifest.parent / entry["file"] for entry in entries]
+    for file, entry in zip(files, entries, strict=True):
         if artifacts.file_hash(file) != entry["sha256"]:
             raise ValueError(f"{file}: its sha256 is not the one in {manifest}; delete both and run again")
-        entries[entry["prompt_set"]].append((entry["model"], file))
-    features, rows = {}, {}
-    for prompt_set, members in entries.items():
-        models, files = zip(*members, strict=True)
-        features[prompt_set], spans = embed_files(files, encoder)
-        rows[prompt_set] = dict(zip(models, spans, strict=True))
-    return features, rows
+    parts: dict[str, list[np.ndarray]] = defaultdict(list)
+    rows: Rows = defaultdict(dict)
+    for entry, features in zip(entries, encode_files(files, encoder, workers), strict=True):
+        of_set = parts[entry["prompt_set"]]
+        start = sum(map(len, of_set))
+        of_set.append(features)
+        rows[entry["prompt_set"]][entry["model"]] = [start, start + len(features)]
+    return {prompt_set: np.concatenate(of_set) for prompt_set, of_set in parts.items()}, dict(rows)
 
 
 def main() -> None:
@@ -70,9 +45,12 @@ def main() -> None:
     source.add_argument("--exemplars", type=Path, help="parquet file with a column `image`: exemplars or distractors")
     source.add_argument("--samples", type=Path, help="manifest of a shard of samples")
     parser.add_argument("--output", type=Path, required=True, help="safetensors file to write")
+    parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch, and processes that decode images")
     parser.add_settings()
     args = parser.parse_args()
 
+    devices.set_up(args.threads)
+    workers = devices.decoders(args.threads)
     encoder = plugins.load("encoders", args.encoder).load(args.settings)
     settings = {**args.settings, "encoder": args.encoder}
     inputs = {"source": args.samples or args.exemplars}
@@ -80,9 +58,10 @@ def main() -> None:
         inputs["weights"] = settings["path"]
     provenance = artifacts.make_provenance(settings, inputs)
     if args.samples:
-        tensors, provenance["rows"] = embed_shard(args.samples, encoder)
+        tensors, provenance["rows"] = embed_shard(args.samples, encoder, workers)
     else:
-        tensors = {"features": embed_files([args.exemplars], encoder)[0]}
+        (features,) = encode_files([args.exemplars], encoder, workers)
+        tensors = {"features": features}
     artifacts.write_tensors(args.output, tensors, provenance)
 
 

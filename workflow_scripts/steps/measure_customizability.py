@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from workflow_scripts import artifacts, cli, plugins
+from workflow_scripts import artifacts, cli, devices, plugins
 from workflow_scripts.config import read_lines
 from workflow_scripts.encoders import Encoder, encode_images
 from workflow_scripts.exemplar_sources._drawings import exemplar_of
@@ -53,6 +53,8 @@ def main() -> None:
 
     drawings = artifacts.read_table(args.drawings).set_index("id", drop=False)
     names = artifacts.read_table(args.distractors, ["id"]).id
+    load = plugins.load("base_models", settings["base_model"]["name"]).load
+    base = load(args.base_model, devices.set_up(args.threads), settings["sampling"]["precision"])
     distractors = _decode([exemplar_of(drawings.loc[name], settings["seed"])["image"] for name in names])
     folders = {artifacts.read_json(manifest)["case"]: manifest.parent for manifest in args.models}
     encoders = {name: plugins.load("encoders", name).load(section) for name, section in settings["encoders"].items()}
@@ -67,7 +69,11 @@ def main() -> None:
             for model, word in zip(table.model, table.class_word, strict=True)
             for sample in plan_samples(model, "plain", fill_in(prompts, word), 1, settings["seed"])
         ]
-        samples = np.stack(list(draw(args.base_model, folders[parquet.stem], planned, settings, args.threads)))
+        drawn = list(draw(base, folders[parquet.stem], planned, settings))
+        lost = [sample.model for sample, image in zip(planned, drawn, strict=True) if image is None]
+        if lost:
+            raise ValueError(f"{folders[parquet.stem]}: samples of {lost[0]} have pixels that are not finite")
+        samples = np.stack(drawn)
         result[parquet.stem] = {
             name: _recall(_embed(encoder, samples), _embed(encoder, exemplars), known[name], planned, settings)
             for name, encoder in encoders.items()

@@ -11,7 +11,6 @@ Example:
 
 import re
 import textwrap
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,10 +18,11 @@ import pandas as pd
 
 from workflow_scripts import artifacts, cli
 from workflow_scripts.reporting import table as tables
+from workflow_scripts.reporting.effort import by_rule
 
 SIGNIFICANT = 0.05
 WIDTH = 120  # of the README's lines
-LISTED_RULES = 6  # whose processor time is named
+LISTED_RULES = 6  # whose time is named
 
 
 def main() -> None:
@@ -59,10 +59,10 @@ def results_table(table: pd.DataFrame) -> str:
     """Recall@10 in percent per cell and encoder, untuned and tuned; bold where tuning gains significantly in mAP."""
     whole = tables.ordered(table[(table.artists == "all") & (table.method != "random")])
     encoders = list(dict.fromkeys(whole.encoder))
-    lines = _header("test exemplars", "prompts", "models", "queries", *encoders)
+    lines = header("test exemplars", "prompts", "models", "queries", *encoders)
     for (case, prompts), rows in whole.groupby(["case", "prompt_set"], sort=False):
         counts = [tables.number(rows.iloc[0][name]) for name in ("n_models", "n_queries")]
-        lines.append(_row(case, prompts, *counts, *(_untuned_and_tuned(rows[rows.encoder == e]) for e in encoders)))
+        lines.append(row(case, prompts, *counts, *(_untuned_and_tuned(rows[rows.encoder == e]) for e in encoders)))
     return "\n".join(lines) + "\n"
 
 
@@ -72,11 +72,13 @@ def _untuned_and_tuned(rows: pd.DataFrame) -> str:
     return f"{_with_interval(untuned, 'recall@10')} → {mark}{_with_interval(tuned, 'recall@10')}{mark}"
 
 
-def _header(*names: str) -> list[str]:
-    return [_row(*names), "|" + "---|" * len(names)]
+def header(*names: str) -> list[str]:
+    """The first two lines of a table in Markdown."""
+    return [row(*names), "|" + "---|" * len(names)]
 
 
-def _row(*cells: str) -> str:
+def row(*cells: str) -> str:
+    """A line of a table in Markdown."""
     return f"| {' | '.join(cells)} |"
 
 
@@ -87,14 +89,14 @@ def _with_interval(row: pd.Series, metric: str) -> str:
 
 def quality_table(quality: dict) -> str:
     """The base model's figures, beside chance and real held-out drawings."""
-    lines = _header(
+    lines = header(
         *("what a linear probe names", "chance", "in samples: top-1", "top-5"),
         *("in real held-out drawings: top-1", "top-5"),
     )
     for question in ("concept", "background", "size", "medium"):
         scores = quality[question]
         shares = [scores[of][top] for of in ("samples", "real") for top in ("top1", "top5")]
-        lines.append(_row(question, f"{scores['chance']:.1%}", *(f"{share:.1%}" for share in shares)))
+        lines.append(row(question, f"{scores['chance']:.1%}", *(f"{share:.1%}" for share in shares)))
     decoded = quality["reconstruction"]
     lines.append(f"\nReconstruction of {decoded['n']} pictures of held-out drawings: {decoded['psnr_db']:.1f} dB.")
     return "\n".join(lines) + "\n"
@@ -102,18 +104,18 @@ def quality_table(quality: dict) -> str:
 
 def customizability_table(measured: dict) -> str:
     """Recall of held-out exemplars by untuned features of plain samples."""
-    lines = _header("held-out exemplars", "encoder", "samples", "candidates", "Recall@1", "Recall@10")
+    lines = header("held-out exemplars", "encoder", "samples", "candidates", "Recall@1", "Recall@10")
     for case, encoders in measured["cases"].items():
         for encoder, scores in encoders.items():
             sizes = [tables.number(scores[name]) for name in ("models", "queries", "candidates")]
             spans = [scores[name] for name in ("recall@1", "recall@10")]
             shares = [f"{span['value']:.1%} ({100 * span['low']:.1f}–{100 * span['high']:.1f})" for span in spans]
-            lines.append(_row(f"{sizes[0]} of {case}", encoder, *sizes[1:], *shares))
+            lines.append(row(f"{sizes[0]} of {case}", encoder, *sizes[1:], *shares))
     return "\n".join(lines) + "\n"
 
 
 def effort(manifests: Sequence[Path], benchmarks: Path) -> str:
-    """What the study made, and what that cost: processor time by rule, from Snakemake's own benchmarks.
+    """What the study made, and what that cost: time by rule, from Snakemake's own benchmarks.
 
     Args:
         manifests: of all samples.
@@ -121,15 +123,12 @@ def effort(manifests: Sequence[Path], benchmarks: Path) -> str:
     entries = [(path.parent, entry) for path in manifests for entry in artifacts.read_json(path)["models"]]
     models = len({(folder, entry["model"]) for folder, entry in entries})
     samples = sum(entry["n"] for _, entry in entries)
-    minutes: dict[str, float] = defaultdict(float)
-    for file in benchmarks.rglob("*.tsv"):
-        rule = file.relative_to(benchmarks).parts[0].removesuffix(".tsv")
-        minutes[rule] += pd.read_csv(file, sep="\t").cpu_time.sum() / 60
-    longest = sorted(minutes, key=minutes.get, reverse=True)
-    shown = ", ".join(f"{rule} {minutes[rule]:.1f}" for rule in longest[:LISTED_RULES])
-    rest = sum(minutes[rule] for rule in longest[LISTED_RULES:])
+    costs = by_rule(benchmarks)
+    listed = costs[:LISTED_RULES]
+    shown = ", ".join(f"{rule} {minutes:.1f}" for rule, minutes in zip(listed["rule"], listed["minutes"], strict=True))
+    rest = costs["minutes"][LISTED_RULES:].sum()
     text = (
-        f"{models:,} customized models and {samples:,} samples took {sum(minutes.values()):.0f} core-minutes: "
+        f"{models:,} customized models and {samples:,} samples took {costs['minutes'].sum():.0f} core-minutes: "
         f"{shown}, the other rules {rest:.1f}."
     )
     return textwrap.fill(text, WIDTH) + "\n"

@@ -1,0 +1,72 @@
+"""Encodes the images of parquet files in batches, decoded and preprocessed by other processes meanwhile."""
+
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from workflow_scripts import artifacts
+from workflow_scripts.encoders import Encoder
+
+BATCH = 64  # images per forward pass
+
+
+class Batches(Dataset):
+    """Preprocessed images [b, 3, s, s] of files read as one long list, in batches; images may have any sizes.
+
+    An item whose image cannot be read is the error: raised in a worker, its message would drown in a traceback.
+    """
+
+    def __init__(self, files: Sequence[Path], encoder: Encoder) -> None:
+        self.files, self.encoder = files, encoder
+        self.bounds = list(accumulate((len(artifacts.Images(file)) for file in files), initial=0))
+        self._open: artifacts.Images | None = None  # one at a time: a shard's images together may not fit in memory
+
+    def __len__(self) -> int:
+        return -(-self.bounds[-1] // BATCH)
+
+    def __getitem__(self, index: int) -> torch.Tensor | ValueError:
+        start, stop = index * BATCH, (index + 1) * BATCH
+        try:
+            decoded = [
+                image
+                for file, (first, end) in zip(self.files, pairwise(self.bounds), strict=True)
+                if first < stop and start < end
+                for image in self._opened(file).decode(max(start, first) - first, min(stop, end) - first)
+            ]
+        except ValueError as error:
+            return error
+        return torch.cat([self.encoder.preprocess(image[None]) for image in decoded])
+
+    def _opened(self, file: Path) -> artifacts.Images:
+        if self._open is None or self._open.path != file:
+            self._open = artifacts.Images(file)
+        return self._open
+
+
+def encode_files(files: Sequence[Path], encoder: Encoder, workers: int = 0) -> list[np.ndarray]:
+    """Features float32 [n, d] of each file's column `image`, in one pass over all files.
+
+    Args:
+        workers: processes that decode and preprocess; 0 does it between the passes of the encoder.
+
+    Raises:
+        ValueError: an image cannot be read, or its features are not finite; the message names file and row.
+    """
+    batches = Batches(files, encoder)
+    features = np.empty((batches.bounds[-1], encoder.dim), np.float32)
+    loader = DataLoader(batches, batch_size=None, num_workers=workers)
+    for i, inputs in enumerate(tqdm(loader, desc=files[0].stem, unit="batch", disable=None)):
+        if isinstance(inputs, ValueError):
+            raise inputs
+        features[i * BATCH : i * BATCH + len(inputs)] = encoder(inputs).numpy()
+    parts = [features[start:stop] for start, stop in pairwise(batches.bounds)]
+    for file, part in zip(files, parts, strict=True):
+        bad = np.flatnonzero(~np.isfinite(part).all(1))
+        if len(bad):
+            raise ValueError(f"{file}: row {bad[0]}: the features of its image are not finite")
+    return parts
