@@ -10,7 +10,9 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo run test pull lint report data dry-runs pytest smoke
+BENCHMARKS := finetune sample rank dag demo
+
+.PHONY: help demo run test pull lint report bench data dry-runs pytest smoke
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +20,7 @@ help:
 	@echo "make test     lint, dry runs, unit tests and the smoke study: 10 minutes"
 	@echo "make report   one HTML file of results, pictures, run times and provenance: report.html"
 	@echo "make pull     fetch what the DVC remote keeps, and tell Snakemake that it is up to date"
+	@echo "make bench    after make demo: each main step beside a named peer: half an hour on two cores"
 	@echo "make lint     ruff, snakefmt, snakemake --lint"
 	@echo
 	@echo "demo, report and pull take STUDY=smoke and CORES=8. The first of them installs into .venv (2 minutes, 6 GB)."
@@ -54,6 +57,11 @@ lint: .venv/requirements.lock
 report: data
 	@$(RUN:--=--report report.html --)
 	@echo "The report: $(CURDIR)/report.html"
+
+bench: data
+	@echo "Benchmarks, one after the other: about half an hour on two cores. Leave the machine alone meanwhile."
+	@for benchmark in $(BENCHMARKS); do echo "$$benchmark:"; python -m benchmarks.$$benchmark || exit 1; done
+	@echo "Figures: $(CURDIR)/benchmarks/README.md"
 
 # DVC compares contents: where they are those of dvc.lock already, this takes two seconds.
 data: .venv/requirements.lock

@@ -1,4 +1,4 @@
-"""The peer of the benchmark `finetune`: one model in a plain loop, in the manner of the example that ships with diffusers.
+"""The peer of the benchmark `finetune`: one model in a plain loop, in the manner of the example in diffusers.
 
 Loads the pipeline, sets diffusers' CustomDiffusion attention processors, and in every step augments the images and runs
 the autoencoder, the text encoder and the network on them. Prints its CPU seconds, without imports and loading, as JSON.

@@ -31,7 +31,7 @@ def main() -> None:
 def draw(costs: pd.DataFrame, file: Path) -> None:
     """Draws the rules' minutes in one bar, as SVG."""
     total = costs["minutes"].sum()
-        with plt.rc_context({"font.size": 9, "svg.hashsalt": "demo", "svg.fonttype": "none"}):
+    with plt.rc_context({"font.size": 9, "svg.hashsalt": "demo", "svg.fonttype": "none"}):
         figure, ax = plt.subplots(figsize=(9, 1.6))
         colours = plt.get_cmap("tab20").colors
         left = 0.0

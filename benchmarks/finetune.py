@@ -1,8 +1,8 @@
 """Fine-tuning in a model bank, beside a plain training loop as the diffusers examples have it for Custom Diffusion.
 
 The plain loop (`_plain_loop.py`) is started for each model anew: it loads the pipeline, encodes images and prompts in
-every step, and trains diffusers' own attention processor. Both train for the study's steps, on its rows per step, on one
-thread; the class images are there for both. Needs the study's exemplars and regularization: run `make demo` first.
+every step, and trains diffusers' own attention processor. Both train for the study's steps, on its rows per step, on
+one thread; the class images are there for both. Needs the study's exemplars and regularization: run `make demo` first.
 
 Example:
     python -m benchmarks.finetune

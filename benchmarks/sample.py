@@ -1,7 +1,8 @@
 """Sampling many customized models in one batch, beside a stock pipeline that loads one after the other.
 
-The pipeline is diffusers' StableDiffusionPipeline: `load_attn_procs` for each model, one call for each prompt. Both draw
-the same samples, with the study's scheduler, steps and guidance, on one thread. Needs the study's models: `make demo`.
+The pipeline is diffusers' StableDiffusionPipeline: `load_attn_procs` for each model, one call for each prompt. Both
+draw the same samples, with the study's scheduler, steps and guidance, on one thread. Needs the study's models: run
+`make demo` first.
 
 Example:
     python -m benchmarks.sample

@@ -186,7 +186,7 @@ rule report:
 
 
 rule measure_customizability:
-    """We measure whether samples of plain prompts take after held-out exemplars; the README shows the picture."""
+    """We measure whether samples of plain prompts take after held-out exemplars; docs/ shows the figures."""
     input:
         base_model=files_of(config["base_model"]["path"]),
         models=over_study("results/{study}/models/{case}/{shard}.json", ["test"], "object"),
@@ -228,7 +228,7 @@ rule measure_customizability:
 
 
 rule publish:
-    """Asked for by its name: puts a study's results into the README."""
+    """Asked for by its name: puts a study's results into the README and docs/."""
     input:
         table=f"results/{STUDY.name}/report/table.csv",
         quality=in_project("docs/base_model.json"),
@@ -240,6 +240,7 @@ rule publish:
         "../envs/environment.yaml"
     params:
         readme=in_project("README.md"),
+        base_model_page=in_project("docs/base_model.md"),
         benchmarks=f"results/{STUDY.name}/benchmarks",
     shell:
         r"""
@@ -250,5 +251,6 @@ rule publish:
             --samples {input.samples:q} \
             --benchmarks {params.benchmarks:q} \
             --readme {params.readme:q} \
+            --base-model-page {params.base_model_page:q} \
             > {log:q} 2>&1
         """

@@ -4,7 +4,7 @@ A file of features says in its provenance which encoder made it and the hash of 
 readers refuse features of another encoder, or of another version of the source, by name.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pandas as pd
 from workflow_scripts import artifacts
 
 NO_EXEMPLAR = -1  # pads rows of `truth`
+CHECKED_AT_ONCE = 16_384  # rows, so that checking a file larger than memory takes little of it
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def read_exemplars(parquets: Sequence[Path], feature_files: Sequence[Path], enco
             table.assign(case=parquet.stem, id=[f"{m}/{k}" for m, k in zip(table["model"], table["k"], strict=True)])
         )
         features.append(_read_source_features(file, parquet, encoder, len(table)))
+    check_widths(dict(zip(feature_files, features, strict=True)))
     return Exemplars(pd.concat(tables, ignore_index=True), np.concatenate(features))
 
 
@@ -77,10 +79,13 @@ def read_samples(
     Raises:
         ValueError: features are of another encoder, or do not belong to their shard.
     """
-    tables, features = [], []
+    tables, features, widths = [], [], {}
     for manifest, file in zip(manifests, feature_files, strict=True):
         provenance = _checked_provenance(file, manifest, encoder)
         tensors = artifacts.read_tensors(file)
+        for tensor, rows in tensors.items():
+            _check_finite(file, tensor, rows)
+            widths[file] = rows
         for name, table, (start, stop) in _sample_tables(manifest, provenance["rows"], prompt_set):
             if stop - start != len(table):
                 raise ValueError(f"{file}: {stop - start} features of {name}, but {manifest} has {len(table)} samples")
@@ -88,12 +93,27 @@ def read_samples(
             features.append(tensors[table["prompt_set"].iloc[0]][start:stop])
     if not tables:
         raise ValueError(f"no samples of prompt set {prompt_set!r} in {', '.join(map(str, manifests))}")
+    check_widths(widths)
     return pd.concat(tables, ignore_index=True), np.concatenate(features)
 
 
 def map_distractors(file: Path, encoder: str) -> np.ndarray:
-    """A read-only memory map of the distractors' features [n, d]; `ValueError` if they are of another encoder."""
-    return artifacts.map_tensor(file, "features", expect={"encoder": encoder})
+    """A read-only memory map of the distractors' features [n, d], read through once to check them.
+
+    Raises:
+        ValueError: they are of another encoder, or not finite.
+    """
+    features = artifacts.map_tensor(file, "features", expect={"encoder": encoder})
+    _check_finite(file, "features", features)
+    return features
+
+
+def check_widths(features: Mapping[Path, np.ndarray]) -> None:
+    """Raises `ValueError` unless the features [n, d] of all files, by path, have the same d."""
+    (first, expected), *others = ((file, rows.shape[1]) for file, rows in features.items())
+    for file, width in others:
+        if width != expected:
+            raise ValueError(f"{file}: features of width {width}, but {first} has {expected}; delete both, run again")
 
 
 def read_manifest(manifest: Path) -> list[dict[str, Any]]:
@@ -121,6 +141,7 @@ def _sample_tables(
 def _read_source_features(file: Path, parquet: Path, encoder: str, count: int) -> np.ndarray:
     _checked_provenance(file, parquet, encoder)
     features = artifacts.read_tensors(file)["features"]
+    _check_finite(file, "features", features)
     if len(features) != count:
         raise ValueError(f"{file}: {len(features)} rows of features, but {parquet} has {count} images")
     return features
@@ -132,3 +153,12 @@ def _checked_provenance(file: Path, source: Path, encoder: str) -> dict[str, Any
     if provenance["inputs"]["source"] != artifacts.file_hash(source):
         raise ValueError(f"{file}: features of another version of {source}; delete the file and run again")
     return provenance
+
+
+def _check_finite(file: Path, tensor: str, features: np.ndarray) -> None:
+    """Before anything is ranked: a score that is no number would compare as neither better nor worse."""
+    for start in range(0, len(features), CHECKED_AT_ONCE):
+        bad = ~np.isfinite(features[start : start + CHECKED_AT_ONCE]).all(axis=1)
+        if bad.any():
+            row = start + np.argmax(bad)
+            raise ValueError(f"{file}: row {row} of {tensor} holds NaN or infinity; delete the file and run again")

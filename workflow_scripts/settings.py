@@ -85,12 +85,13 @@ def train_head(study: Study, encoder: str, head: str, training_set: str) -> dict
 
 def calibrate(study: Study, encoder: str, head: str, training_set: str) -> dict[str, Any]:
     """For `calibrate`."""
-    return {"encoder": encoder, "head": head, "training_set": training_set, **study.sections["calibration"]}
+    names = {"encoder": encoder, "head": head, "training_set": training_set}
+    return {**names, **study.sections["ranking"], **study.sections["calibration"]}
 
 
 def attribute(study: Study, method: str, **cell: str) -> dict[str, Any]:
     """For `attribute`; `cell` names encoder, head, training set, case and prompt set."""
-    return {"method": method, **cell, **study.sections["methods"][method]}
+    return {"method": method, **cell, **study.sections["ranking"], **study.sections["methods"][method]}
 
 
 def evaluate(study: Study, case: str, **cell: str) -> dict[str, Any]:

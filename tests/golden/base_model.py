@@ -41,7 +41,8 @@ def _settings() -> dict:
         "steps": 4, "views": 2, "prior_images": 0, "prior_weight": 0.0, "view_pool": 2, "learning_rate": 5e-3,
         "token_learning_rate": 2e-2, "betas": [0.9, 0.99], "weight_decay": 0.0, "max_grad_norm": None,
         "schedule": "cosine", "warmup_steps": 1, "initializer_token": {"object": "<instance>", "style": "<artist>"},
-        "flip": 0.0, "looks": looks, "models_per_batch": 1, "precision": "fp32", "rank": None,
+        "flip": 0.0, "looks": looks, "models_per_batch": 1, "precision": "fp32", "compile": False,
+        "rank": None,
     }  # fmt: skip
 
 

@@ -167,7 +167,7 @@ def calibrate(chain: Chain, encoder: str, head: str) -> None:
     cases = ["seen", "styles"]
     chain.run(
         "calibrate",
-        {"encoder": encoder, "head": head, "training_set": "all", "version": 1},
+        {"encoder": encoder, "head": head, "training_set": "all", "memory_mb": 1, "version": 1},
         exemplars=[chain.exemplars(case) for case in cases],
         exemplar_features=[chain.exemplar_features(encoder, case) for case in cases],
         sample_manifests=[chain.manifest(case, "val_0000") for case in cases],
@@ -186,7 +186,7 @@ def cell_settings(encoder: str, head: str, case: str, prompt_set: str) -> dict:
 def attribute(chain: Chain, encoder: str, head: str, case: str, prompt_set: str) -> None:
     chain.run(
         "attribute",
-        {**cell_settings(encoder, head, case, prompt_set), "top_k": 10, "version": 1},
+        {**cell_settings(encoder, head, case, prompt_set), "top_k": 10, "memory_mb": 1, "version": 1},
         exemplars=chain.exemplars(case),
         exemplar_features=chain.exemplar_features(encoder, case),
         distractors=chain.distractors(),

@@ -61,6 +61,30 @@ def test_too_few_features(chain):
         features.read_exemplars([chain.exemplars("seen")], [file], "pixels")
 
 
+def test_features_of_another_width(chain):
+    seen, unseen = (chain.exemplar_features("pixels", case) for case in ("seen", "unseen"))
+    count = len(artifacts.read_tensors(unseen)["features"])
+    write_features(unseen, "pixels", chain.exemplars("unseen"), np.zeros((count, DIM + 1)))
+    parquets = [chain.exemplars(case) for case in ("seen", "unseen")]
+    with pytest.raises(ValueError, match=rf"{unseen}: features of width {DIM + 1}, but {seen} has {DIM}"):
+        features.read_exemplars(parquets, [seen, unseen], "pixels")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_features_that_are_not_finite_are_named_by_row(chain, value, monkeypatch):
+    monkeypatch.setattr(features, "CHECKED_AT_ONCE", 2)
+    broken = np.zeros((14, DIM))
+    broken[5, 1] = value
+    file = chain.exemplar_features("pixels", "seen")
+    write_features(file, "pixels", chain.exemplars("seen"), broken)
+    with pytest.raises(ValueError, match=rf"{file}: row 5 of features holds NaN or infinity"):
+        features.read_exemplars([chain.exemplars("seen")], [file], "pixels")
+    file = chain.distractor_features("pixels")
+    write_features(file, "pixels", chain.exemplars("seen"), broken)
+    with pytest.raises(ValueError, match=rf"{file}: row 5 of features holds NaN or infinity"):
+        features.map_distractors(file, "pixels")
+
+
 def test_unknown_prompt_set(planted):
     with pytest.raises(ValueError, match="no samples of prompt set 'poems'"):
         features.read_samples(

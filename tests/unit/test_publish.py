@@ -6,16 +6,20 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from workflow_scripts.reporting import markdown
 from workflow_scripts.steps import publish
 
 SPAN = {"value": 0.5, "low": 0.25, "high": 0.751}
 
 
-def test_a_block_replaces_what_stands_between_its_marks():
+def test_a_block_replaces_what_stands_between_its_marks(tmp_path: Path):
     text = "a\n<!-- results -->\nold\n<!-- end -->\nb\n<!-- quality -->\n<!-- end -->\n"
-    assert publish.fill(text, "results", "new\n") == text.replace("old", "new")
-    with pytest.raises(ValueError, match="lacks the lines <!-- effort -->"):
-        publish.fill(text, "effort", "")
+    page = tmp_path / "page.md"
+    page.write_text(text)
+    markdown.fill_page(page, {"results": "new\n"})
+    assert page.read_text() == text.replace("old", "new")
+    with pytest.raises(ValueError, match=r"page\.md: lacks the lines <!-- effort -->"):
+        markdown.fill_page(page, {"effort": ""})
 
 
 def row(head: str, recall: float, gain: float | None = None, p: float | None = None) -> dict:

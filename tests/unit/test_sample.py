@@ -92,7 +92,7 @@ def as_pipeline(folder, weights, scheduler):
     """The customized model as a stock pipeline: deltas added to W_k and W_v, V* in the embedding."""
     from diffusers import StableDiffusionPipeline
 
-    pipeline = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None)
+    pipeline = StableDiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32, safety_checker=None)
     pipeline.set_progress_bar_config(disable=True)
     pipeline.tokenizer.add_tokens("<new1>")
     pipeline.text_encoder.resize_token_embeddings(len(pipeline.tokenizer), mean_resizing=False)

@@ -20,19 +20,20 @@ def load(settings: Mapping[str, Any], head: heads.Head, calibration: Calibration
     """Makes the method.
 
     Args:
-        settings: see `SETTINGS`.
+        settings: see `SETTINGS`, and the study's section `ranking`.
         head: the identity head gives the untuned features.
     """
-    return FeatureSimilarity(head, calibration, settings["top_k"])
+    return FeatureSimilarity(head, calibration, settings["top_k"], settings["memory_mb"])
 
 
 class FeatureSimilarity:
     """Ranks candidates x of a sample x~ by the cosine of h(F(x)) and h~(F(x~))."""
 
-    def __init__(self, head: heads.Head, calibration: Calibration, top_k: int) -> None:
+    def __init__(self, head: heads.Head, calibration: Calibration, top_k: int, memory_mb: float) -> None:
         self.head = head
         self.calibration = calibration
         self.top_k = top_k
+        self.memory_mb = memory_mb
 
     def prepare(self, candidates: Candidates) -> None:
         """Projects the exemplars; distractors stay as they are and are projected block by block."""
@@ -43,13 +44,16 @@ class FeatureSimilarity:
         """See `Method.rank`. Two passes over the distractors: ranks, then the normaliser of the influence."""
         samples = heads.project(self.head, "sample", queries.samples)  # [q, d]
         project = partial(heads.project, self.head, "exemplar")
-        found = ranking.rank(samples, self.distractors, self.exemplars, queries.truth, self.top_k, project)
+        found = ranking.rank(
+            samples, self.distractors, self.exemplars, queries.truth, self.top_k, project, self.memory_mb
+        )
         true = self._weights(found.true_scores, found.peak).sum(axis=1, dtype=np.float64)  # [q]
         total = true + ranking.sum_over_distractors(
             samples,
             self.distractors,
             lambda scores, rows: self._weights(scores, found.peak[rows]).sum(axis=1, dtype=np.float64),
             project,
+            self.memory_mb,
         )
         return Attribution(
             ranks=found.ranks,

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-MEMORY = 256 * 2**20  # bytes for one block of scores and one block of distractor features
+MEMORY_MB = 256
 GROUP = 64  # scores whose maximum is taken together
 LEAST = np.finfo(np.float32).min  # of all scores; padding is less
 NO_EXEMPLAR = -1  # pads the rows of `truth`
@@ -55,7 +55,7 @@ def rank(
     truth: np.ndarray,
     top_k: int,
     project: Project | None = None,
-    memory: int = MEMORY,
+    memory_mb: float = MEMORY_MB,
 ) -> Ranking:
     """Ranks every true exemplar among the query's candidates by inner product.
 
@@ -69,7 +69,7 @@ def rank(
         truth: int [q, m], rows of `exemplars` that influenced the query, padded at the end with `NO_EXEMPLAR`.
         top_k: how many of the best candidates to keep.
         project: maps a block of raw distractors to the space of the queries, such as a head.
-        memory: bytes that a block may take.
+        memory_mb: megabytes that a block of features and its scores may take.
 
     Raises:
         ValueError: a feature is NaN or infinite, which would otherwise pass as the best of ranks.
@@ -84,7 +84,7 @@ def rank(
     order = np.lexsort((candidates, -true_scores), axis=1)[:, :top_k]
     top[:, : order.shape[1]] = np.take_along_axis(candidates, order, axis=1)
     top_scores[:, : order.shape[1]] = np.take_along_axis(true_scores, order, axis=1)
-    for rows, start, scores in _blocks(queries, distractors, project, memory):
+    for rows, start, scores in _blocks(queries, distractors, project, memory_mb):
         numbers = np.arange(start, start + scores.shape[1])
         # Row by row: what is compared and counted then stays in the processor's cache.
         for query, row in enumerate(scores, rows.start):
@@ -99,14 +99,14 @@ def sum_over_distractors(
     distractors: np.ndarray,
     function: Callable[[np.ndarray, slice], np.ndarray],
     project: Project | None = None,
-    memory: int = MEMORY,
+    memory_mb: float = MEMORY_MB,
 ) -> np.ndarray:
     """The second pass: sums `function(scores [b, c], rows of the queries)` -> [b, ...] over all distractors.
 
     Used for the influence's normaliser and, while calibrating, for histograms of score gaps.
     """
     total: np.ndarray | None = None
-    for rows, _, scores in _blocks(queries, distractors, project, memory):
+    for rows, _, scores in _blocks(queries, distractors, project, memory_mb):
         part = function(scores, rows)
         if total is None:
             total = np.zeros((len(queries), *part.shape[1:]), part.dtype)
@@ -133,7 +133,7 @@ def _ranks_among_truth(true_scores: np.ndarray, truth: np.ndarray) -> np.ndarray
 
 
 def _blocks(
-    queries: np.ndarray, distractors: np.ndarray, project: Project | None, memory: int
+    queries: np.ndarray, distractors: np.ndarray, project: Project | None, memory_mb: float
 ) -> Iterator[tuple[slice, int, np.ndarray]]:
     """Yields (rows of the queries, number of the block's first distractor, scores [b, c] in float32, overwritten by the
     next block).
@@ -142,8 +142,9 @@ def _blocks(
         ValueError: a distractor's features are not finite.
     """
     d = max(queries.shape[1], distractors.shape[1])
-    columns = min(max(1, memory // (8 * d)), max(1, len(distractors)))  # half for the features, half for the scores
-    rows = min(max(1, memory // (8 * columns)), max(1, len(queries)))
+    half = memory_mb * 2**20 / 2 / 4  # numbers of float32, for the features and for the scores each
+    columns = min(max(1, int(half / d)), max(1, len(distractors)))
+    rows = min(max(1, int(half / columns)), max(1, len(queries)))
     buffer = np.empty(rows * columns, np.float32)
     place, multiply = _arithmetic()
     placed = place(queries.astype(np.float32, copy=False))

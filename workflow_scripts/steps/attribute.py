@@ -56,6 +56,8 @@ def main() -> None:
     )
     truth = exemplars.truth(queries)
     mapped = features.map_distractors(args.distractor_features, encoder)
+    read = {args.exemplar_features: exemplars.features, args.sample_features[0]: samples}
+    features.check_widths({**read, args.distractor_features: mapped})
     if len(mapped) != len(distractors):
         raise ValueError(
             f"{args.distractor_features}: {len(mapped)} rows, but {args.distractors} has {len(distractors)}"

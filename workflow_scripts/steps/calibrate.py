@@ -14,7 +14,12 @@ from workflow_scripts.metrics import calibration, ranking
 
 
 def measure_gaps(
-    head: heads.Head, exemplars: np.ndarray, distractors: np.ndarray, samples: np.ndarray, truth: np.ndarray
+    head: heads.Head,
+    exemplars: np.ndarray,
+    distractors: np.ndarray,
+    samples: np.ndarray,
+    truth: np.ndarray,
+    memory_mb: float,
 ) -> calibration.GapCounts:
     """How far candidates score below their query's best.
 
@@ -23,13 +28,14 @@ def measure_gaps(
         distractors: raw features [n, d]; may be a memory map.
         samples: raw features [q, d].
         truth: int64 [q, m], rows of `exemplars`, padded with -1.
+        memory_mb: as in `ranking.rank`.
     """
     project = partial(heads.project, head, "exemplar")
     queries = heads.project(head, "sample", samples)  # [q, d]
-    found = ranking.rank(queries, distractors, project(exemplars), truth, top_k=1, project=project)
+    found = ranking.rank(queries, distractors, project(exemplars), truth, 1, project, memory_mb)
     peak = found.peak[:, None]  # [q, 1]
     counts = ranking.sum_over_distractors(
-        queries, distractors, lambda scores, rows: calibration.gap_histogram(peak[rows] - scores), project
+        queries, distractors, lambda scores, rows: calibration.gap_histogram(peak[rows] - scores), project, memory_mb
     )
     return calibration.GapCounts(counts, peak - found.true_scores)
 
@@ -49,13 +55,12 @@ def main() -> None:
     encoder = args.settings["encoder"]
     exemplars = features.read_exemplars(args.exemplars, args.exemplar_features, encoder)
     queries, samples = features.read_samples(args.sample_manifests, args.sample_features, encoder)
-    gaps = measure_gaps(
-        heads.read_head(args.head, encoder),
-        exemplars.features,
-        features.map_distractors(args.distractor_features, encoder),
-        samples,
-        exemplars.truth(queries),
-    )
+    distractors = features.map_distractors(args.distractor_features, encoder)
+    read = {args.exemplar_features[0]: exemplars.features, args.sample_features[0]: samples}
+    features.check_widths({**read, args.distractor_features: distractors})
+    head = heads.read_head(args.head, encoder)
+    truth, memory_mb = exemplars.truth(queries), args.settings["memory_mb"]
+    gaps = measure_gaps(head, exemplars.features, distractors, samples, truth, memory_mb)
     fitted = calibration.fit(gaps)
     artifacts.write_json(
         args.output,

@@ -1,15 +1,12 @@
-"""Puts a study's results, and what it took to make them, into the README.
-
-What is filled in stands between lines such as `<!-- results -->` and `<!-- end -->`.
+"""Puts a study's results, and what it took to make them, into the README and the page of the base model.
 
 Example:
     python -m workflow_scripts.steps.publish --table results/miniature/report/table.csv \\
         --quality docs/base_model.json --customizability docs/customizability.json \\
         --samples results/miniature/samples/emoji_seen/test_0000.json \\
-        --benchmarks results/miniature/benchmarks --readme README.md
+        --benchmarks results/miniature/benchmarks --readme README.md --base-model-page docs/base_model.md
 """
 
-import re
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +16,7 @@ import pandas as pd
 from workflow_scripts import artifacts, cli
 from workflow_scripts.reporting import table as tables
 from workflow_scripts.reporting.effort import by_rule
+from workflow_scripts.reporting.markdown import fill_page, header, row
 
 SIGNIFICANT = 0.05
 WIDTH = 120  # of the README's lines
@@ -32,27 +30,15 @@ def main() -> None:
     parser.add_argument("--customizability", type=Path, required=True, help="JSON file of measure_customizability")
     parser.add_argument("--samples", type=Path, nargs="+", required=True, help="manifests of all samples")
     parser.add_argument("--benchmarks", type=Path, required=True, help="folder of the study's benchmarks")
-    parser.add_argument("--readme", type=Path, required=True, help="Markdown file to fill")
+    parser.add_argument("--readme", type=Path, required=True, help="Markdown page to fill: results, effort")
+    parser.add_argument("--base-model-page", type=Path, required=True, help="likewise: quality, customizability")
     args = parser.parse_args()
 
-    text = args.readme.read_text(encoding="utf-8")
-    text = fill(text, "results", results_table(pd.read_csv(args.table)))
-    text = fill(text, "quality", quality_table(artifacts.read_json(args.quality)))
-    text = fill(text, "customizability", customizability_table(artifacts.read_json(args.customizability)))
-    text = fill(text, "effort", effort(args.samples, args.benchmarks))
-    artifacts.write_text(args.readme, text)
-
-
-def fill(text: str, name: str, block: str) -> str:
-    """Replaces what stands between the marks `name` and `end`.
-
-    Raises:
-        ValueError: the marks are missing.
-    """
-    pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-    if not pattern.search(text):
-        raise ValueError(f"README: lacks the lines <!-- {name} --> and <!-- end -->")
-    return pattern.sub(lambda match: match[1] + block + match[2], text)
+    results = results_table(pd.read_csv(args.table))
+    fill_page(args.readme, {"results": results, "effort": effort(args.samples, args.benchmarks)})
+    quality = quality_table(artifacts.read_json(args.quality))
+    customizability = customizability_table(artifacts.read_json(args.customizability))
+    fill_page(args.base_model_page, {"quality": quality, "customizability": customizability})
 
 
 def results_table(table: pd.DataFrame) -> str:
@@ -70,16 +56,6 @@ def _untuned_and_tuned(rows: pd.DataFrame) -> str:
     untuned, tuned = (rows[rows["head"] == head].iloc[0] for head in ("identity", "linear"))
     mark = "**" if tuned.mAP_gain > 0 and tuned.mAP_gain_p < SIGNIFICANT else ""
     return f"{_with_interval(untuned, 'recall@10')} → {mark}{_with_interval(tuned, 'recall@10')}{mark}"
-
-
-def header(*names: str) -> list[str]:
-    """The first two lines of a table in Markdown."""
-    return [row(*names), "|" + "---|" * len(names)]
-
-
-def row(*cells: str) -> str:
-    """A line of a table in Markdown."""
-    return f"| {' | '.join(cells)} |"
 
 
 def _with_interval(row: pd.Series, metric: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts import artifacts, cli, heads, plugins, seeds
-from workflow_scripts.features import Exemplars, read_exemplars, read_samples
+from workflow_scripts.features import Exemplars, check_widths, read_exemplars, read_samples
 
 
 def make_pairs(exemplars: Exemplars, samples: pd.DataFrame, features: np.ndarray, split: str) -> heads.Pairs:
@@ -58,6 +58,7 @@ def main() -> None:
     encoder, name = args.settings["encoder"], args.settings["head"]
     exemplars = read_exemplars(args.exemplars, args.exemplar_features, encoder)
     samples, features = read_samples(args.sample_manifests, args.sample_features, encoder)
+    check_widths({args.exemplar_features[0]: exemplars.features, args.sample_features[0]: features})
     train, val = (make_pairs(exemplars, samples, features, split) for split in ("train", "val"))
     seed = seeds.derive_seed(args.settings["seed"], encoder, name, args.settings["training_set"])
     tensors, history = plugins.load("heads", name).fit(train, val, args.settings, seed)

@@ -1,0 +1,32 @@
+"""Markdown pages whose tables a program fills in, between lines such as `<!-- results -->` and `<!-- end -->`."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from workflow_scripts import artifacts
+
+
+def fill_page(page: Path, blocks: Mapping[str, str]) -> None:
+    """Replaces, in a page, what stands between the marks `name` and `end` of each block.
+
+    Raises:
+        ValueError: the marks are missing.
+    """
+    text = page.read_text(encoding="utf-8")
+    for name, block in blocks.items():
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        if not pattern.search(text):
+            raise ValueError(f"{page}: lacks the lines <!-- {name} --> and <!-- end -->")
+        text = pattern.sub(lambda match, block=block: match[1] + block + match[2], text)
+    artifacts.write_text(page, text)
+
+
+def header(*names: str) -> list[str]:
+    """The first two lines of a table in Markdown."""
+    return [row(*names), "|" + "---|" * len(names)]
+
+
+def row(*cells: str) -> str:
+    """A line of a table in Markdown."""
+    return f"| {' | '.join(cells)} |"
