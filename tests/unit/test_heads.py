@@ -7,7 +7,7 @@ import torch
 
 from tests.unit.chain import DIM, SIGNAL, Chain, picture, plant_shard, write_features
 from workflow_scripts import artifacts, heads
-from workflow_scripts.heads import Head, Pairs, _validation, identity, linear
+from workflow_scripts.heads import Head, Pairs, _contrastive, _validation, identity, linear
 from workflow_scripts.heads._validation import average_precision, validation_map
 
 SETTINGS = {"temperature": 0.1, "learning_rate": 1e-2, "ridge": 0.1, "batch": 16, "epochs": 8, "patience": 8}
@@ -42,14 +42,14 @@ def test_nt_xent_by_hand():
     by_sample = [np.log(1 + np.exp(0.4)), np.log(1 + np.exp(-2.0))]  # rows: 1.6 - 1.2, 0 - 2
     by_exemplar = [np.log(1 + np.exp(-1.2)), np.log(1 + np.exp(-0.4))]  # columns: 0 - 1.2, 1.6 - 2
     expected = (sum(by_sample) + sum(by_exemplar)) / 2
-    assert linear.nt_xent(exemplars, samples, 0.5).item() == pytest.approx(expected, rel=1e-6)
+    assert _contrastive.nt_xent(exemplars, samples, 0.5).item() == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_new_head_is_the_identity():
     features = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
-    near = linear.NearIdentity(4)
+    near = _contrastive.NearIdentity(4)
     assert torch.equal(near(torch.from_numpy(features)), torch.nn.functional.normalize(torch.from_numpy(features)))
-    head = Head("linear", linear._tensors(torch.nn.ModuleDict({"exemplar": near, "sample": near})))
+    head = Head("linear", _contrastive._tensors(torch.nn.ModuleDict({"exemplar": near, "sample": near})))
     untuned = heads.project(Head("identity", {}), "sample", features)
     assert heads.project(head, "sample", features) == pytest.approx(untuned, abs=1e-6)
     assert np.linalg.norm(untuned, axis=1) == pytest.approx(1)
@@ -75,7 +75,7 @@ def test_a_row_of_zeros_projects_to_zeros():
 def test_a_batch_holds_a_model_once_and_an_epoch_every_sample():
     pairs = planted(models=7, seed=0, per_model=3, exemplars=2)
     seen = []
-    for exemplars, samples in linear.draw_epoch(pairs, 4, np.random.default_rng(0)):
+    for exemplars, samples in _contrastive.draw_epoch(pairs, 4, np.random.default_rng(0)):
         models = pairs.sample_model[samples]
         assert (models == pairs.exemplar_model[exemplars]).all()
         assert len(set(models)) == len(models) <= 4
@@ -86,7 +86,7 @@ def test_a_batch_holds_a_model_once_and_an_epoch_every_sample():
 def test_every_exemplar_of_a_style_is_drawn():
     pairs = planted(models=3, seed=0, per_model=1, exemplars=4)
     rng = np.random.default_rng(0)
-    seen = {row for _ in range(40) for rows, _ in linear.draw_epoch(pairs, 8, rng) for row in rows}
+    seen = {row for _ in range(40) for rows, _ in _contrastive.draw_epoch(pairs, 8, rng) for row in rows}
     assert seen == set(range(12))
 
 
@@ -126,7 +126,7 @@ def test_ridge_pulls_towards_the_identity(monkeypatch):
 
     def distance(ridge: float) -> float:
         scores = iter(range(99))
-        monkeypatch.setattr(linear, "validation_map", lambda head, val: next(scores))  # the last epoch wins
+        monkeypatch.setattr(_contrastive, "validation_map", lambda head, val: next(scores))  # the last epoch wins
         tensors, _ = linear.fit(train, val, SETTINGS | {"ridge": ridge}, 0)
         return np.linalg.norm(tensors["sample.weight"] - np.eye(16))
 

@@ -12,7 +12,7 @@ they are counted in fine bins, finest near zero. Gaps of the true exemplars are 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 BETA = 100.0
 BINS = 2048
@@ -78,6 +78,8 @@ def divergence(calibration: Calibration, gaps: GapCounts) -> float:
 
 def fit(gaps: GapCounts) -> Calibration:
     """The tau and lambda of least divergence: a coarse grid, then Nelder-Mead from its best point."""
+    from scipy import optimize  # a fifth of a second, which whoever only applies a calibration need not wait
+
     best = optimize.brute(
         lambda point: divergence(_from_free(point), gaps),
         ranges=((-6.0, 0.0), (-10.0, 1.0)),  # log tau: 0.0025 to 1; logit lambda: 0.00005 to 0.73
