@@ -116,7 +116,7 @@ def load_pipeline(folder: Path, base: Any, settings: dict, dtype: torch.dtype) -
 
 def write_processors(base: Any, models: Path, names: Sequence[str], folder: Path) -> None:
     """Writes models in the format of `load_attn_procs`: whole W_k and W_v, and an empty entry for self-attention."""
-    state = {name: tensor.numpy() for name, tensor in base.unet.state_dict().items()}
+    state = {name: tensor.float().numpy() for name, tensor in base.unet.state_dict().items()}
     for model in names:
         weights = artifacts.read_tensors(models / f"{model}.safetensors")
         processors = {

@@ -78,7 +78,7 @@ def load(folder: Path, device: str, precision: str = "fp32") -> DiffusersSD:
     check(folder)
     import torch
     from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
-    from diffusers.models.attention_processor import AttnProcessor
+    from diffusers.models.attention_processor import Attention, AttnProcessor
     from transformers import CLIPTextModel, CLIPTokenizer
     from transformers.utils import logging
 
@@ -96,6 +96,10 @@ def load(folder: Path, device: str, precision: str = "fp32") -> DiffusersSD:
         text_encoder.set_attn_implementation("eager")
         unet.set_attn_processor(AttnProcessor())
         vae.set_attn_processor(AttnProcessor())
+        for attention in (module for module in unet.modules() if isinstance(module, Attention)):
+            # A row of 24 bf16 scores fills no vector register: in fp32, softmax is five times faster (measured).
+            attention.upcast_softmax = True
+        vae.to(memory_format=torch.channels_last)  # decodes a quarter faster; slows the UNet's normalization
     return DiffusersSD(
         tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True),
         text_encoder=text_encoder,

@@ -85,11 +85,12 @@ def rank(
     top[:, : order.shape[1]] = np.take_along_axis(candidates, order, axis=1)
     top_scores[:, : order.shape[1]] = np.take_along_axis(true_scores, order, axis=1)
     for rows, start, scores in _blocks(queries, distractors, project, memory_mb):
-        numbers = np.arange(start, start + scores.shape[1])
+        floors, found = _floors(scores, top_scores[rows, -1], top_k), []
         # Row by row: what is compared and counted then stays in the processor's cache.
-        for query, row in enumerate(scores, rows.start):
+        for query, row, floor in zip(range(rows.start, rows.stop), scores, floors, strict=True):
             ranks[query] += [np.count_nonzero(row >= true_score) for true_score in true_scores[query]]
-            _keep_best(top[query], top_scores[query], numbers, row)
+            found.append((row >= floor).nonzero()[0])
+        _keep_best(top[rows], top_scores[rows], found, start, scores)
     ranks[truth == NO_EXEMPLAR] = 0
     return Ranking(ranks, true_scores, top, top_scores, len(distractors) + np.sum(truth != NO_EXEMPLAR, axis=1))
 
@@ -186,22 +187,42 @@ def _check_finite(name: str, features: np.ndarray) -> None:
         raise ValueError(f"{name} {np.argmax(bad)}: its features hold NaN or infinity")
 
 
-def _keep_best(top: np.ndarray, top_scores: np.ndarray, numbers: np.ndarray, scores: np.ndarray) -> None:
-    """Takes candidates into a query's running top k, in place: best first, of equal scores the lower number first.
+def _floors(scores: np.ndarray, worst: np.ndarray, k: int) -> np.ndarray:
+    """The least score [b] that can still be among each query's k best.
 
     Args:
-        top: numbers so far [k], padded with `NO_EXEMPLAR`.
-        top_scores: their scores [k], padded with -inf.
-        numbers: of the new candidates [c].
-        scores: of the new candidates [c]; -inf is no candidate.
+        scores: of a block [b, c].
+        worst: the k-th best so far [b].
     """
-    k, floor, groups = len(top), max(top_scores[-1], LEAST), len(scores) // GROUP
-    if floor == LEAST and groups >= k:
-        # The k-th best of the groups' maxima is at most the k-th best of all, and quicker to find.
-        floor = np.sort(scores[: groups * GROUP].reshape(GROUP, groups).max(axis=0))[-k]
-    found = (scores >= floor).nonzero()[0]
-    if len(found):
-        listed = np.concatenate([top, numbers[found]])
-        values = np.concatenate([top_scores, scores[found]])
-        order = np.lexsort((listed, -values))[:k]
-        top[:], top_scores[:] = listed[order], values[order]
+    groups = scores.shape[1] // GROUP
+    if groups < k or not (worst == -np.inf).any():
+        return np.maximum(worst, LEAST)
+    # The k-th best of the groups' maxima is at most the k-th best of all, and quicker to find.
+    maxima = scores[:, : groups * GROUP].reshape(-1, GROUP, groups).max(axis=1)
+    return np.maximum(worst, np.sort(maxima, axis=1)[:, -k])
+
+
+def _keep_best(
+    top: np.ndarray, top_scores: np.ndarray, found: list[np.ndarray], start: int, scores: np.ndarray
+) -> None:
+    """Takes distractors into the top k of b queries, in place: best first, of equal scores the lower number first.
+
+    Args:
+        top: numbers so far [b, k], padded with `NO_EXEMPLAR`.
+        top_scores: their scores [b, k], padded with -inf.
+        found: columns of `scores` to consider, per query.
+        start: number of the distractor in the first column.
+        scores: of a block [b, c].
+    """
+    column = np.concatenate(found)
+    if not len(column):
+        return
+    b, k = top.shape
+    row = np.repeat(np.arange(b), list(map(len, found)))
+    numbers = np.concatenate([top.ravel(), start + column])
+    values = np.concatenate([top_scores.ravel(), scores[row, column]])
+    row = np.concatenate([np.repeat(np.arange(b), k), row])
+    order = np.lexsort((numbers, -values, row))
+    first = np.searchsorted(row[order], np.arange(b))  # of each query, which has k entries or more
+    chosen = order[first[:, None] + np.arange(k)]
+    top[:], top_scores[:] = numbers[chosen], values[chosen]
