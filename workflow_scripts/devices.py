@@ -1,5 +1,6 @@
 """Where tensors are computed, how precisely, and how many at once."""
 
+import ctypes
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -8,6 +9,7 @@ from typing import TypeVar
 import torch
 
 log = logging.getLogger(__name__)
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -15,7 +17,16 @@ Result = TypeVar("Result")
 def set_up(threads: int) -> str:
     """Limits PyTorch to the rule's threads, and names the device to use."""
     torch.set_num_threads(threads)
+    _keep_memory()
     return best()
+
+
+def _keep_memory() -> None:
+    """Tells glibc not to give freed arrays back: every step asks for the same ones, and fresh pages cost 5 % of it."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+        libc.mallopt(M_MMAP_THRESHOLD, 32 * 2**20)  # the most that it takes
 
 
 def decoders(threads: int) -> int:
