@@ -22,7 +22,15 @@ def write() -> None:
             for c in records.get(name, {}).get("comparisons", ())
             if c["goal"]
         ]
-    fill_page(FOLDER.parent / "README.md", {"benchmarks": lines(table)})
+    fill_page(FOLDER.parent / "README.md", {"benchmarks": lines(table + _planning(records.get("dag")))})
+
+
+def _planning(record: dict[str, Any] | None) -> list[str]:
+    """A sentence on the plan of a study of the paper's size."""
+    if record is None:
+        return []
+    each = [f"{plan['models_per_job']} ({plan['seconds']['median']:.3g} s)" for plan in record["plans"]]
+    return ["", f"`snakemake -n` for the paper's 18,292 models, by models per job: {', '.join(each)}."]
 
 
 def lines(listed: list[str]) -> str:

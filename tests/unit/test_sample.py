@@ -1,5 +1,6 @@
 """From regularization through finetune to samples, on the tiny base model, by the steps' own command lines."""
 
+import errno
 import json
 import sys
 
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from workflow_scripts import artifacts, models, shards
+from workflow_scripts import artifacts, models, samples, shards
 from workflow_scripts.base_models import diffusers_sd
 from workflow_scripts.customization import custom_diffusion
 from workflow_scripts.sampling import SCHEDULERS, denoise, make_scheduler, to_images
@@ -222,6 +223,24 @@ def test_a_killed_job_goes_on_where_it_was(chain, monkeypatch):
     assert [task.model for task in tasks] == list(MODELS[1:])
     assert written[0].stat().st_mtime_ns == time
     assert chain.models.exists()
+
+
+def test_a_full_disk_ends_the_job_and_keeps_what_was_written(made, monkeypatch):
+    write, room = samples._write, iter(range(2))
+
+    def until_full(*args):
+        if next(room, None) is None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(samples, "_write", until_full)
+        with pytest.raises(OSError, match="No space left on device"):
+            made.sample()
+    kept = {file.name: file.stat().st_mtime_ns for file in made.samples.parent.glob("*.parquet")}
+    assert len(kept) == 2 and not made.samples.exists()
+    made.sample()
+    assert all((made.samples.parent / name).stat().st_mtime_ns == time for name, time in kept.items())
 
 
 def test_the_manifest_is_written_last(chain, monkeypatch):
