@@ -33,7 +33,7 @@ def draw(costs: pd.DataFrame, file: Path) -> None:
     total = costs["minutes"].sum()
     with plt.rc_context({"font.size": 9, "svg.hashsalt": "demo", "svg.fonttype": "none"}):
         figure, ax = plt.subplots(figsize=(9, 1.6))
-        colours = plt.get_cmap("tab20").colors
+        colours = plt.get_cmap("Set3").colors
         left = 0.0
         for i, (rule, minutes) in enumerate(zip(costs["rule"], costs["minutes"], strict=True)):
             ax.barh(0, minutes, left=left, color=colours[i % len(colours)], edgecolor="white", linewidth=0.5)
