@@ -11,6 +11,7 @@ Example:
 import json
 import tempfile
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         contenders = {f"bank of {m}": partial(run_bank, args.study, m) for m in BANKS}
-        models = iter(write_inputs(args.study, Path(folder)))
+        models = write_inputs(args.study, Path(folder))
         for name, precision in {"plain loop": "no", "plain loop, bf16": "bf16"}.items():
             contenders[name] = partial(run_plain_loop, models, precision)
         costs = _compare.interleave(contenders)
@@ -56,7 +57,7 @@ def run_bank(study: str, models: int) -> dict[str, float]:
     return {"whole": cost["cpu"] / models, "loop": cost["loop"] / models}
 
 
-def run_plain_loop(models, precision: str) -> dict[str, float]:
+def run_plain_loop(models: Iterator[Path], precision: str) -> dict[str, float]:
     """CPU seconds of a process that trains one model as the example does."""
     cost = _compare.run_module("benchmarks._plain_loop", str(next(models)), "--mixed-precision", precision)
     return {"whole": cost["cpu"], "loop": cost["loop"]}
@@ -78,7 +79,7 @@ def train(study: str, models: int) -> dict[str, float]:
     return {"loop": time.process_time() - start}
 
 
-def write_inputs(study: str, folder: Path):
+def write_inputs(study: str, folder: Path) -> Iterator[Path]:
     """Yields folders with the exemplar and class images of one model each, and the settings, for the plain loop."""
     import numpy as np
     import torch
