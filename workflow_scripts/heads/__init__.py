@@ -53,10 +53,11 @@ class HeadModule(Protocol):
             settings: the study's section `heads.<name>`.
 
         Returns:
-            Float32 tensors to store, and rows of `epoch`, `loss` (NaN if there is none) and `val_mAP`.
+            Float32 tensors to store, and rows of `temperature`, `epoch`, `loss`, `train_mAP` and `val_mAP`; NaN where
+            there is none, and epoch 0 is the untouched head.
 
         Raises:
-            ValueError: the loss is not finite.
+            ValueError: the loss is not finite, or `train` has too few models.
         """
 
     def apply(self, tensors: Mapping[str, np.ndarray], side: Side, features: np.ndarray) -> np.ndarray:

@@ -1,0 +1,54 @@
+"""How well a head retrieves: mean average precision on the models of the splits `train` and `val`."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from workflow_scripts.heads import Head, Pairs, project
+
+BLOCK = 1024  # queries ranked at once
+TRAIN_QUERIES = 1024  # enough to see over-fitting, and cheap
+
+
+def score(head: Head, train: Pairs, val: Pairs) -> dict[str, float]:
+    """The columns `train_mAP` and `val_mAP` of a head's history: where they part, the head over-fits.
+
+    Heads are selected by `val_mAP`. Exemplars of train are no candidates there: training has pushed them away from
+    all but their own samples, so they would flatter a head that over-fits.
+    """
+    return {
+        "train_mAP": mean_average_precision(head, thin(train, TRAIN_QUERIES)),
+        "val_mAP": mean_average_precision(head, val),
+    }
+
+
+def mean_average_precision(head: Head, pairs: Pairs) -> float:
+    """MAP of the samples among the exemplars of all models."""
+    queries, candidates = project(head, "sample", pairs.samples), project(head, "exemplar", pairs.exemplars)
+    precisions = []
+    for start in range(0, len(queries), BLOCK):
+        block = slice(start, start + BLOCK)
+        relevant = pairs.sample_model[block, None] == pairs.exemplar_model
+        precisions.append(average_precision(queries[block] @ candidates.T, relevant))
+    return float(np.concatenate(precisions).mean())
+
+
+def thin(pairs: Pairs, count: int) -> Pairs:
+    """At most `count` of the samples, evenly spaced; they lie model by model, so no model is preferred."""
+    rows = np.linspace(0, len(pairs.samples) - 1, min(count, len(pairs.samples))).astype(int)
+    return replace(pairs, samples=pairs.samples[rows], sample_model=pairs.sample_model[rows])
+
+
+def average_precision(scores: np.ndarray, relevant: np.ndarray) -> np.ndarray:
+    """AP of each query: the mean, over its relevant candidates, of the precision at their ranks.
+
+    Ties are counted against the query.
+
+    Args:
+        scores: float [q, c].
+        relevant: bool [q, c], at least one per query.
+    """
+    order = np.lexsort((relevant, -scores))  # [q, c], best first, irrelevant first among equals
+    hits = np.take_along_axis(relevant, order, axis=1)
+    precision = hits.cumsum(axis=1) / np.arange(1, hits.shape[1] + 1)
+    return (precision * hits).sum(axis=1) / hits.sum(axis=1)
