@@ -37,7 +37,6 @@ wildcard_constraints:
     head=one_of(config["heads"]),
     training_set=one_of(STUDY.training_sets),
     method=one_of(config["methods"]),
-    prompt_set=one_of(PROMPT_SETS),
 
 
 rule all:

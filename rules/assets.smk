@@ -1,4 +1,4 @@
-"""Assets: the corpus of drawings, the base model and the small CLIP that the miniature starts from.
+"""Assets: the corpus of drawings, the base model and the two small encoders that the miniature starts from.
 
 They are made once, in build/, at a cost of hours, and DVC keeps them in data/. The rules of a study take the files in
 data/ as they are: only who asks for an asset by its name (`snakemake base_model`) makes it, and it is then copied to
@@ -39,6 +39,35 @@ rule build_corpus:
             --threads {threads} \
             --settings {params.settings:q} \
             >> {log:q} 2>&1
+        """
+
+
+rule find_twins:
+    """We look for drawings that an embedding cannot tell apart, so that none is a distractor of another."""
+    input:
+        "build/corpus/drawings.parquet",
+    output:
+        "build/corpus/twins.parquet",
+    log:
+        "build/logs/find_twins.log",
+    benchmark:
+        "build/benchmarks/find_twins.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=pretraining("twins"),
+    shell:
+        r"""
+        python -m workflow_scripts.steps.find_twins \
+            --drawings {input:q} \
+            --output {output:q} \
+            --threads {threads} \
+            --settings {params.settings:q} \
+            > {log:q} 2>&1
         """
 
 
@@ -236,10 +265,40 @@ rule train_clip_mini:
         """
 
 
+rule train_dino_mini:
+    """We train a small vision transformer without labels on composed pictures, as an encoder."""
+    input:
+        drawings="data/corpus/drawings.parquet",
+    output:
+        "build/dino_mini/model.safetensors",
+    log:
+        "build/logs/train_dino_mini.log",
+    benchmark:
+        "build/benchmarks/train_dino_mini.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 2
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        folder=output_folder,
+        settings=pretraining("dino_mini"),
+    shell:
+        r"""
+        torchrun --standalone --nproc-per-node {threads} -m workflow_scripts.steps.train_dino_mini \
+            --drawings {input.drawings:q} \
+            --output {params.folder:q} \
+            --settings {params.settings:q} \
+            > {log:q} 2>&1
+        """
+
+
 rule corpus:
     """Asked for by its name: makes the corpus, a few minutes, and puts it into data/."""
     input:
         "build/corpus/drawings.parquet",
+        "build/corpus/twins.parquet",
     log:
         "build/logs/corpus.log",
     conda:
@@ -283,5 +342,22 @@ rule clip_mini:
         rm -rf data/clip_mini
         mkdir -p data
         cp -rv build/clip_mini data/clip_mini \
+            > {log:q} 2>&1
+        """
+
+
+rule dino_mini:
+    """Asked for by its name: makes the small DINO, half an hour on two cores, and puts it into data/."""
+    input:
+        "build/dino_mini/model.safetensors",
+    log:
+        "build/logs/dino_mini.log",
+    conda:
+        "../envs/environment.yaml"
+    shell:
+        r"""
+        rm -rf data/dino_mini
+        mkdir -p data
+        cp -rv build/dino_mini data/dino_mini \
             > {log:q} 2>&1
         """

@@ -5,9 +5,8 @@ import re
 from workflow_scripts import checks
 from workflow_scripts import settings as rule_settings
 from workflow_scripts.cli import canonical_json
-from workflow_scripts.config import ID, PROMPT_SETS, SPLITS
-
-FIGURES = ["recall", "mAP", "reliability", "history"]
+from workflow_scripts.config import ID, SPLITS
+from workflow_scripts.reporting import FIGURES, TABLES
 
 
 def in_project(path):
@@ -60,6 +59,11 @@ def output_folder(wildcards, output):
     return os.path.dirname(output[0])
 
 
+def shown_heads(pattern, **fixed):
+    """The files of the head that the report shows, for every encoder."""
+    return over_heads(pattern, **{**rule_settings.shown(STUDY), **fixed})
+
+
 def encoder_weights(wildcards):
     """The weights of an encoder that reads them from a folder; those of the others come with their package."""
     folder = config["encoders"][wildcards.encoder].get("path")
@@ -102,38 +106,35 @@ def over_study(pattern, splits=SPLITS, kind=None):
     )
 
 
-def over_cells(pattern, **fixed):
-    """Every file of the evaluation that a pattern stands for: one for each cell, method, encoder, head, training set."""
-    names = {
-        "study": [STUDY.name],
-        "method": config["methods"],
-        "encoder": config["encoders"],
-        "head": config["heads"],
-        "training_set": STUDY.training_sets,
-        "case": STUDY.test_cases,
-        "prompt_set": PROMPT_SETS,
-    }
-    return list(dict.fromkeys(expand(pattern, **{**names, **fixed})))
+def over_heads(pattern, **fixed):
+    """Every file of a fitted head that a pattern stands for: for each method, encoder, head, training set and case."""
+    names = {"study": STUDY.name, "method": config["methods"], "encoder": config["encoders"], "case": STUDY.test_cases}
+    return list(
+        dict.fromkeys(
+            file
+            for head, training_set in STUDY.fitted
+            for file in expand(pattern, **{**names, "head": head, "training_set": training_set, **fixed})
+        )
+    )
 
 
 def untuned_scores(wildcards):
-    """The scores of the same cell by the encoder as it is, with which a learned head is compared."""
-    pattern = "results/{study}/scores/{method}/{encoder}/identity/{training_set}/{case}.{prompt_set}.parquet"
-    return fill(pattern, wildcards) if wildcards.head != "identity" else []
+    """The scores of all cases by the encoder as it is, with which a learned head is compared."""
+    pattern = "results/{study}/scores/{method}/{encoder}/identity/{training_set}/{case}.parquet"
+    untuned = every_case(pattern.replace("{training_set}", STUDY.untuned_set), STUDY.test_cases)(wildcards)
+    return untuned if wildcards.head != "identity" else []
+
+
+def every_case(pattern, cases=None):
+    """The file of every case of the study, or of these."""
+    return lambda wildcards: [fill(pattern, wildcards, case=case) for case in cases or sorted(STUDY.cases)]
 
 
 def cases_of(wildcards):
     """The case of a job, or the cases of its training set."""
-    return [wildcards.case] if "case" in wildcards.keys() else STUDY.training_sets[wildcards.training_set]
+    return [wildcards.case] if "case" in wildcards.keys() else STUDY.training_sets[wildcards.training_set].cases
 
 
 def fill(pattern, wildcards, **more):
     """A pattern with the job's wildcards, and those that the job ranges over, filled in."""
     return pattern.format(**{**dict(wildcards.items()), **more})
-
-
-def gallery_scores(head):
-    """The scores of every cell that the gallery shows, of its head or of `identity`."""
-    shown = rule_settings.gallery(STUDY) | {"head": head}
-    pattern = "results/{study}/scores/{method}/{encoder}/{head}/{training_set}/{case}.{prompt_set}.parquet"
-    return over_cells(pattern, **{name: shown[name] for name in ("method", "encoder", "head", "training_set")})

@@ -1,27 +1,29 @@
 """Evaluation: does a method rank the exemplar first among the distractors? (paper section 5)
 
-Reads features of the test split, heads and calibrations; writes for each cell (case and prompt set) the scores of every
-sample, and their metrics.
+Reads features, heads and calibrations; writes for each head and case the scores of every sample, and for each head its
+metrics in every cell (case and prompt set).
 """
 
 
 rule attribute:
     """We rank each sample's own exemplars among all distractors and turn the similarities into influence."""
     input:
-        exemplars="results/{study}/exemplars/{case}.parquet",
-        exemplar_features="results/{study}/features/{encoder}/exemplars/{case}.safetensors",
+        exemplars=over_study("results/{study}/exemplars/{case}.parquet"),
+        exemplar_features=every_case("results/{study}/features/{encoder}/exemplars/{case}.safetensors"),
         distractors="results/{study}/exemplars/distractors.parquet",
         distractor_features="results/{study}/features/{encoder}/distractors.safetensors",
-        sample_manifests=over_shards("results/{study}/samples/{case}/{shard}.json", "test"),
-        sample_features=over_shards("results/{study}/features/{encoder}/samples/{case}/{shard}.safetensors", "test"),
+        sample_manifests=over_shards("results/{study}/samples/{case}/{shard}.json", *config["evaluation"]["splits"]),
+        sample_features=over_shards(
+            "results/{study}/features/{encoder}/samples/{case}/{shard}.safetensors", *config["evaluation"]["splits"]
+        ),
         head="results/{study}/heads/{encoder}/{head}/{training_set}.safetensors",
         calibration="results/{study}/heads/{encoder}/{head}/{training_set}.calibration.json",
     output:
-        "results/{study}/scores/{method}/{encoder}/{head}/{training_set}/{case}.{prompt_set}.parquet",
+        "results/{study}/scores/{method}/{encoder}/{head}/{training_set}/{case}.parquet",
     log:
-        "results/{study}/logs/attribute/{method}.{encoder}.{head}.{training_set}.{case}.{prompt_set}.log",
+        "results/{study}/logs/attribute/{method}.{encoder}.{head}.{training_set}.{case}.log",
     benchmark:
-        "results/{study}/benchmarks/attribute/{method}.{encoder}.{head}.{training_set}.{case}.{prompt_set}.tsv"
+        "results/{study}/benchmarks/attribute/{method}.{encoder}.{head}.{training_set}.{case}.tsv"
     conda:
         "../envs/environment.yaml"
     threads: 1
@@ -29,7 +31,7 @@ rule attribute:
         mem_mb=8000,
         runtime=120,
     params:
-        settings=settings("attribute", "method", "encoder", "head", "training_set", "case", "prompt_set"),
+        settings=settings("attribute", "method", "encoder", "head", "training_set", "case"),
     shell:
         r"""
         python -m workflow_scripts.steps.attribute \
@@ -50,14 +52,16 @@ rule attribute:
 rule evaluate:
     """We measure Recall@K and mAP, with intervals over models, and compare with the encoder before learning."""
     input:
-        scores="results/{study}/scores/{method}/{encoder}/{head}/{training_set}/{case}.{prompt_set}.parquet",
+        scores=every_case(
+            "results/{study}/scores/{method}/{encoder}/{head}/{training_set}/{case}.parquet", STUDY.test_cases
+        ),
         untuned=untuned_scores,
     output:
-        "results/{study}/metrics/{method}/{encoder}/{head}/{training_set}/{case}.{prompt_set}.json",
+        "results/{study}/metrics/{method}/{encoder}/{head}/{training_set}.json",
     log:
-        "results/{study}/logs/evaluate/{method}.{encoder}.{head}.{training_set}.{case}.{prompt_set}.log",
+        "results/{study}/logs/evaluate/{method}.{encoder}.{head}.{training_set}.log",
     benchmark:
-        "results/{study}/benchmarks/evaluate/{method}.{encoder}.{head}.{training_set}.{case}.{prompt_set}.tsv"
+        "results/{study}/benchmarks/evaluate/{method}.{encoder}.{head}.{training_set}.tsv"
     conda:
         "../envs/environment.yaml"
     threads: 1
@@ -65,7 +69,7 @@ rule evaluate:
         mem_mb=4000,
         runtime=60,
     params:
-        settings=settings("evaluate", "method", "encoder", "head", "training_set", "case", "prompt_set"),
+        settings=settings("evaluate", "method", "encoder", "head", "training_set"),
     shell:
         r"""
         python -m workflow_scripts.steps.evaluate \
@@ -80,10 +84,10 @@ rule evaluate:
 rule scores:
     """Milestone: every sample is attributed by every method."""
     input:
-        over_cells("results/{study}/scores/{method}/{encoder}/{head}/{training_set}/{case}.{prompt_set}.parquet"),
+        over_heads("results/{study}/scores/{method}/{encoder}/{head}/{training_set}/{case}.parquet"),
 
 
 rule metrics:
     """Milestone: every cell is measured."""
     input:
-        over_cells("results/{study}/metrics/{method}/{encoder}/{head}/{training_set}/{case}.{prompt_set}.json"),
+        over_heads("results/{study}/metrics/{method}/{encoder}/{head}/{training_set}.json"),

@@ -8,6 +8,7 @@ rule select_exemplars:
     """We choose the images that models will be customized on, and split them into train, val and test."""
     input:
         drawings=f"{config['corpus']['path']}/drawings.parquet",
+        twins=f"{config['corpus']['path']}/twins.parquet",
     output:
         "results/{study}/exemplars/{case}.parquet",
     log:
@@ -37,6 +38,7 @@ rule select_distractors:
     """We choose images that influenced no model, for attribution to find the exemplars among."""
     input:
         drawings=f"{config['corpus']['path']}/drawings.parquet",
+        twins=f"{config['corpus']['path']}/twins.parquet",
         exemplars=over_study("results/{study}/exemplars/{case}.parquet"),
     output:
         "results/{study}/exemplars/distractors.parquet",

@@ -83,4 +83,4 @@ rule calibrate:
 rule heads:
     """Milestone: all heads are learned and calibrated."""
     input:
-        over_cells("results/{study}/heads/{encoder}/{head}/{training_set}.calibration.json"),
+        over_heads("results/{study}/heads/{encoder}/{head}/{training_set}.calibration.json"),

@@ -3,6 +3,8 @@
 `snakemake --report report.html` collects what is marked with report(), with its caption.
 """
 
+SCORES = "results/{study}/scores/{method}/{encoder}/{head}/{training_set}/{case}.parquet"
+
 
 localrules:
     tabulate,
@@ -16,10 +18,16 @@ localrules:
 rule tabulate:
     """We gather the metrics of all cells in one table."""
     input:
-        over_cells("results/{study}/metrics/{method}/{encoder}/{head}/{training_set}/{case}.{prompt_set}.json"),
+        metrics=over_heads("results/{study}/metrics/{method}/{encoder}/{head}/{training_set}.json"),
+        calibrations=over_heads("results/{study}/heads/{encoder}/{head}/{training_set}.calibration.json"),
     output:
         csv=report("results/{study}/report/table.csv", caption="../report/table.rst", category="Results"),
         markdown="results/{study}/report/table.md",
+        tables=report(
+            expand("results/{{study}}/report/tables/{table}.csv", table=TABLES),
+            caption="../report/tables.rst",
+            category="Results",
+        ),
     log:
         "results/{study}/logs/tabulate.log",
     benchmark:
@@ -31,24 +39,27 @@ rule tabulate:
         mem_mb=2000,
         runtime=20,
     params:
+        tables="results/{study}/report/tables",
         settings=settings("report"),
     shell:
         r"""
         python -m workflow_scripts.steps.tabulate \
-            --metrics {input:q} \
+            --metrics {input.metrics:q} \
+            --calibrations {input.calibrations:q} \
             --output {output.csv:q} \
             --markdown {output.markdown:q} \
+            --tables {params.tables:q} \
             --settings {params.settings:q} \
             > {log:q} 2>&1
         """
 
 
 rule plot:
-    """We draw the table as figures, and the course of each head's training."""
+    """We draw a figure for each question, calibration, and the course of each head's training."""
     input:
         table="results/{study}/report/table.csv",
-        metrics=over_cells("results/{study}/metrics/{method}/{encoder}/{head}/{training_set}/{case}.{prompt_set}.json"),
-        histories=over_cells("results/{study}/heads/{encoder}/{head}/{training_set}.history.csv"),
+        metrics=over_heads("results/{study}/metrics/{method}/{encoder}/{head}/{training_set}.json"),
+        histories=shown_heads("results/{study}/heads/{encoder}/{head}/{training_set}.history.csv"),
     output:
         report(
             expand("results/{{study}}/report/figures/{figure}.svg", figure=FIGURES),
@@ -86,8 +97,8 @@ rule gallery:
         exemplars=over_study("results/{study}/exemplars/{case}.parquet", ["test"]),
         distractors="results/{study}/exemplars/distractors.parquet",
         sample_manifests=over_study("results/{study}/samples/{case}/{shard}.json", ["test"]),
-        untuned=gallery_scores("identity"),
-        tuned=gallery_scores(rule_settings.gallery(STUDY)["head"]),
+        untuned=shown_heads(SCORES, head="identity", training_set=STUDY.untuned_set),
+        tuned=shown_heads(SCORES),
     output:
         report("results/{study}/report/gallery.html", caption="../report/gallery.rst", category="Pictures"),
     log:
@@ -147,6 +158,7 @@ rule index:
     """We put the finding, tables, figures and the artists' licences on a front page."""
     input:
         table="results/{study}/report/table.csv",
+        tables=expand("results/{{study}}/report/tables/{table}.csv", table=[*TABLES, "dataset"]),
         figures=expand("results/{{study}}/report/figures/{figure}.svg", figure=FIGURES),
         gallery="results/{study}/report/gallery.html",
         rulegraph="results/{study}/report/rulegraph.svg",
@@ -164,12 +176,15 @@ rule index:
         mem_mb=2000,
         runtime=20,
     params:
+        tables="results/{study}/report/tables",
+        figures="results/{study}/report/figures",
         settings=settings("report"),
     shell:
         r"""
         python -m workflow_scripts.steps.index \
             --table {input.table:q} \
-            --figures {input.figures:q} \
+            --tables {params.tables:q} \
+            --figures {params.figures:q} \
             --gallery {input.gallery:q} \
             --rulegraph {input.rulegraph:q} \
             --attribution {input.attribution:q} \

@@ -23,6 +23,7 @@ from workflow_scripts.cli import canonical_json
 
 PROVENANCE = "provenance"
 ROWS_OF_IMAGES = 1024  # in a row group, the least that can be read of a table
+CAPTIONS = {"prompt": "{}", "caption": "{}", "class_word": "a picture of a {}", "class": "a picture of a {}"}
 VERSIONED = ("torch", "diffusers", "transformers", "timm", "open_clip_torch", "numpy")
 
 
@@ -226,6 +227,19 @@ def read_table(
     if "image" in table.columns:
         table["image"] = [struct["bytes"] for struct in table["image"]]
     return table
+
+
+def read_captions(path: str | os.PathLike) -> list[str]:
+    """What each image of a parquet file is said to show: its prompt, its caption, or its class.
+
+    Raises:
+        ValueError: the file has none of these columns.
+    """
+    names = _read_arrow_schema(path).names
+    for column, template in CAPTIONS.items():
+        if column in names:
+            return [template.format(text.replace("-", " ")) for text in read_table(path, [column])[column]]
+    raise ValueError(f"{path}: has no captions; it needs a column of {', '.join(CAPTIONS)}, it has {', '.join(names)}")
 
 
 class Images:

@@ -107,6 +107,8 @@ def _case_problems(config: Mapping[str, Any]) -> list[str]:
     for case, section in config["cases"].items():
         given = section.keys() & {"classes", "models_per_class", "groups"}
         needed = needs[section["kind"]]
+        if section["kind"] == "object" and "set_sizes" in section:
+            found.append(f"cases.{case}.set_sizes: unknown key for kind 'object'; it belongs to kind 'style'")
         found += [
             f"cases.{case}.{key}: {'missing' if key in needed else 'unknown'} key for kind {section['kind']!r}; "
             f"keys: {', '.join(sorted(needed))}"
@@ -130,9 +132,12 @@ def _sharing_problems(config: Mapping[str, Any], lists: Mapping[str, set[str]]) 
 
 
 def _training_set_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    for name, cases in config["training_sets"].items():
-        for case in cases:
-            key = f"training_sets.{name}: {case!r}"
+    for name, chosen in config["training_sets"].items():
+        for head in chosen.get("heads", ()):
+            if head not in config["heads"]:
+                yield f"training_sets.{name}.heads: {head!r} is no head; heads: {_names(config['heads'])}"
+        for case in chosen["cases"]:
+            key = f"training_sets.{name}.cases: {case!r}"
             section = config["cases"].get(case)
             if section is None:
                 yield f"{key} is no case; cases: {_names(config['cases'])}"
@@ -140,6 +145,10 @@ def _training_set_problems(config: Mapping[str, Any]) -> Iterator[str]:
             splits = section.get("models_per_class", section.get("groups", {}))
             for split in {"train", "val"} - {split for split, given in splits.items() if given}:
                 yield f"{key} has no {split} split; a head learns on train and is selected on val"
+    learned = {head for chosen in config["training_sets"].values() for head in chosen.get("heads", config["heads"])}
+    for head in config["heads"]:
+        if head not in learned:
+            yield f"training_sets: none lists the head {head!r}; name it in the `heads` of one"
 
 
 def _prompt_problems(config: Mapping[str, Any], root: Path) -> Iterator[str]:

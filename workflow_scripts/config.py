@@ -23,7 +23,7 @@ class Model:
     """A customized model, before it exists: object models have one exemplar, style models a group of them.
 
     Attributes:
-        name: id of the model: `{class}_{k:04d}` for objects, the group's id for styles.
+        name: id of the model: `{class}_{k:04d}` for objects, the group's id for styles, or `{group}_{size:04d}`.
         class_name: id of the class; a style is a class of its own.
         class_word: the word that follows the token in prompts.
     """
@@ -42,6 +42,7 @@ class Case:
         kind: `object` or `style`.
         members: class word by id, per split. Objects: the classes, the same in each split; styles: the split's groups.
         models_per_class: number of models of each class, per split; 1 for styles.
+        set_sizes: of a style case, how many of a group's exemplars to tune on, a model for each size; empty: all.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Case:
     source: str
     members: Mapping[str, Mapping[str, str]]
     models_per_class: Mapping[str, int]
+    set_sizes: tuple[int, ...] = ()
 
     @classmethod
     def from_mapping(cls, name: str, section: Mapping[str, Any], class_word: str | None, root: Path) -> Self:
@@ -60,13 +62,21 @@ class Case:
             groups = section["groups"]
             per_class = {split: int(split in groups) for split in SPLITS}
             members = {split: read_list(root / groups[split], class_word) for split in SPLITS if split in groups}
-        return cls(name, section["kind"], section["source"], members, per_class)
+        set_sizes = tuple(section.get("set_sizes", ()))
+        return cls(name, section["kind"], section["source"], members, per_class, set_sizes)
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
         """The case that the settings of `select_exemplars` describe."""
         members = {split: dict(listed) for split, listed in settings["members"].items()}
-        return cls(settings["case"], settings["kind"], settings["source"], members, settings["models_per_class"])
+        return cls(
+            settings["case"],
+            settings["kind"],
+            settings["source"],
+            members,
+            settings["models_per_class"],
+            tuple(settings["set_sizes"]),
+        )
 
     @cached_property
     def models(self) -> Mapping[str, tuple[Model, ...]]:
@@ -76,9 +86,11 @@ class Case:
     def _models(self, split: str) -> Iterator[Model]:
         first = sum(self.models_per_class[earlier] for earlier in SPLITS[: SPLITS.index(split)])
         for class_name, word in self.members.get(split, {}).items():
-            for k in range(first, first + self.models_per_class[split]):
-                name = f"{class_name}_{k:04d}" if self.kind == "object" else class_name
-                yield Model(name, split, class_name, word)
+            if self.kind == "style" and not self.set_sizes:
+                yield Model(class_name, split, class_name, word)
+                continue
+            for k in self.set_sizes or range(first, first + self.models_per_class[split]):
+                yield Model(f"{class_name}_{k:04d}", split, class_name, word)
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -119,11 +131,25 @@ class Prompts:
 
 
 @dataclass(frozen=True)
+class TrainingSet:
+    """What heads learn on.
+
+    Attributes:
+        cases: their train split is learned on, their val split selects and calibrates.
+        share: of the train models, for the learning curve; a smaller share is part of a larger one.
+        heads: the heads that are learned on it.
+    """
+
+    cases: tuple[str, ...]
+    share: float
+    heads: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Study:
     """One configuration of the whole benchmark.
 
     Attributes:
-        training_sets: the cases on whose train split a head learns, by the training set's name.
         sections: the study file as it is, for what jobs need of it.
     """
 
@@ -133,7 +159,7 @@ class Study:
     class_words_per_job: int
     cases: Mapping[str, Case]
     prompts: Mapping[str, Prompts]
-    training_sets: Mapping[str, tuple[str, ...]]
+    training_sets: Mapping[str, TrainingSet]
     sections: Mapping[str, Any]
 
     @classmethod
@@ -150,7 +176,14 @@ class Study:
                 for name, section in config["cases"].items()
             },
             prompts={kind: Prompts.from_mapping(section, root) for kind, section in config["prompts"].items()},
-            training_sets={name: tuple(cases) for name, cases in config["training_sets"].items()},
+            training_sets={
+                name: TrainingSet(
+                    tuple(section["cases"]),
+                    section.get("share", 1.0),
+                    tuple(section.get("heads", config["heads"])),
+                )
+                for name, section in config["training_sets"].items()
+            },
             sections=config,
         )
 
@@ -198,6 +231,16 @@ class Study:
     def block_kind(self, block: str) -> str:
         """Kind of the models that a block of regularization serves."""
         return self.cases[block.rpartition("_")[0]].kind
+
+    @property
+    def fitted(self) -> list[tuple[str, str]]:
+        """Every head that is learned, with its training set."""
+        return [(head, name) for name, chosen in self.training_sets.items() for head in chosen.heads]
+
+    @property
+    def untuned_set(self) -> str:
+        """The training set whose val split calibrates the untuned features, which every head is compared with."""
+        return next(name for head, name in self.fitted if head == "identity")
 
     @property
     def test_cases(self) -> list[str]:

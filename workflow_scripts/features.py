@@ -15,6 +15,7 @@ import pandas as pd
 from workflow_scripts import artifacts
 
 NO_EXEMPLAR = -1  # pads rows of `truth`
+EXEMPLAR = ["model", "split", "class", "k", "new_artist", "source", "twins", "seen_twin"]
 CHECKED_AT_ONCE = 16_384  # rows, so that checking a file larger than memory takes little of it
 
 
@@ -23,7 +24,7 @@ class Exemplars:
     """Exemplars of one or more cases.
 
     Attributes:
-        table: a row per exemplar, with the columns case, model, split, class, k, new_artist and id (`{model}/{k}`).
+        table: a row per exemplar, with the columns case, EXEMPLAR and id (`{model}/{k}`).
         features: float32 [e, d], in the rows of `table`.
     """
 
@@ -59,7 +60,7 @@ def read_exemplars(parquets: Sequence[Path], feature_files: Sequence[Path], enco
     """
     tables, features = [], []
     for parquet, file in zip(parquets, feature_files, strict=True):
-        table = artifacts.read_table(parquet, ["model", "split", "class", "k", "new_artist"])
+        table = artifacts.read_table(parquet, EXEMPLAR)
         tables.append(
             table.assign(case=parquet.stem, id=[f"{m}/{k}" for m, k in zip(table["model"], table["k"], strict=True)])
         )

@@ -8,6 +8,8 @@ from typing import Any
 
 from workflow_scripts.config import Model, Study
 
+CAPTIONS_ONLY = "text"  # the encoder that looks at no image
+
 
 def exemplars(study: Study, case: str) -> dict[str, Any]:
     """For `select_exemplars`, which makes `Case.from_settings` of it."""
@@ -17,6 +19,7 @@ def exemplars(study: Study, case: str) -> dict[str, Any]:
         "source": chosen.source,
         "members": {split: list(chosen.members[split].items()) for split in chosen.splits},
         "models_per_class": dict(chosen.models_per_class),
+        "set_sizes": list(chosen.set_sizes),
         "corpus": study.sections["corpus"]["version"],
     }
 
@@ -80,7 +83,7 @@ def embed(study: Study, encoder: str) -> dict[str, Any]:
 def train_head(study: Study, encoder: str, head: str, training_set: str) -> dict[str, Any]:
     """For `train_head`."""
     names = {"encoder": encoder, "head": head, "training_set": training_set, "seed": study.seed}
-    return {**names, **study.sections["heads"][head]}
+    return {**names, "share": study.training_sets[training_set].share, **study.sections["heads"][head]}
 
 
 def calibrate(study: Study, encoder: str, head: str, training_set: str) -> dict[str, Any]:
@@ -90,27 +93,64 @@ def calibrate(study: Study, encoder: str, head: str, training_set: str) -> dict[
 
 
 def attribute(study: Study, method: str, **cell: str) -> dict[str, Any]:
-    """For `attribute`; `cell` names encoder, head, training set, case and prompt set."""
+    """For `attribute`; `cell` names encoder, head, training set and case."""
     return {"method": method, **cell, **study.sections["ranking"], **study.sections["methods"][method]}
 
 
-def evaluate(study: Study, case: str, **cell: str) -> dict[str, Any]:
-    """For `evaluate`."""
-    kind = study.cases[case].kind
-    return {"case": case, **cell, "kind": kind, "seed": study.seed, "evaluation": study.sections["evaluation"]}
+def evaluate(study: Study, training_set: str, **names: str) -> dict[str, Any]:
+    """For `evaluate`; `names` are method, encoder and head."""
+    cases = {case: {"kind": study.cases[case].kind, "sets": bool(study.cases[case].set_sizes)} for case in study.cases}
+    return {
+        "training_set": training_set,
+        **names,
+        "share": study.training_sets[training_set].share,
+        "cases": cases,
+        "seed": study.seed,
+        "evaluation": study.sections["evaluation"],
+    }
 
 
 def report(study: Study) -> dict[str, Any]:
-    """For `tabulate` and `plot`."""
-    return {"study": study.name, "evaluation": study.sections["evaluation"], "report": study.sections["report"]}
+    """For `tabulate`, `plot` and `index`."""
+    sections = {name: study.sections[name] for name in ("evaluation", "report")}
+    return {"study": study.name, "training_set": shown(study)["training_set"], **sections}
+
+
+def shown(study: Study) -> dict[str, str]:
+    """What figures and the gallery show of each encoder: the study's first method, learned head and training set."""
+    head = next((name for name in study.sections["heads"] if name != "identity"), "identity")
+    return {
+        "method": next(iter(study.sections["methods"])),
+        "head": head,
+        "training_set": next(iter(study.training_sets)),
+    }
 
 
 def gallery(study: Study) -> dict[str, Any]:
-    """For `gallery`: it shows the study's first method, encoder, learned head and training set."""
-    kinds = {"method": "methods", "encoder": "encoders", "training_set": "training_sets"}
-    shown = {name: next(iter(study.sections[section])) for name, section in kinds.items()}
-    head = next((name for name in study.sections["heads"] if name != "identity"), "identity")
-    return {"study": study.name, "seed": study.seed, **shown, "head": head, **study.sections["gallery"]}
+    """For `gallery`."""
+    heads = {name: f"{cell['head']}, {cell['training_set']}" for name, cell in compared(study).items()}
+    encoders = compared(study)["tuned"]["encoder"]
+    return {"study": study.name, "seed": study.seed, "encoders": encoders, **heads, **study.sections["gallery"]}
+
+
+def compared(study: Study) -> dict[str, dict[str, Any]]:
+    """The scores that the gallery compares: for all encoders that look at images, as they are and under one head."""
+    tuned = {**shown(study), "encoder": [name for name in study.sections["encoders"] if name != CAPTIONS_ONLY]}
+    return {"untuned": {**tuned, "head": "identity", "training_set": study.untuned_set}, "tuned": tuned}
+
+
+def dataset_table(study: Study) -> dict[str, Any]:
+    """For `dataset_table`: the number of models by case, and of prompts by kind, by split."""
+    cases = {
+        name: {"kind": case.kind, "models": {split: len(case.models[split]) for split in case.splits}}
+        for name, case in study.cases.items()
+    }
+    prompts = {
+        kind: {split: {name: len(texts) for name, texts in sets.items()} for split, sets in given.templates.items()}
+        for kind, given in study.prompts.items()
+    }
+    per_prompt = study.sections["sampling"]["samples_per_prompt"]
+    return {"cases": cases, "prompts": prompts, "samples_per_prompt": per_prompt}
 
 
 def base_model(study: Study) -> dict[str, Any]:

@@ -19,9 +19,15 @@ PROMPTS = {
     "llm": ["The <new1> cat sat", 'An evil <script>alert("x")</script> cat'],
     "procedural": ["woodcut of <new1>"],
 }
-CASES = {"seen": "object", "unseen": "object", "styles": "style"}
+CASES = {"seen": "object", "unseen": "object", "styles": "style", "sets": "style"}
+SET_SIZES = (1, 2, 5)
 ENCODERS = ("pixels", "efficientnet_lite0")
 SAMPLES_PER_PROMPT = 2
+DATASET = """kind,case,split,models,exemplars,llm_prompts,procedural_prompts,llm_samples,procedural_samples
+object,seen,val,6,6,2,1,24,12
+object,seen,test,8,8,2,1,32,16
+style,styles,test,8,24,2,1,32,16
+"""
 
 
 def noise(rng: np.random.Generator, count: int) -> np.ndarray:
@@ -71,11 +77,11 @@ class Chain:
     def calibration(self, encoder: str, head: str) -> Path:
         return self.root / f"heads/{encoder}/{head}/all.calibration.json"
 
-    def scores(self, encoder: str, head: str, case: str, prompt_set: str) -> Path:
-        return self.root / f"scores/feature_similarity/{encoder}/{head}/all/{case}.{prompt_set}.parquet"
+    def scores(self, encoder: str, head: str, case: str) -> Path:
+        return self.root / f"scores/feature_similarity/{encoder}/{head}/all/{case}.parquet"
 
-    def metrics(self, encoder: str, head: str, case: str, prompt_set: str) -> Path:
-        return self.root / f"metrics/feature_similarity/{encoder}/{head}/all/{case}.{prompt_set}.json"
+    def metrics(self, encoder: str, head: str) -> Path:
+        return self.root / f"metrics/feature_similarity/{encoder}/{head}/all.json"
 
     def report(self, name: str) -> Path:
         return self.root / "report" / name
@@ -83,14 +89,17 @@ class Chain:
 
 def plant(chain: Chain, case: str, kind: str, rng: np.random.Generator) -> None:
     """Writes a case: exemplars and samples with features whose first `SIGNAL` values agree."""
-    splits = ["val"] * 6 + ["test"] * 8 if case != "unseen" else ["test"] * 8
+    splits = ["val"] * 6 + ["test"] * 8 if case in ("seen", "styles") else ["test"] * 9
     names = [f"{case}-{i}" if kind == "style" else f"{case}_{i:04d}" for i in range(len(splits))]
+    if case == "sets":
+        names = [f"{case}-{i}_{size:04d}" for i in range(3) for size in SET_SIZES]
     rows, features, signals = [], [], {}
     for i, (name, split) in enumerate(zip(names, splits, strict=True)):
         signals[name] = 3 * rng.normal(size=SIGNAL)
-        for k in range(3 if kind == "style" else 1):
+        for k in range(int(name[-4:]) if case == "sets" else 3 if kind == "style" else 1):
             row = {"model": name, "split": split, "class": f"{case} class", "class_word": "cat", "image": picture(rng)}
-            rows.append(row | {"new_artist": i % 2 == 0, "k": k})
+            origin = {"sha256": "0" * 64, "source": f"{name}/{k}", "licence": "CC0-1.0", "author": "nobody"}
+            rows.append(row | origin | {"new_artist": i % 2 == 0, "k": k, "twins": [], "seen_twin": i % 4 == 0})
             features.append(
                 np.concatenate([signals[name] + 0.3 * rng.normal(size=SIGNAL), noise(rng, 1)[0, SIGNAL:] * 4])
             )
@@ -143,9 +152,10 @@ def plant_heads(chain: Chain, encoder: str) -> None:
     for head, tensors in {"identity": {}, "linear": linear}.items():
         artifacts.write_tensors(chain.head(encoder, head), tensors, {"settings": {"encoder": encoder, "head": head}})
         epochs = range(1 if head == "identity" else 4)
-        history = pd.DataFrame(
-            {"epoch": epochs, "loss": [2.0 / (i + 1) for i in epochs], "val_mAP": [0.1 + 0.1 * i for i in epochs]}
-        )
+        course = [0.1 + 0.1 * i for i in epochs]
+        losses = [2.0 / (i + 1) for i in epochs]
+        history = pd.DataFrame({"epoch": epochs, "loss": losses, "train_mAP": course, "val_mAP": course})
+        history.insert(0, "temperature", 0.1)
         artifacts.write_text(chain.head(encoder, head).with_name("all.history.csv"), history.to_csv(index=False))
 
 
@@ -154,7 +164,8 @@ def make_chain(root: Path) -> Chain:
     chain, rng = Chain(root), np.random.default_rng(0)
     for case, kind in CASES.items():
         plant(chain, case, kind, rng)
-    table = pd.DataFrame({"id": f"d/{i}", "class": "thing", "image": picture(rng)} for i in range(300))
+    classes = ["seen class", "unseen class", "thing"]
+    table = pd.DataFrame({"id": f"d/{i}", "class": classes[min(i // 10, 2)], "image": picture(rng)} for i in range(300))
     artifacts.write_table(chain.distractors(), table, {"settings": {}})
     distractors = noise(rng, 300) * np.array([3.0] * SIGNAL + [4.0] * (DIM - SIGNAL))
     for encoder in ENCODERS:
@@ -178,81 +189,100 @@ def calibrate(chain: Chain, encoder: str, head: str) -> None:
     )
 
 
-def cell_settings(encoder: str, head: str, case: str, prompt_set: str) -> dict:
-    names = {"encoder": encoder, "head": head, "training_set": "all", "case": case, "prompt_set": prompt_set}
-    return {"method": "feature_similarity", **names}
+def names_of(encoder: str, head: str) -> dict:
+    return {"method": "feature_similarity", "encoder": encoder, "head": head, "training_set": "all"}
 
 
-def attribute(chain: Chain, encoder: str, head: str, case: str, prompt_set: str) -> None:
+def shards_of(case: str) -> list[str]:
+    return ["val_0000", "test_0000"] if case in ("seen", "styles") else ["test_0000"]
+
+
+def attribute(chain: Chain, encoder: str, head: str, case: str) -> None:
+    cases = sorted(CASES)
     chain.run(
         "attribute",
-        {**cell_settings(encoder, head, case, prompt_set), "top_k": 10, "memory_mb": 1, "version": 1},
-        exemplars=chain.exemplars(case),
-        exemplar_features=chain.exemplar_features(encoder, case),
+        {**names_of(encoder, head), "case": case, "top_k": 10, "memory_mb": 1, "version": 1},
+        exemplars=[chain.exemplars(case) for case in cases],
+        exemplar_features=[chain.exemplar_features(encoder, case) for case in cases],
         distractors=chain.distractors(),
         distractor_features=chain.distractor_features(encoder),
-        sample_manifests=[chain.manifest(case, "test_0000")],
-        sample_features=[chain.sample_features(encoder, case, "test_0000")],
+        sample_manifests=[chain.manifest(case, shard) for shard in shards_of(case)],
+        sample_features=[chain.sample_features(encoder, case, shard) for shard in shards_of(case)],
         head=chain.head(encoder, head),
         calibration=chain.calibration(encoder, head),
-        output=chain.scores(encoder, head, case, prompt_set),
+        output=chain.scores(encoder, head, case),
     )
 
 
-def evaluate(chain: Chain, encoder: str, head: str, case: str, prompt_set: str) -> None:
+def evaluate(chain: Chain, encoder: str, head: str) -> None:
     chain.run(
         "evaluate",
         {
-            **cell_settings(encoder, head, case, prompt_set),
-            "kind": CASES[case],
+            **names_of(encoder, head),
+            "share": 1.0,
+            "cases": {case: {"kind": kind, "sets": case == "sets"} for case, kind in CASES.items()},
             "seed": 0,
-            "evaluation": {"recall_at": [1, 10, 100], "bootstrap": 200, "version": 1},
+            "evaluation": {"recall_at": [1, 10, 100], "bootstrap": 200, "splits": ["val", "test"], "version": 1},
         },
-        scores=chain.scores(encoder, head, case, prompt_set),
-        untuned=[chain.scores(encoder, "identity", case, prompt_set)] if head != "identity" else [],
-        output=chain.metrics(encoder, head, case, prompt_set),
+        scores=[chain.scores(encoder, head, case) for case in CASES],
+        untuned=[chain.scores(encoder, "identity", case) for case in CASES] if head != "identity" else [],
+        output=chain.metrics(encoder, head),
     )
 
 
 def evaluate_all(chain: Chain) -> None:
     """Calibrates every head, and attributes and evaluates every cell."""
-    cells = list(itertools.product(CASES, PROMPTS))
     for encoder, head in itertools.product(ENCODERS, ("identity", "linear")):
         calibrate(chain, encoder, head)
-        for cell in cells:
-            attribute(chain, encoder, head, *cell)
-            evaluate(chain, encoder, head, *cell)
+        for case in CASES:
+            attribute(chain, encoder, head, case)
+        evaluate(chain, encoder, head)
 
 
 def report(chain: Chain) -> None:
     """Makes the report of all cells."""
-    cells = list(itertools.product(CASES, PROMPTS))
     heads = list(itertools.product(ENCODERS, ("identity", "linear")))
-    metrics = [chain.metrics(*head, *cell) for head in heads for cell in cells]
-    settings = {"study": "synthetic", "report": {"data": "synthetic", "weights": "none", "version": 1}}
-    table, figures = chain.report("table.csv"), chain.report("figures")
-    chain.run("tabulate", settings, metrics=metrics, output=table, markdown=chain.report("table.md"))
-    histories = [chain.head(*head).with_name("all.history.csv") for head in heads]
-    chain.run("plot", settings, table=table, metrics=metrics, histories=histories, output_dir=figures)
-    shown = {"encoder": "pixels", "head": "linear", "training_set": "all", "queries": 7, "version": 1}
+    metrics = [chain.metrics(*head) for head in heads]
+    labels = {"data": "synthetic", "weights": "none", "version": 1}
+    settings = {"study": "synthetic", "training_set": "all", "report": labels}
+    table, tables, figures = chain.report("table.csv"), chain.report("tables"), chain.report("figures")
     chain.run(
-        "gallery",
-        {"study": "synthetic", "seed": 0, **shown},
-        untuned=[chain.scores("pixels", "identity", *cell) for cell in cells],
-        tuned=[chain.scores("pixels", "linear", *cell) for cell in cells],
-        sample_manifests=[chain.manifest(case, "test_0000") for case in CASES],
-        exemplars=[chain.exemplars(case) for case in CASES],
-        distractors=chain.distractors(),
-        output=chain.report("gallery.html"),
+        "tabulate",
+        settings,
+        metrics=metrics,
+        calibrations=[chain.calibration(*head) for head in heads],
+        output=table,
+        markdown=chain.report("table.md"),
+        tables=tables,
     )
+    histories = [chain.head(encoder, "linear").with_name("all.history.csv") for encoder in ENCODERS]
+    chain.run("plot", settings, table=table, metrics=metrics, histories=histories, output_dir=figures)
+    artifacts.write_text(tables / "dataset.csv", DATASET)
+    gallery(chain)
     attribution = chain.root / "ATTRIBUTION.md"
     artifacts.write_text(attribution, "Drawn by <b>nobody</b> & friends.")
     chain.run(
         "index",
         settings,
         table=table,
-        figures=[figures / f"{name}.svg" for name in ("recall", "mAP", "reliability", "history")],
+        tables=tables,
+        figures=figures,
         gallery=chain.report("gallery.html"),
         attribution=attribution,
         output=chain.report("index.html"),
+    )
+
+
+def gallery(chain: Chain) -> None:
+    """Makes the gallery."""
+    shown = {"encoder": "pixels", "head": "linear", "training_set": "all", "queries": 7, "version": 1}
+    chain.run(
+        "gallery",
+        {"study": "synthetic", "seed": 0, **shown},
+        untuned=[chain.scores("pixels", "identity", case) for case in CASES],
+        tuned=[chain.scores("pixels", "linear", case) for case in CASES],
+        sample_manifests=[chain.manifest(case, "test_0000") for case in CASES],
+        exemplars=[chain.exemplars(case) for case in CASES],
+        distractors=chain.distractors(),
+        output=chain.report("gallery.html"),
     )

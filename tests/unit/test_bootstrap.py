@@ -6,8 +6,24 @@ import pytest
 from workflow_scripts.metrics import bootstrap
 
 
+def mean_interval(values, models, resamples, *seed):
+    return bootstrap.mean_intervals({"x": np.asarray(values)}, models, resamples, *seed)["x"]
+
+
+def paired_difference(values, baseline, models, resamples, *seed):
+    return bootstrap.paired_differences({"x": values}, {"x": baseline}, models, resamples, *seed)["x"]
+
+
+def test_several_measures_share_their_resamples():
+    rng = np.random.default_rng(0)
+    values, models = {"a": rng.normal(size=40), "b": rng.normal(size=40)}, [f"m{i // 2}" for i in range(40)]
+    together = bootstrap.mean_intervals(values, models, 300, "x")
+    alone = {name: mean_interval(array, models, 300, "x") for name, array in values.items()}
+    assert together == alone
+
+
 def test_mean_is_over_queries_not_models():
-    interval = bootstrap.mean_interval(np.array([1.0, 1.0, 1.0, 0.0]), ["a", "a", "a", "b"], 200, "test")
+    interval = mean_interval(np.array([1.0, 1.0, 1.0, 0.0]), ["a", "a", "a", "b"], 200, "test")
     assert interval.value == 0.75
     assert interval.low == 0.0 and interval.high == 1.0  # resamples: {a a}, {a b}, {b b}
 
@@ -15,16 +31,14 @@ def test_mean_is_over_queries_not_models():
 def test_samples_of_one_model_do_not_narrow_the_interval():
     rng = np.random.default_rng(0)
     per_model = rng.normal(size=30)
-    once = bootstrap.mean_interval(per_model, [f"m{i}" for i in range(30)], 2000, "same")
-    copied = bootstrap.mean_interval(
-        np.repeat(per_model, 10), [f"m{i}" for i in range(30) for _ in range(10)], 2000, "same"
-    )
+    once = mean_interval(per_model, [f"m{i}" for i in range(30)], 2000, "same")
+    copied = mean_interval(np.repeat(per_model, 10), [f"m{i}" for i in range(30) for _ in range(10)], 2000, "same")
     assert copied.low == pytest.approx(once.low) and copied.high == pytest.approx(once.high)
 
 
 def test_interval_matches_normal_theory():
     values = np.random.default_rng(1).normal(size=400)
-    interval = bootstrap.mean_interval(values, [str(i) for i in range(400)], 4000, "normal")
+    interval = mean_interval(values, [str(i) for i in range(400)], 4000, "normal")
     half = 1.96 * values.std() / 20
     assert interval.low == pytest.approx(values.mean() - half, abs=0.01)
     assert interval.high == pytest.approx(values.mean() + half, abs=0.01)
@@ -32,17 +46,17 @@ def test_interval_matches_normal_theory():
 
 def test_seeded_by_name():
     values, models = np.arange(20.0), [str(i // 2) for i in range(20)]
-    first = bootstrap.mean_interval(values, models, 300, "study", "cell")
-    assert bootstrap.mean_interval(values, models, 300, "study", "cell") == first
-    assert bootstrap.mean_interval(values, models, 300, "study", "other cell") != first
+    first = mean_interval(values, models, 300, "study", "cell")
+    assert mean_interval(values, models, 300, "study", "cell") == first
+    assert mean_interval(values, models, 300, "study", "other cell") != first
 
 
 def test_order_of_queries_does_not_matter():
     rng = np.random.default_rng(2)
     values, models = rng.normal(size=60), np.array([f"m{i % 12}" for i in range(60)])
     order = rng.permutation(60)
-    first = bootstrap.mean_interval(values, models, 300, "x")
-    again = bootstrap.mean_interval(values[order], models[order], 300, "x")
+    first = mean_interval(values, models, 300, "x")
+    again = mean_interval(values[order], models[order], 300, "x")
     assert (again.low, again.high) == pytest.approx((first.low, first.high))
 
 
@@ -51,7 +65,7 @@ def test_pairing_finds_a_small_but_constant_gain():
     rng = np.random.default_rng(3)
     baseline = rng.normal(scale=10, size=50)
     models = [str(i) for i in range(50)]
-    gain = bootstrap.paired_difference(baseline + 0.1 + 0.01 * rng.normal(size=50), baseline, models, 1999, "gain")
+    gain = paired_difference(baseline + 0.1 + 0.01 * rng.normal(size=50), baseline, models, 1999, "gain")
     assert gain["value"] == pytest.approx(0.1, abs=0.01)
     assert 0.09 < gain["low"] < gain["high"] < 0.11
     assert gain["p"] == pytest.approx(2 / 2000)
@@ -59,19 +73,19 @@ def test_pairing_finds_a_small_but_constant_gain():
 
 def test_no_difference_has_a_large_p():
     noise = np.random.default_rng(4).normal(size=80)
-    same = bootstrap.paired_difference(noise - noise.mean(), np.zeros(80), [str(i) for i in range(80)], 1999, "none")
+    same = paired_difference(noise - noise.mean(), np.zeros(80), [str(i) for i in range(80)], 1999, "none")
     assert same["value"] == pytest.approx(0, abs=1e-12)
     assert same["p"] > 0.8
-    assert bootstrap.paired_difference(noise, noise, [str(i) for i in range(80)], 199, "equal")["p"] == 1.0
+    assert paired_difference(noise, noise, [str(i) for i in range(80)], 199, "equal")["p"] == 1.0
 
 
 def test_one_model_has_no_interval():
-    assert bootstrap.mean_interval(np.array([0.5, 1.0]), ["a", "a"], 100, "one").as_dict() == {
+    assert mean_interval(np.array([0.5, 1.0]), ["a", "a"], 100, "one").as_dict() == {
         "value": 0.75,
         "low": None,
         "high": None,
     }
-    assert bootstrap.paired_difference(np.ones(2), np.zeros(2), ["a", "a"], 100, "one")["p"] is None
+    assert paired_difference(np.ones(2), np.zeros(2), ["a", "a"], 100, "one")["p"] is None
 
 
 def test_median_over_all_true_exemplars():

@@ -1,4 +1,4 @@
-"""The numbers of a cell by hand, and of the synthetic study in bulk."""
+"""The numbers of a head by hand, and of the synthetic study in bulk."""
 
 import itertools
 
@@ -6,43 +6,91 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.unit.chain import CASES, PROMPTS
+from tests.unit.chain import CASES, PROMPTS, SET_SIZES
 from workflow_scripts import artifacts
 from workflow_scripts.metrics import evaluation
 
-SETTINGS = {"seed": 0, "case": "c", "prompt_set": "llm", "evaluation": {"recall_at": [1, 10], "bootstrap": 200}}
+SETTINGS = {
+    "seed": 0,
+    "cases": {"c": {"kind": "object", "sets": False}},
+    "evaluation": {"recall_at": [1, 10], "bootstrap": 200},
+}
 
 
-def scores(ranks: list[list[int]], models: list[str], candidates: int = 100) -> pd.DataFrame:
-    return pd.DataFrame(
+def scores(ranks: list[list[int]], models: list[str], candidates: int = 100, **columns) -> pd.DataFrame:
+    table = pd.DataFrame(
         {
+            "split": "test",
+            "prompt_set": "llm",
             "model": models,
             "prompt_index": range(len(models)),
             "index": 0,
             "new_artist": [model == "b" for model in models],
+            "seen_twin": False,
             "ranks": [np.array(row) for row in ranks],
             "candidates": candidates,
+            "hard": 0,
+            "hard_ahead": [np.zeros(len(row), int) for row in ranks],
+            "others": 0,
+            "others_ahead": [np.zeros(len(row), int) for row in ranks],
             "top_ids": [np.array([f"{model}/0", "d"]) for model in models],
             "top_influence": [np.array([50.0, 5.0])] * len(models),
             "true_influence": 50.0,
         }
     )
+    return table.assign(**columns)
+
+
+def evaluate(table: pd.DataFrame, untuned: pd.DataFrame | None = None, sets: bool = False) -> dict[tuple, dict]:
+    """The records of one case by view and ranking."""
+    settings = SETTINGS | {"cases": {"c": {"kind": "object", "sets": sets}}}
+    found = evaluation.evaluate({"c": table}, None if untuned is None else {"c": untuned}, settings)
+    return {(record["view"], record["ranking"]): record for record in found["records"]}
 
 
 def test_numbers_by_hand():
-    table = scores([[1, 3], [20, 2], [11, 12]], ["a", "a", "b"])
-    found = evaluation.evaluate(table, None, SETTINGS)
-    assert (found["n_models"], found["n_queries"], found["candidates"]) == (2, 3, 100)
-    assert found["recall"]["1"]["value"] == pytest.approx((1 / 2 + 0 + 0) / 3)
-    assert found["recall"]["10"]["value"] == pytest.approx((1 + 1 / 2 + 0) / 3)
-    assert (found["recall"]["1"]["ceiling"], found["recall"]["10"]["ceiling"]) == (0.5, 1.0)
+    found = evaluate(scores([[1, 3], [20, 2], [11, 12]], ["a", "a", "b"]))
+    whole = found["all", "method"]
+    assert (whole["n_models"], whole["n_queries"], whole["candidates"]) == (2, 3, 100)
+    assert whole["recall"]["1"]["value"] == pytest.approx((1 / 2 + 0 + 0) / 3)
+    assert whole["recall"]["10"]["value"] == pytest.approx((1 + 1 / 2 + 0) / 3)
+    assert (whole["recall"]["1"]["ceiling"], whole["recall"]["10"]["ceiling"]) == (0.5, 1.0)
     precision = [(1 + 2 / 3) / 2, (1 / 2 + 2 / 20) / 2, (1 / 11 + 2 / 12) / 2]
-    assert found["mAP"]["value"] == pytest.approx(np.mean(precision))
-    assert found["median_rank"]["value"] == 7  # of 1, 2, 3, 11, 12, 20
-    assert found["artists"]["known"]["n_queries"] == 2 and found["artists"]["new"]["n_queries"] == 1
-    assert found["random"]["chance"] == pytest.approx({"1": 0.01, "10": 0.1})
-    assert found["true_influence"]["value"] == 0.5  # as a share
-    assert found["versus_identity"] is None
+    assert whole["mAP"]["value"] == pytest.approx(np.mean(precision))
+    assert whole["median_rank"]["value"] == 7  # of 1, 2, 3, 11, 12, 20
+    assert found["known", "method"]["n_queries"] == 2 and found["new", "method"]["n_queries"] == 1
+    assert whole["chance"] == pytest.approx({"1": 0.01, "10": 0.1})
+    assert whole["true_influence"]["value"] == 0.5  # as a share
+    assert "versus_identity" not in whole
+    assert not {"hard", "easy", "twin-free"} & {view for view, _ in found}  # nothing to tell apart
+
+
+def test_rivals_by_hand():
+    """Ranks 3 and 9 of 100, of which 4 are hard: one hard stands before the first exemplar, three before the second.
+
+    Of the 20 exemplars of other models, 2 and 5 stand before them.
+    """
+    ahead = {"hard_ahead": [np.array([1, 3])], "others_ahead": [np.array([2, 5])]}
+    found = dict(evaluation.views(scores([[3, 9]], ["a"], hard=4, others=20, **ahead), sets=False, whole=False))
+    ranks = {view: (table["ranks"].iloc[0].tolist(), table["candidates"].iloc[0]) for view, table in found.items()}
+    assert ranks["all"] == ([3, 9], 100)
+    assert ranks["others"] == ([5, 14], 120)
+    assert ranks["hard"] == ([2, 5], 6)  # among the 2 true ones and 4 hard ones
+    assert ranks["easy"] == ([2, 6], 96)
+
+
+def test_sets_are_told_apart_by_their_size():
+    found = evaluate(scores([[1], [2, 4], [1, 3]], ["a", "b", "c"]), sets=True)
+    assert {view for view, _ in found} == {"all", "n = 1", "n = 2"}
+    assert found["n = 2", "method"]["n_models"] == 2
+    assert ("n = 2", "random") in found
+
+
+def test_train_and_val_are_measured_whole():
+    table = scores([[1], [2]], ["a", "b"], split=["train", "test"], seen_twin=True)
+    found = evaluation.evaluate({"c": table}, None, SETTINGS)["records"]
+    assert {r["view"] for r in found if r["split"] == "train"} == {"all"}
+    assert {r["view"] for r in found if r["split"] == "test"} > {"all"}
 
 
 def test_reliability_by_hand():
@@ -54,36 +102,53 @@ def test_reliability_by_hand():
 def test_difference_is_of_the_same_queries():
     models = [f"m{i // 2}" for i in range(20)]
     tuned, untuned = scores([[1]] * 20, models), scores([[4]] * 20, models).sample(frac=1, random_state=0)
-    found = evaluation.evaluate(tuned, untuned, SETTINGS)["versus_identity"]
+    found = evaluate(tuned, untuned)["all", "method"]["versus_identity"]
     assert found["mAP"]["value"] == pytest.approx(0.75) and found["mAP"]["low"] == pytest.approx(0.75)
     assert found["recall"]["1"]["value"] == 1 and found["recall"]["10"]["value"] == 0
     assert found["recall"]["1"]["p"] < 0.02 and found["recall"]["10"]["p"] == 1
-    with pytest.raises(ValueError, match=r"untuned scores hold other queries \(19\) than the tuned ones \(20\)"):
-        evaluation.evaluate(tuned, untuned.iloc[1:], SETTINGS)
+    with pytest.raises(ValueError, match=r"c: untuned scores hold other queries \(19\) than the tuned ones \(20\)"):
+        evaluate(tuned, untuned.iloc[1:])
 
 
 def test_random_ranking_sits_at_chance_and_derives_from_names():
     table = scores([[1, 2]] * 2000, [f"m{i // 4}" for i in range(2000)], candidates=200)
-    found = evaluation.evaluate(table, None, SETTINGS)["random"]
+    found = evaluate(table)["all", "random"]
     assert found["recall"]["10"]["value"] == pytest.approx(10 / 200, abs=0.008)
     assert found["recall"]["10"]["low"] < 10 / 200 < found["recall"]["10"]["high"]
-    assert found == evaluation.evaluate(table, None, SETTINGS)["random"]
-    assert found != evaluation.evaluate(table, None, {**SETTINGS, "case": "other"})["random"]
+    assert found == evaluate(table)["all", "random"]
+    assert found["mAP"] != evaluate(table.assign(prompt_set="procedural"))["all", "random"]["mAP"]
+
+
+def records(chain, encoder: str, head: str, **names: str) -> list[dict]:
+    found = artifacts.read_json(chain.metrics(encoder, head))["records"]
+    return [record for record in found if all(record[name] == value for name, value in names.items())]
 
 
 def test_chain_finds_the_planted_signal(evaluated):
-    for case, prompt_set in itertools.product(CASES, PROMPTS):
-        tuned = artifacts.read_json(evaluated.metrics("pixels", "linear", case, prompt_set))
+    for case, prompt_set in itertools.product(("seen", "unseen", "styles"), PROMPTS):
+        cell = {"case": case, "prompt_set": prompt_set, "split": "test", "view": "all", "ranking": "method"}
+        (tuned,) = records(evaluated, "pixels", "linear", **cell)
         gain = tuned["versus_identity"]["mAP"]
         assert gain["low"] > 0 and gain["p"] < 0.05
-        assert tuned["n_models"] == 8
-        assert tuned["n_queries"] == 8 * 2 * len(PROMPTS[prompt_set])
+        models = 9 if case == "unseen" else 8
+        assert tuned["n_models"] == models
+        assert tuned["n_queries"] == models * 2 * len(PROMPTS[prompt_set])
         assert tuned["candidates"] == 300 + (3 if CASES[case] == "style" else 1)
-        assert artifacts.read_json(evaluated.metrics("pixels", "identity", case, prompt_set))["versus_identity"] is None
+        (untuned,) = records(evaluated, "pixels", "identity", **cell)
+        assert "versus_identity" not in untuned
+
+
+def test_stricter_candidates_never_help(evaluated):
+    for record in records(evaluated, "pixels", "linear", case="seen", split="test", view="all"):
+        (strict,) = records(evaluated, "pixels", "linear", case="seen", view="others", prompt_set=record["prompt_set"])
+        # the exemplars of 13 models of the case, 9 unseen, 14 x 3 of styles, 8 of sets; each image once
+        assert strict["candidates"] == record["candidates"] + 13 + 9 + 14 * 3 + 3 * sum(SET_SIZES)
+        assert strict["mAP"]["value"] <= record["mAP"]["value"]
 
 
 def test_scores_keep_ranks_and_candidates_of_every_query(evaluated):
-    table = artifacts.read_table(evaluated.scores("pixels", "linear", "styles", "llm"))
+    table = artifacts.read_table(evaluated.scores("pixels", "linear", "styles"))
+    assert set(table["split"]) == {"val", "test"} and set(table["prompt_set"]) == set(PROMPTS)
     assert all(
         len(ranks) == 3 and min(ranks) == best for ranks, best in zip(table["ranks"], table["best"], strict=True)
     )
@@ -91,7 +156,8 @@ def test_scores_keep_ranks_and_candidates_of_every_query(evaluated):
         len(names) == len(influence) == 10 for names, influence in table[["top_ids", "top_influence"]].to_numpy()
     )
     assert table["true_influence"].between(0, 100).all()
-    assert set(table["class"]) == {"styles class"}
+    assert set(table["class"]) == {"styles class"} and (table["hard"] == 0).all()
+    assert (artifacts.read_table(evaluated.scores("pixels", "linear", "seen"))["hard"] == 10).all()
 
 
 def test_calibration_lowers_the_divergence(evaluated):

@@ -24,7 +24,8 @@ def test_a_block_replaces_what_stands_between_its_marks(tmp_path: Path):
 
 def row(head: str, recall: float, gain: float | None = None, p: float | None = None) -> dict:
     names = {"method": "feature_similarity", "encoder": "pixels", "head": head, "training_set": "all"}
-    cell = {"case": "seen", "prompt_set": "llm", "artists": "all", "n_models": 80, "n_queries": 1600}
+    cell = {"case": "seen", "prompt_set": "llm", "split": "test", "view": "all"}
+    cell |= {"n_models": 80, "n_queries": 1600}
     spans = {"recall@10": recall, "recall@10_low": recall - 0.01, "recall@10_high": recall + 0.01}
     return {**names, **cell, **spans, "mAP_gain": gain, "mAP_gain_p": p}
 

@@ -1,8 +1,11 @@
-"""The table of all cells: tidy, with intervals, nothing missing in silence."""
+"""The table of all numbers: tidy, with intervals, nothing missing in silence; and its parts by question."""
 
 import pandas as pd
 import pytest
 
+from tests.unit.chain import SET_SIZES
+from workflow_scripts import reporting
+from workflow_scripts.reporting import questions
 from workflow_scripts.reporting import table as tables
 
 LABELS = {"data": "drawings | ours", "weights": "ours"}
@@ -12,36 +15,37 @@ def interval(value: float) -> dict:
     return {"value": value, "low": value - 0.1, "high": value + 0.1}
 
 
-def record(head: str = "identity", case: str = "seen", prompt_set: str = "llm", value: float = 0.5) -> dict:
+def record(view: str = "all", case: str = "seen", value: float = 0.5, gain: float | None = None, **names) -> dict:
     numbers = {
         "n_models": 2,
         "n_queries": 8,
         "candidates": 6001,
+        "chance": {"10": 10 / 6001},
         "recall": {"10": interval(value) | {"ceiling": 1.0}},
         "mAP": interval(value),
         "median_rank": {"value": 12.0, "low": None, "high": None},
-    }
-    gain = interval(0.2) | {"p": 0.01}
-    return {
-        **numbers,
-        "method": "feature_similarity",
-        "encoder": "pixels",
-        "head": head,
-        "training_set": "all",
-        "case": case,
-        "prompt_set": prompt_set,
-        "kind": "object",
         "true_influence": interval(0.4),
-        "artists": {"new": numbers},
-        "random": numbers,
-        "versus_identity": None if head == "identity" else {"recall": {"10": gain}, "mAP": gain},
     }
+    cell = {"case": case, "kind": "object", "split": "test", "prompt_set": "llm", "view": view, "ranking": "method"}
+    if gain is not None:
+        difference = interval(gain) | {"p": 0.01}
+        numbers["versus_identity"] = {"recall": {"10": difference}, "mAP": difference}
+    return {**cell, **numbers, **names}
+
+
+def head(name: str = "identity", *records: dict) -> dict:
+    names = {"method": "feature_similarity", "encoder": "pixels", "head": name, "training_set": "all", "share": 1.0}
+    return {**names, "records": list(records)}
+
+
+UNTUNED = head("identity", record(), record("known"), record(ranking="random", value=0.1))
+TUNED = head("linear", record(value=0.7, gain=0.2), record("known", value=0.7, gain=0.2))
 
 
 def test_rows_and_columns():
-    table = tables.tabulate([record(), record("linear", value=0.7)], LABELS)
+    table = tables.tabulate([UNTUNED, TUNED], LABELS)
     assert list(table["head"]) == ["identity", "identity", "-", "linear", "linear"]
-    assert list(table["artists"]) == ["all", "new", "all", "all", "new"]
+    assert list(table["view"]) == ["all", "known", "all", "all", "known"]
     tuned = table.iloc[3]
     assert tuned["recall@10"] == 0.7 and tuned["recall@10_low"] == pytest.approx(0.6)
     assert tuned["mAP_gain"] == 0.2 and tuned["mAP_gain_p"] == 0.01
@@ -49,7 +53,7 @@ def test_rows_and_columns():
 
 
 def test_missing_results_have_a_row():
-    table = tables.tabulate([record(), record("linear"), record(case="unseen")], LABELS)
+    table = tables.tabulate([head("identity", record(), record(case="unseen")), TUNED], LABELS)
     missing = table[table["recall@10"].isna()]
     assert missing[["head", "case"]].to_numpy().tolist() == [["linear", "unseen"]]
     assert pd.isna(missing["n_models"].item())
@@ -58,7 +62,7 @@ def test_missing_results_have_a_row():
 
 
 def test_markdown():
-    lines = tables.markdown(tables.tabulate([record(), record("linear", value=0.7)], LABELS)).splitlines()
+    lines = tables.markdown(tables.tabulate([UNTUNED, TUNED], LABELS)).splitlines()
     assert len(lines) == 2 + 3  # heading; random, untuned, tuned
     assert len({line.replace("\\|", "").count("|") for line in lines}) == 1
     assert "70.0 (60.0 to 80.0)" in lines[-1] and "| +20.0 | 0.01 |" in lines[-1]
@@ -66,13 +70,35 @@ def test_markdown():
     assert "random" in lines[2] and "identity" in lines[3]
 
 
+def test_the_snakefile_names_the_tables_of_all_questions():
+    assert tuple(question.name for question in questions.QUESTIONS) == reporting.QUESTIONS
+
+
+def test_a_learning_curve_starts_with_the_untuned_features():
+    part = {**head("linear", record(value=0.6, gain=0.1)), "training_set": "all_10", "share": 0.1}
+    rows = questions.learning_curve(tables.tabulate([UNTUNED, part, TUNED], LABELS))
+    assert sorted(zip(rows["share"], rows["mAP"], strict=True)) == [(0.0, 0.5), (0.1, 0.6), (1.0, 0.7)]
+
+
 def test_csv_of_the_chain_is_tidy(reported):
     table = pd.read_csv(reported.report("table.csv"))
-    keys = ["method", "encoder", "head", "training_set", "case", "prompt_set", "artists"]
-    assert not table.duplicated(keys).any()
-    whole = table[table["artists"] == "all"]
-    assert len(whole) == 6 * (2 * 2 + 1)  # cells; encoders, heads; random
+    assert not table.duplicated([*tables.METHOD, *tables.CELL, "split", "view"]).any()
+    whole = tables.main_rows(table)
+    assert len(whole) == 8 * (2 * 2 + 1)  # cells; encoders, heads; random
     for metric in ("recall@1", "recall@10", "recall@100", "mAP", "median_rank"):
         assert (whole[f"{metric}_low"] <= whole[metric]).all() and (whole[metric] <= whole[f"{metric}_high"]).all()
     random = whole[whole["method"] == "random"]
     assert random["recall@10"].mean() == pytest.approx(10 / 301, abs=0.04)
+
+
+def test_every_question_has_its_rows(reported):
+    parts = {name: pd.read_csv(reported.report(f"tables/{name}.csv")) for name in reporting.TABLES}
+    assert len(parts["tuning"]) == 6 * (2 * 2 + 1)
+    assert set(parts["difficulty"]["view"]) == {"hard", "easy"}
+    assert set(parts["protocols"]["view"]) == {"all", "others"}
+    assert set(parts["artists"]["view"]) == {"known", "new", "twin-free"}
+    assert set(parts["set_sizes"]["set_size"]) == set(SET_SIZES)
+    assert set(parts["generalisation"]["split"]) == {"val", "test"}
+    assert (parts["calibration"]["kl_after"] < parts["calibration"]["kl_before"]).all()
+    for name, part in parts.items():
+        assert {"data", "weights"} <= set(part.columns), name

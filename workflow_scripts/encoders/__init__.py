@@ -14,6 +14,8 @@ import torch
 class Encoder(Protocol):
     """A frozen image encoder. Images are preprocessed one size at a time, features may have any scale.
 
+    One that sets `reads = "caption"` takes lists of captions in place of images; see `text.py`.
+
     Attributes:
         dim: width d of the features.
     """

@@ -1,4 +1,4 @@
-"""Encodes the images of parquet files in batches, decoded and preprocessed by other processes meanwhile."""
+"""Encodes the images, or the captions, of parquet files in batches; other processes decode images meanwhile."""
 
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
@@ -15,6 +15,20 @@ from workflow_scripts.encoders import Encoder
 BATCH = 64  # images per forward pass
 
 
+class Captions:
+    """The captions of a parquet file, with the interface of `artifacts.Images`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.captions = path, artifacts.read_captions(path)
+
+    def __len__(self) -> int:
+        return len(self.captions)
+
+    def decode(self, start: int, stop: int) -> list[str]:
+        """Rows `start` to `stop`."""
+        return self.captions[start:stop]
+
+
 class Batches(Dataset):
     """Preprocessed images [b, 3, s, s] of files read as one long list, in batches; images may have any sizes.
 
@@ -23,13 +37,15 @@ class Batches(Dataset):
 
     def __init__(self, files: Sequence[Path], encoder: Encoder) -> None:
         self.files, self.encoder = files, encoder
-        self.bounds = list(accumulate((len(artifacts.Images(file)) for file in files), initial=0))
-        self._open: artifacts.Images | None = None  # one at a time: a shard's images together may not fit in memory
+        self._reads_captions = getattr(encoder, "reads", "image") == "caption"
+        self._read = Captions if self._reads_captions else artifacts.Images
+        self.bounds = list(accumulate((len(self._read(file)) for file in files), initial=0))
+        self._open: artifacts.Images | Captions | None = None  # one at a time: a shard's images together may not fit in memory
 
     def __len__(self) -> int:
         return -(-self.bounds[-1] // BATCH)
 
-    def __getitem__(self, index: int) -> torch.Tensor | ValueError:
+    def __getitem__(self, index: int) -> torch.Tensor | list[str] | ValueError:
         start, stop = index * BATCH, (index + 1) * BATCH
         try:
             decoded = [
@@ -40,16 +56,18 @@ class Batches(Dataset):
             ]
         except ValueError as error:
             return error
+        if self._reads_captions:
+            return self.encoder.preprocess(decoded)
         return torch.cat([self.encoder.preprocess(image[None]) for image in decoded])
 
-    def _opened(self, file: Path) -> artifacts.Images:
+    def _opened(self, file: Path) -> artifacts.Images | Captions:
         if self._open is None or self._open.path != file:
-            self._open = artifacts.Images(file)
+            self._open = self._read(file)
         return self._open
 
 
 def encode_files(files: Sequence[Path], encoder: Encoder, workers: int = 0) -> list[np.ndarray]:
-    """Features float32 [n, d] of each file's column `image`, in one pass over all files.
+    """Features float32 [n, d] of each file's images (or captions), in one pass over all files.
 
     Args:
         workers: processes that decode and preprocess; 0 does it between the passes of the encoder.

@@ -14,6 +14,7 @@ from workflow_scripts.config import Case
 
 EXEMPLAR_COLUMNS = (
     "model", "split", "class", "class_word", "k", "image", "sha256", "source", "licence", "author", "new_artist",
+    "twins", "seen_twin",
 )  # fmt: skip
 DISTRACTOR_COLUMNS = ("id", "class", "image", "sha256", "source", "licence", "author")
 
@@ -26,7 +27,8 @@ class ExemplarSource(Protocol):
 
         Returns:
             One row per exemplar image with EXEMPLAR_COLUMNS, in the order of the case's models, then of `k`, the
-            exemplar's place within its model.
+            exemplar's place within its model. `twins` lists the `source` of its near-duplicates; `seen_twin` says
+            whether the base model was trained on one.
 
         Raises:
             ValueError: the source lacks images of a class or group; the message names it and what there is.

@@ -1,6 +1,7 @@
 """What the sources of the miniature share: pictures of the corpus's drawings, with their origin."""
 
 import hashlib
+from collections import defaultdict
 from pathlib import Path
 from random import Random
 
@@ -12,6 +13,7 @@ from workflow_scripts import artifacts
 from workflow_scripts.corpus.compose import LARGE, place
 from workflow_scripts.corpus.packages import FAMILIES
 from workflow_scripts.corpus.rendering import decode
+from workflow_scripts.corpus.roles import PRETRAIN
 from workflow_scripts.corpus.scenes import SIZE
 from workflow_scripts.seeds import derive_seed
 
@@ -20,6 +22,24 @@ def read_drawings(path: Path, role: str | None = None) -> pd.DataFrame:
     """The drawings of the corpus, by role if one is given, in the order in which they were held out."""
     table = artifacts.read_table(path)
     return table if role is None else table[table.role == role].sort_values("order")
+
+
+def read_twins(drawings: Path) -> dict[str, set[str]]:
+    """The near-duplicates of each drawing that has some, from the file beside the corpus's drawings."""
+    pairs = artifacts.read_table(drawings.with_name("twins.parquet"), ["a", "b"])
+    twins = defaultdict(set)
+    for a, b in pairs.itertuples(index=False):
+        twins[a].add(b)
+        twins[b].add(a)
+    return dict(twins)
+
+
+def with_twins(exemplars: pd.DataFrame, drawings: Path) -> pd.DataFrame:
+    """Exemplars with their columns `twins` and `seen_twin`."""
+    roles, twins = artifacts.read_table(drawings, ["id", "role"]), read_twins(drawings)
+    trained = set(roles.id[roles.role == PRETRAIN])
+    found = [twins.get(source, set()) for source in exemplars["source"]]
+    return exemplars.assign(twins=list(map(sorted, found)), seen_twin=[bool(names & trained) for names in found])
 
 
 def picture_of(drawing: pd.Series, background: Image.Image, random: Random) -> dict:

@@ -14,7 +14,7 @@ from workflow_scripts.corpus.compose import draw_background
 from workflow_scripts.corpus.packages import FAMILIES
 from workflow_scripts.corpus.roles import OTHER, PRETRAIN
 from workflow_scripts.corpus.scenes import SIZE
-from workflow_scripts.exemplar_sources._drawings import picture_of, read_drawings
+from workflow_scripts.exemplar_sources._drawings import picture_of, read_drawings, read_twins
 from workflow_scripts.seeds import derive_seed
 
 
@@ -22,7 +22,8 @@ def distract(drawings: Path, exemplars: Set[str], count: int, seed: int) -> pd.D
     """Takes drawings in the order of their hash, never an exemplar nor a twin of one, and one per twin pair."""
     table = read_drawings(drawings)
     single = table.family.map(lambda name: FAMILIES[name].twin_of is None)
-    free = table[table.role.isin((PRETRAIN, OTHER)) & single & ~table.id.isin(exemplars)]
+    twins = {twin for name, others in read_twins(drawings).items() if name in exemplars for twin in others}
+    free = table[table.role.isin((PRETRAIN, OTHER)) & single & ~table.id.isin(exemplars | twins)]
     if len(free) < count:
         raise ValueError(f"{drawings}: distractors.count is {count}, the corpus has {len(free)} free drawings")
     chosen = sorted(free.index, key=lambda row: derive_seed(seed, "distractor", free.id[row]))[:count]

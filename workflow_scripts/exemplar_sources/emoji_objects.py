@@ -6,7 +6,7 @@ import pandas as pd
 
 from workflow_scripts.config import SPLITS, Case
 from workflow_scripts.corpus.roles import OBJECT
-from workflow_scripts.exemplar_sources._drawings import exemplar_of, read_drawings
+from workflow_scripts.exemplar_sources._drawings import exemplar_of, read_drawings, with_twins
 
 
 def select(drawings: Path, case: Case, seed: int) -> pd.DataFrame:
@@ -23,4 +23,4 @@ def select(drawings: Path, case: Case, seed: int) -> pd.DataFrame:
                 )
             about = {"model": model.name, "split": split, "class": model.class_name, "class_word": model.class_word}
             rows.append({**about, "k": 0, **exemplar_of(choice[place][1], seed)})
-    return pd.DataFrame(rows)
+    return with_twins(pd.DataFrame(rows), drawings)

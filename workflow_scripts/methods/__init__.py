@@ -71,3 +71,15 @@ class Method(Protocol):
     def rank(self, queries: Queries) -> Attribution:
         """Ranks each query's candidates and says how much each of the best influenced it."""
         ...
+
+    def score(self, samples: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+        """The scores that `rank` ranks by, of some candidates only.
+
+        Args:
+            samples: raw encoder features, float32 [q, d].
+            candidates: int64 [c], numbered as in `Attribution`.
+
+        Returns:
+            float32 [q, c].
+        """
+        ...

@@ -64,6 +64,15 @@ class FeatureSimilarity:
             candidates=found.candidates,
         )
 
+    def score(self, samples: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+        """See `Method.score`."""
+        number = len(self.distractors)
+        own = candidates >= number
+        projected = np.empty((len(candidates), self.exemplars.shape[1]), np.float32)
+        projected[own] = self.exemplars[candidates[own] - number]
+        projected[~own] = heads.project(self.head, "exemplar", np.asarray(self.distractors[candidates[~own]]))
+        return heads.project(self.head, "sample", samples) @ projected.T
+
     def _weights(self, scores: np.ndarray, peak: np.ndarray) -> np.ndarray:
         # A padded score is -inf: its gap is infinite and its weight zero.
         return self.calibration.weight(peak[:, None] - scores)

@@ -3,7 +3,7 @@
 A resample draws whole models with replacement; a mean over queries is then a ratio of two sums over models.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -24,31 +24,40 @@ class Interval:
         return asdict(self)
 
 
-def mean_interval(values: np.ndarray, models: Sequence[str], resamples: int, *seed: str | int) -> Interval:
-    """The mean of `values` [q] over queries, with a 95 % percentile interval over models.
+def mean_intervals(
+    values: Mapping[str, np.ndarray], models: Sequence[str], resamples: int, *seed: str | int
+) -> dict[str, Interval]:
+    """The mean of each of several `values` [q] over queries, with a 95 % percentile interval over models.
 
     Args:
         models: the model of each query.
-        seed: names that the random numbers derive from.
+        seed: names that the random numbers derive from; all values share their resamples.
     """
-    interval, _ = _ratio_bootstrap(values, models, resamples, *seed)
-    return interval
+    intervals, _ = _ratio_bootstrap(np.stack(list(values.values())), models, resamples, *seed)
+    return dict(zip(values, intervals, strict=True))
 
 
-def paired_difference(
-    values: np.ndarray, baseline: np.ndarray, models: Sequence[str], resamples: int, *seed: str | int
-) -> dict[str, float | None]:
-    """How much the mean of `values` [q] exceeds that of `baseline` [q] on the same queries.
+def paired_differences(
+    values: Mapping[str, np.ndarray],
+    baseline: Mapping[str, np.ndarray],
+    models: Sequence[str],
+    resamples: int,
+    *seed: str | int,
+) -> dict[str, dict[str, float | None]]:
+    """How much the mean of each of several `values` [q] exceeds that of its `baseline` [q] on the same queries.
 
     Returns:
         value, low, high, and the two-sided p: twice the smaller share of resamples on either side of zero, counted
         with the observed one so that it is never 0. None where there are fewer than two models.
     """
-    interval, draws = _ratio_bootstrap(np.asarray(values) - np.asarray(baseline), models, resamples, *seed)
+    differences = np.stack([values[name] - baseline[name] for name in values])
+    intervals, draws = _ratio_bootstrap(differences, models, resamples, *seed)
     if draws is None:
-        return {**interval.as_dict(), "p": None}
-    tail = min(np.count_nonzero(draws <= 0), np.count_nonzero(draws >= 0))
-    return {**interval.as_dict(), "p": min(1.0, 2 * (tail + 1) / (len(draws) + 1))}
+        p: list[float | None] = [None] * len(values)
+    else:
+        tails = np.minimum((draws <= 0).sum(axis=1), (draws >= 0).sum(axis=1))
+        p = np.minimum(1.0, 2 * (tails + 1) / (draws.shape[1] + 1)).tolist()
+    return {name: {**i.as_dict(), "p": own} for name, i, own in zip(values, intervals, p, strict=True)}
 
 
 def median_interval(ranks: Sequence[np.ndarray], models: Sequence[str], resamples: int, *seed: str | int) -> Interval:
@@ -64,26 +73,34 @@ def median_interval(ranks: Sequence[np.ndarray], models: Sequence[str], resample
         return Interval(median, None, None)
     rng = np.random.default_rng(derive_seed(*seed))
     draws = rng.integers(len(groups), size=(resamples, len(groups)))
-    medians = [np.median(np.concatenate([groups[group] for group in draw])) for draw in draws]
+    padded = np.full((len(groups), max(map(len, groups))), np.nan)
+    for row, group in zip(padded, groups, strict=True):
+        row[: len(group)] = group
+    whole = not np.isnan(padded).any()  # then the quicker function serves
+    medians = [(np.median if whole else np.nanmedian)(padded[draw]) for draw in draws]
     low, high = np.percentile(medians, [2.5, 97.5])
     return Interval(median, float(low), float(high))
 
 
 def _ratio_bootstrap(
     values: np.ndarray, models: Sequence[str], resamples: int, *seed: str | int
-) -> tuple[Interval, np.ndarray | None]:
+) -> tuple[list[Interval], np.ndarray | None]:
+    """Intervals of the means of k rows of `values` [k, q], and the resampled means [k, resamples]."""
     values = np.asarray(values, np.float64)
     _, cluster = np.unique(np.asarray(models), return_inverse=True)
-    sums, counts = np.bincount(cluster, values), np.bincount(cluster)  # [models]
-    if len(sums) < 2:
-        return Interval(float(values.mean()), None, None), None
+    sums = np.stack([np.bincount(cluster, row) for row in values])  # [k, models]
+    counts = np.broadcast_to(np.bincount(cluster), sums.shape)
+    means = values.mean(axis=1)
+    if sums.shape[1] < 2:
+        return [Interval(float(mean), None, None) for mean in means], None
     result = stats.bootstrap(
         (sums, counts),
         lambda total, count, axis: total.sum(axis=axis) / count.sum(axis=axis),
         n_resamples=resamples,
         method="percentile",
         paired=True,
+        axis=1,
         rng=np.random.default_rng(derive_seed(*seed)),
     )
     low, high = result.confidence_interval
-    return Interval(float(values.mean()), float(low), float(high)), result.bootstrap_distribution
+    return [Interval(*map(float, ends)) for ends in zip(means, low, high, strict=True)], result.bootstrap_distribution

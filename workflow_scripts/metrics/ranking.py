@@ -20,6 +20,7 @@ MEMORY_MB = 256
 GROUP = 64  # scores whose maximum is taken together
 LEAST = np.finfo(np.float32).min  # of all scores; padding is less
 NO_EXEMPLAR = -1  # pads the rows of `truth`
+TIE = 2e-7  # cosines that differ by less, the rounding of float32, are equal
 
 Project = Callable[[np.ndarray], np.ndarray]
 
@@ -59,7 +60,7 @@ def rank(
 ) -> Ranking:
     """Ranks every true exemplar among the query's candidates by inner product.
 
-    Ties are counted in the exemplar's disfavour: it stands behind every distractor of the same score. Equal true
+    Ties (`TIE`) are counted in the exemplar's disfavour: it stands behind all distractors of the same score. Equal true
     exemplars stand in the order of `truth`, so that a query's ranks are always distinct.
 
     Args:
@@ -88,7 +89,7 @@ def rank(
         floors, found = _floors(scores, top_scores[rows, -1], top_k), []
         # Row by row: what is compared and counted then stays in the processor's cache.
         for query, row, floor in zip(range(rows.start, rows.stop), scores, floors, strict=True):
-            ranks[query] += [np.count_nonzero(row >= true_score) for true_score in true_scores[query]]
+            ranks[query] += [np.count_nonzero(row >= true_score - TIE) for true_score in true_scores[query]]
             found.append((row >= floor).nonzero()[0])
         _keep_best(top[rows], top_scores[rows], found, start, scores)
     ranks[truth == NO_EXEMPLAR] = 0

@@ -1,7 +1,7 @@
-"""One tidy table of all cells: a row per cell, method, encoder, head and group of artists, with every interval.
+"""One tidy table of all numbers: a row per head, cell, split and view, with every interval.
 
-A group of artists is `all`, or the exemplars by artists that the base model has seen (`known`) or never seen (`new`).
-A random ranking has rows of its own. A combination without a result keeps its row, with nothing in it.
+The views are those of `metrics.evaluation`. A random ranking has rows of its own. A head without a result in a cell
+keeps its row, with nothing in it.
 """
 
 import itertools
@@ -14,40 +14,41 @@ import pandas as pd
 METHOD = ["method", "encoder", "head", "training_set"]
 CELL = ["case", "prompt_set"]
 RANDOM = {"method": "random", "encoder": "random", "head": "-", "training_set": "-"}
+COUNTS = ["n_models", "n_queries", "candidates"]
 MISSING = "missing"
 
 
 def tabulate(metrics: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> pd.DataFrame:
-    """Makes the table of the metrics of all cells.
+    """Makes the table of the metrics of all heads.
 
     Args:
-        metrics: one record per cell, as step `evaluate` writes it.
+        metrics: one record per head, as step `evaluate` writes it.
         labels: `data` and `weights` that the study used, said in every row.
     """
     rows = list(itertools.chain.from_iterable(map(_rows, metrics)))
-    table = pd.DataFrame(rows).drop_duplicates([*METHOD, *CELL, "artists"])  # a cell has one random row
+    table = pd.DataFrame(rows).drop_duplicates([*METHOD, *CELL, "split", "view"])  # a cell has one random row
     table = pd.concat([table, _missing(table)], ignore_index=True)
-    front = [*METHOD, *CELL, "kind", "artists", "n_models", "n_queries", "candidates"]
+    front = [*METHOD, "share", *CELL, "kind", "split", "view", *COUNTS]
     table = table.assign(**labels)[[*front, *labels, *(name for name in table.columns if name not in front)]]
-    counts = ["n_models", "n_queries", "candidates"]
-    return table.astype(dict.fromkeys(counts, "Int64"))
+    return table.astype(dict.fromkeys(COUNTS, "Int64"))
 
 
-def _rows(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    cell = {name: record[name] for name in (*CELL, "kind")}
-    method = {name: record[name] for name in METHOD}
-    influence = _interval("true_influence", record["true_influence"])
-    yield {**method, **cell, "artists": "all", **_numbers(record), **influence, **_gains(record["versus_identity"])}
-    for artists, numbers in record["artists"].items():
-        yield {**method, **cell, "artists": artists, **_numbers(numbers)}
-    yield {**RANDOM, **cell, "artists": "all", **_numbers(record["random"])}
+def _rows(head: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for record in head["records"]:
+        names = {name: head[name] for name in METHOD} if record["ranking"] == "method" else RANDOM
+        share = {"share": head["share"] if record["ranking"] == "method" else None}
+        cell = {name: record[name] for name in (*CELL, "kind", "split", "view")}
+        yield {**names, **share, **cell, **_numbers(record), **_gains(record.get("versus_identity"))}
 
 
 def _numbers(record: Mapping[str, Any]) -> dict[str, Any]:
-    numbers = {name: record[name] for name in ("n_models", "n_queries", "candidates")}
+    numbers = {name: record[name] for name in COUNTS}
     for k, recall in record["recall"].items():
-        numbers |= _interval(f"recall@{k}", recall) | {f"recall@{k}_ceiling": recall["ceiling"]}
-    return numbers | _interval("mAP", record["mAP"]) | _interval("median_rank", record["median_rank"])
+        numbers |= _interval(f"recall@{k}", recall)
+        numbers |= {f"recall@{k}_ceiling": recall["ceiling"], f"recall@{k}_chance": record["chance"][k]}
+    for name in ("mAP", "median_rank"):
+        numbers |= _interval(name, record[name])
+    return numbers | (_interval("true_influence", record["true_influence"]) if record["ranking"] == "method" else {})
 
 
 def _gains(versus: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -67,11 +68,17 @@ def _interval(name: str, record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _missing(table: pd.DataFrame) -> pd.DataFrame:
-    """Empty rows for every method without a result in a cell that another method has."""
-    whole = table[table["artists"] == "all"]
-    methods, cells = whole[METHOD].drop_duplicates(), whole[[*CELL, "kind"]].drop_duplicates()
-    grid = methods.merge(cells, how="cross").merge(whole, how="left", on=[*METHOD, *CELL, "kind"], indicator=True)
-    return grid.loc[grid["_merge"] == "left_only", [*METHOD, *CELL, "kind"]].assign(artists="all")
+    """Empty rows for every head without a result in a cell that another head has."""
+    whole = main_rows(table)
+    heads, cells = whole[[*METHOD, "share"]].drop_duplicates(), whole[[*CELL, "kind"]].drop_duplicates()
+    grid = heads.merge(cells, how="cross").merge(whole, how="left", on=[*METHOD, *CELL, "kind"], indicator=True)
+    empty = grid.loc[grid["_merge"] == "left_only", [*METHOD, *CELL, "kind"]]
+    return empty.assign(split="test", view="all")
+
+
+def main_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the paper's protocol: test queries, all of them, among all distractors."""
+    return table[(table["split"] == "test") & (table["view"] == "all")]
 
 
 def metrics_of(table: pd.DataFrame) -> list[str]:
@@ -93,15 +100,15 @@ def number(value: Any) -> str:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """The rows of all artists as a Markdown table, in percent, with intervals."""
+    """The main rows as a Markdown table, in percent, with intervals."""
     metrics = metrics_of(table)
     head = ["case", "prompts", "encoder", "head", "trained on", "models", "queries", "candidates"]
     lines = [[*head, *(f"{metric} %" for metric in metrics), "median rank", "gain in mAP", "p", "data", "weights"]]
     lines.append(["---"] * len(lines[0]))
-    for row in ordered(table[table["artists"] == "all"]).to_dict("records"):
+    for row in ordered(main_rows(table)).to_dict("records"):
         shares = [" ".join(filter(None, [value, span and f"({span})"])) for value, span in map(_of(row), metrics)]
         names = [row[name] for name in (*CELL, "encoder", "head", "training_set")]
-        counts = [number(row[name]) for name in ("n_models", "n_queries", "candidates")]
+        counts = [number(row[name]) for name in COUNTS]
         lines.append([*names, *counts, *shares, number(row["median_rank"]), *gain(row), row["data"], row["weights"]])
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 

@@ -1,35 +1,49 @@
-"""Scores one cell: Recall@K, mAP and median rank with 95 % intervals over models, beside chance and untuned features.
+"""Scores a head in every cell: Recall@K, mAP and median rank with 95 % intervals over models, beside untuned features.
 
-Reads the ranks that `attribute` wrote and, for a learned head, those of the identity head on the same queries.
+Reads the ranks that `attribute` wrote for each case and, for a learned head, those of the identity head on the same
+queries.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import pandas as pd
 
 from workflow_scripts import artifacts, cli
 from workflow_scripts.metrics import evaluation
 
-CELL = ("method", "encoder", "head", "training_set", "case", "prompt_set")
+HEAD = ("method", "encoder", "head", "training_set")
+COLUMNS = [
+    *evaluation.QUERY,
+    *("new_artist", "seen_twin", "ranks", "candidates", "hard", "hard_ahead", "others", "others_ahead"),
+    *("top_ids", "top_influence", "true_influence"),
+]
+
+
+def read_scores(files: Sequence[Path], expect: Mapping[str, str]) -> dict[str, pd.DataFrame]:
+    """The scores of each case; their files are named after it."""
+    return {file.stem: artifacts.read_table(file, COLUMNS, expect | {"case": file.stem}) for file in files}
 
 
 def main() -> None:
     parser = cli.StepParser(__doc__)
-    parser.add_argument("--scores", type=Path, required=True, help="parquet file of step attribute")
-    parser.add_argument(
-        "--untuned", type=Path, nargs="?", help="the same cell under the identity head; none for itself"
-    )
+    parser.add_argument("--scores", type=Path, nargs="+", required=True, help="parquet file of each case")
+    parser.add_argument("--untuned", type=Path, nargs="*", help="the same under the identity head; none for itself")
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
     parser.add_settings()
     args = parser.parse_args()
 
-    cell = {key: args.settings[key] for key in CELL}
-    scores = artifacts.read_table(args.scores, expect=cell)
-    untuned = artifacts.read_table(args.untuned, expect=cell | {"head": "identity"}) if args.untuned else None
-    inputs = {"scores": args.scores} | ({"untuned": args.untuned} if args.untuned else {})
+    head = {key: args.settings[key] for key in HEAD}
+    scores = read_scores(args.scores, head)
+    same = {"method": head["method"], "encoder": head["encoder"], "head": "identity"}
+    untuned = read_scores(args.untuned, same) if args.untuned else None
+    inputs = {f"scores_{file.stem}": file for file in args.scores}
+    inputs |= {f"untuned_{file.stem}": file for file in args.untuned or ()}
     artifacts.write_json(
         args.output,
         {
-            **cell,
-            "kind": args.settings["kind"],
+            **head,
+            "share": args.settings["share"],
             **evaluation.evaluate(scores, untuned, args.settings),
             "provenance": artifacts.make_provenance(args.settings, inputs),
         },

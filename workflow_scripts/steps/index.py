@@ -1,18 +1,18 @@
-"""Makes the front page of a study: the finding, tables, figures, how it was made, and the way to the gallery."""
+"""Makes the front page of a study: the findings, a table and figure for each question, and the way to the gallery."""
 
 from pathlib import Path
 
 import pandas as pd
 
 from workflow_scripts import artifacts, cli
-from workflow_scripts.reporting import index, pages
-from workflow_scripts.reporting.table import metrics_of
+from workflow_scripts.reporting import findings, page, pages, plan
 
 
 def main() -> None:
     parser = cli.StepParser(__doc__)
     parser.add_argument("--table", type=Path, required=True, help="CSV file of step tabulate")
-    parser.add_argument("--figures", type=Path, nargs="+", required=True, help="SVG files of step plot")
+    parser.add_argument("--tables", type=Path, required=True, help="folder of its CSV files of questions")
+    parser.add_argument("--figures", type=Path, required=True, help="folder of the SVG files of step plot")
     parser.add_argument("--gallery", type=Path, required=True, help="HTML file of step gallery")
     parser.add_argument("--attribution", type=Path, required=True, help="artists and licences, Markdown or text")
     parser.add_argument("--rulegraph", type=Path, help="SVG file of the workflow's rules")
@@ -21,26 +21,31 @@ def main() -> None:
     args = parser.parse_args()
 
     table = pd.read_csv(args.table)
-    captions = index.captions(table)
-    page = pages.render(
+    calibrations = pd.read_csv(args.tables / "calibration.csv")
+    captions = findings.captions(table, calibrations)
+    figures = {
+        file.stem: {"caption": captions[file.stem], "svg": pages.inline_svg(file.read_text(encoding="utf-8"))}
+        for file in sorted(args.figures.glob("*.svg"))
+    }
+    text = pages.render(
         "index",
         study=args.settings["study"],
         **args.settings["report"],
-        headline=index.headline(table),
-        explanation=index.explanation(table),
-        cases=index.by_case(table),
-        metrics=metrics_of(table),
-        rows=index.table_rows(table),
-        figures=[
-            {"caption": captions.get(file.stem, file.stem), "svg": pages.inline_svg(file.read_text(encoding="utf-8"))}
-            for file in args.figures
-        ],
+        headline=findings.headline(table),
+        explanation=findings.explanation(table),
+        findings=findings.findings(table, calibrations),
+        cases=findings.by_case(table),
+        sections=page.sections(table),
+        calibrations=page.calibration_rows(calibrations),
+        figures=figures,
+        plan=plan.paper_layout(pd.read_csv(args.tables / "dataset.csv")),
         gallery=args.gallery.name,
         csv=args.table.name,
+        tables=args.tables.name,
         attribution=args.attribution.read_text(encoding="utf-8"),
         rulegraph=pages.inline_svg(args.rulegraph.read_text(encoding="utf-8")) if args.rulegraph else None,
     )
-    artifacts.write_text(args.output, page)
+    artifacts.write_text(args.output, text)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from workflow_scripts.config import read_lines
 from workflow_scripts.encoders import Encoder, encode_images
 from workflow_scripts.exemplar_sources._drawings import exemplar_of
 from workflow_scripts.heads import normalize
-from workflow_scripts.metrics.bootstrap import mean_interval
+from workflow_scripts.metrics.bootstrap import mean_intervals
 from workflow_scripts.metrics.ranking import rank
 from workflow_scripts.samples import Sample, draw, fill_in, plan_samples
 from workflow_scripts.seeds import derive_seed
@@ -58,6 +58,7 @@ def main() -> None:
     distractors = _decode([exemplar_of(drawings.loc[name], settings["seed"])["image"] for name in names])
     folders = {artifacts.read_json(manifest)["case"]: manifest.parent for manifest in args.models}
     encoders = {name: plugins.load("encoders", name).load(section) for name, section in settings["encoders"].items()}
+    encoders = {name: encoder for name, encoder in encoders.items() if getattr(encoder, "reads", "image") == "image"}
     known = {name: _embed(encoder, distractors) for name, encoder in encoders.items()}
     result, picture = {}, []
     for parquet in args.exemplars:
@@ -108,11 +109,9 @@ def _recall(
     rivals[np.arange(len(queries)), own] = False
     ranks = rank(queries, distractors, exemplars, own[:, None], top_k=1).ranks[:, 0] + rivals.sum(1)
     sizes = {"models": len(exemplars), "queries": len(queries), "candidates": len(distractors) + len(exemplars)}
-    recall = {}
-    for k in RECALL_AT:
-        hits = (ranks <= k).astype(float)
-        recall[f"recall@{k}"] = mean_interval(hits, models, RESAMPLES, settings["seed"], "recall", k).as_dict()
-    return sizes | recall
+    hits = {f"recall@{k}": (ranks <= k).astype(float) for k in RECALL_AT}
+    recall = mean_intervals(hits, models, RESAMPLES, settings["seed"], "recall")
+    return sizes | {name: interval.as_dict() for name, interval in recall.items()}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Draws the report's figures as SVG: Recall@10 and mAP of every cell, calibration, and the training of the heads."""
+"""Draws the report's figures as SVG: one for each question, calibration, and the training of the heads."""
 
 from pathlib import Path
 
@@ -6,31 +6,42 @@ import pandas as pd
 
 from workflow_scripts import artifacts, cli
 from workflow_scripts.reporting import figures
+from workflow_scripts.reporting.questions import QUESTIONS
 
-HISTORY = ".history.csv"
+
+def read_points(metrics: list[Path], training_set: str) -> pd.DataFrame:
+    """The reliability of every head of a training set: a row per bin of a cell."""
+    records = [artifacts.read_json(file) for file in metrics]
+    return pd.DataFrame(
+        {"encoder": record["encoder"], "head": record["head"], **point}
+        for record in records
+        if record["training_set"] == training_set
+        for point in record["reliability"]
+    )
 
 
-def head_name(history: Path) -> str:
-    """`heads/{encoder}/{head}/{training_set}.history.csv` as a label."""
-    return f"{history.parent.parent.name}, {history.parent.name}, {history.name.removesuffix(HISTORY)}"
+def read_histories(files: list[Path]) -> dict[str, pd.DataFrame]:
+    """`heads/{encoder}/{head}/{training_set}.history.csv` by encoder; of heads that learned."""
+    tables = {file.parent.parent.name: pd.read_csv(file) for file in files}
+    return {encoder: table for encoder, table in tables.items() if len(table) > 1}
 
 
 def main() -> None:
     parser = cli.StepParser(__doc__)
     parser.add_argument("--table", type=Path, required=True, help="CSV file of step tabulate")
     parser.add_argument("--metrics", type=Path, nargs="+", required=True, help="JSON files of step evaluate")
-    parser.add_argument("--histories", type=Path, nargs="*", default=[], help="CSV files of step train_head")
+    parser.add_argument(
+        "--histories", type=Path, nargs="+", required=True, help="CSV files of step train_head, a head's"
+    )
     parser.add_argument("--output-dir", type=Path, required=True, help="folder for the SVG files")
     parser.add_settings()
     args = parser.parse_args()
 
     table = pd.read_csv(args.table)
-    drawn = {
-        "recall": figures.bars(table, "recall@10"),
-        "mAP": figures.bars(table, "mAP"),
-        "reliability": figures.reliability([artifacts.read_json(file) for file in args.metrics]),
-        "history": figures.history({head_name(file): pd.read_csv(file) for file in args.histories}),
-    }
+    parts = {question.name: question.rows(table) for question in QUESTIONS}
+    drawn = {name: figures.draw(name, rows) for name, rows in parts.items() if len(rows)}
+    drawn["reliability"] = figures.reliability(read_points(args.metrics, args.settings["training_set"]))
+    drawn["history"] = figures.history(read_histories(args.histories))
     for name, svg in drawn.items():
         artifacts.write_text(args.output_dir / f"{name}.svg", svg)
 

@@ -1,6 +1,7 @@
 """Fits a head on the exemplars and samples of a training set, and selects it on the split `val`.
 
-Takes the samples of every prompt set. The history gives loss and mAP on val per epoch; epoch 0 is the untuned feature.
+Takes the samples of every prompt set, and of the train models the share that the training set names. The history gives
+loss and mAP on train and val per epoch; epoch 0 is the head before learning.
 """
 
 from pathlib import Path
@@ -12,18 +13,21 @@ from workflow_scripts import artifacts, cli, heads, plugins, seeds
 from workflow_scripts.features import Exemplars, check_widths, read_exemplars, read_samples
 
 
-def make_pairs(exemplars: Exemplars, samples: pd.DataFrame, features: np.ndarray, split: str) -> heads.Pairs:
-    """Takes the models of one split.
+def make_pairs(
+    exemplars: Exemplars, samples: pd.DataFrame, features: np.ndarray, split: str, share: float = 1.0
+) -> heads.Pairs:
+    """Takes the models of one split, or a share of each case's.
 
     Args:
         samples: a row per sample, with the columns case and model.
         features: of the samples, [n, d].
+        share: chosen by a hash of the models' names, so that a smaller share is part of a larger one.
 
     Raises:
         ValueError: there is no model of this split, or one lacks samples.
     """
     own = exemplars.table[exemplars.table["split"] == split]
-    models = list(dict.fromkeys(zip(own["case"], own["model"], strict=True)))
+    models = [model for _, part in own.groupby("case", sort=False) for model in _first(part, share)]
     if not models:
         raise ValueError(f"split {split!r}: no exemplars; a training set's cases must have models of train and val")
     made = samples.groupby(["case", "model"], sort=False).indices
@@ -41,6 +45,14 @@ def make_pairs(exemplars: Exemplars, samples: pd.DataFrame, features: np.ndarray
     )
 
 
+def _first(exemplars: pd.DataFrame, share: float) -> list[tuple[str, str]]:
+    """A share of the models of a case, at least one, in the order of its exemplars."""
+    models = list(dict.fromkeys(zip(exemplars["case"], exemplars["model"], strict=True)))
+    order = sorted(models, key=lambda model: seeds.derive_seed("share", *model))
+    chosen = set(order[: max(1, round(share * len(models)))])
+    return [model for model in models if model in chosen]
+
+
 def main() -> None:
     parser = cli.StepParser(__doc__)
     for name, what in {
@@ -51,7 +63,7 @@ def main() -> None:
     }.items():
         parser.add_argument(f"--{name}", type=Path, nargs="+", required=True, help=what)
     parser.add_argument("--output", type=Path, required=True, help="head, safetensors")
-    parser.add_argument("--history", type=Path, required=True, help="csv: epoch, loss, val_mAP")
+    parser.add_argument("--history", type=Path, required=True, help="csv: temperature, epoch, loss, train_mAP, val_mAP")
     parser.add_settings()
     args = parser.parse_args()
 
@@ -59,7 +71,8 @@ def main() -> None:
     exemplars = read_exemplars(args.exemplars, args.exemplar_features, encoder)
     samples, features = read_samples(args.sample_manifests, args.sample_features, encoder)
     check_widths({args.exemplar_features[0]: exemplars.features, args.sample_features[0]: features})
-    train, val = (make_pairs(exemplars, samples, features, split) for split in ("train", "val"))
+    train = make_pairs(exemplars, samples, features, "train", args.settings["share"])
+    val = make_pairs(exemplars, samples, features, "val")
     seed = seeds.derive_seed(args.settings["seed"], encoder, name, args.settings["training_set"])
     tensors, history = plugins.load("heads", name).fit(train, val, args.settings, seed)
 

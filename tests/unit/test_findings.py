@@ -1,0 +1,69 @@
+"""What the report claims, from tables whose answer is known."""
+
+import pandas as pd
+import pytest
+
+from tests.unit.test_tabulate import LABELS, head, record
+from workflow_scripts.reporting import findings
+from workflow_scripts.reporting.findings import FAILS, HOLDS, UNCLEAR, Tally
+from workflow_scripts.reporting.table import tabulate
+
+CALIBRATIONS = pd.DataFrame({"kl_before": [2.0, 2.0], "kl_after": [1.0, 1.5]})
+
+
+def table_of(gains: dict[str, float], train_gain: float = 0.3) -> pd.DataFrame:
+    """One encoder, a cell per case with this gain; of `seen`, train models too. Intervals are 0.1 either way."""
+    cases = [record(case=case, gain=gain) for case, gain in gains.items()]
+    train = record(case="seen", split="train", gain=train_gain)
+    untuned = head("identity", *(record(case=case) for case in gains), record(case="seen", split="train"))
+    return tabulate([untuned, head("linear", *cases, train)], LABELS)
+
+
+@pytest.mark.parametrize(
+    ("tally", "verdict"),
+    [
+        (Tally(2, 0, 4), HOLDS),
+        (Tally(1, 0, 4), UNCLEAR),
+        (Tally(2, 1, 4), UNCLEAR),
+        (Tally(1, 2, 4), FAILS),
+        (Tally(0, 0, 0), UNCLEAR),
+    ],
+)
+def test_verdicts(tally: Tally, verdict: str):
+    assert tally.verdict == verdict
+
+
+def test_findings_rest_on_their_cases():
+    found = {f.claim: f.verdict for f in findings.findings(table_of({"seen": 0.2, "unseen": -0.2}), CALIBRATIONS)}
+    assert found["Tuning helps on new exemplars of classes it has seen."] == HOLDS
+    assert found["It helps on classes it has never seen."] == FAILS
+    assert found["Fitting tau and lambda brings influence nearer to the truth."] == HOLDS
+    assert not any("styles" in claim for claim in found)  # nothing to speak of
+
+
+@pytest.mark.parametrize(("train_gain", "verdict"), [(0.3, HOLDS), (0.6, FAILS)])
+def test_over_fitting_is_a_gain_on_train_that_test_lacks(train_gain: float, verdict: str):
+    found = findings.findings(table_of({"seen": 0.2}, train_gain), CALIBRATIONS)
+    assert next(f.verdict for f in found if "over-fit" in f.claim) == verdict
+
+
+def test_headline_without_comparison():
+    table = tabulate([head("identity", record())], LABELS)
+    assert findings.headline(table) == findings.NOTHING_COMPARED
+
+
+def test_many_comparisons_are_counted_together():
+    table = table_of(dict.fromkeys("abcd", 0.2))
+    rows = (table["head"] == "linear") & (table["split"] == "test")
+    # Of four, the smallest p must lie below 0.0125, the second below 0.025: 0.03 alone would have stood.
+    table.loc[rows, "mAP_gain_p"] = [0.01, 0.03, 0.5, 0.9]
+    table.loc[rows, "mAP_gain_low"] = [0.01, 0.01, -0.1, -0.1]
+    assert "beat the untuned features in 2 of 4 comparisons" in findings.headline(table)
+    assert "lies above zero; below zero it lies in 0, and 2 cannot" in findings.explanation(table)
+    assert "5 % (Benjamini and Hochberg), 1 of the gains stand" in findings.explanation(table)
+
+
+def test_every_figure_has_a_caption(reported):
+    table = pd.read_csv(reported.report("table.csv"))
+    captions = findings.captions(table, pd.read_csv(reported.report("tables/calibration.csv")))
+    assert {file.stem for file in reported.report("figures").glob("*.svg")} <= captions.keys()

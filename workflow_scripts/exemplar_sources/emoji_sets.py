@@ -1,0 +1,40 @@
+"""Growing sets of one artist's drawings, for models tuned on 1, 2, 5 ... exemplars; a set is part of a larger one.
+
+A group is `{family}-{part}`: the part-th slice of the family's drawings, in the order of their hash. Only families
+that no weights of ours were trained on serve.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from workflow_scripts.config import SPLITS, Case
+from workflow_scripts.corpus.packages import FAMILIES
+from workflow_scripts.corpus.roles import OTHER
+from workflow_scripts.exemplar_sources._drawings import exemplar_of, read_drawings, with_twins
+from workflow_scripts.seeds import derive_seed
+
+
+def select(drawings: Path, case: Case, seed: int) -> pd.DataFrame:
+    """Takes the first drawings of each group's slice, as many as the model's size says."""
+    table = read_drawings(drawings)
+    free = {name: rows for name, rows in table[table.role == OTHER].groupby("family") if not FAMILIES[name].pretrain}
+    rows = []
+    for split in SPLITS:
+        for model in case.models[split]:
+            size = int(model.name[-4:])
+            about = {"model": model.name, "split": split, "class": model.class_name, "class_word": model.class_word}
+            chosen = _slice(free, drawings, model.class_name, max(case.set_sizes))[:size]
+            rows += [{**about, "k": k, **exemplar_of(table.loc[row], seed)} for k, row in enumerate(chosen)]
+    return with_twins(pd.DataFrame(rows), drawings)
+
+
+def _slice(free: dict[str, pd.DataFrame], drawings: Path, group: str, length: int) -> list[int]:
+    family, _, part = group.rpartition("-")
+    if family not in free or not part.isdigit():
+        raise ValueError(f"{drawings}: no set {group!r}; a set is a family and a number, families: {', '.join(free)}")
+    order = sorted(free[family].index, key=lambda row: derive_seed("set", free[family].id[row]))
+    chosen = order[int(part) * length : (int(part) + 1) * length]
+    if len(chosen) < length:
+        raise ValueError(f"{drawings}: set {group!r} needs {length} drawings, {family!r} has {len(order)} in all")
+    return chosen
