@@ -4,7 +4,7 @@ STUDY ?= miniature
 CORES ?= 2
 RUN := snakemake --profile config/profiles/default --cores $(CORES) --config study=$(STUDY) --
 ALONE := python -m workflow_scripts.alone .snakemake/alone.lock
-ASSETS := corpus base_model clip_mini
+ASSETS := corpus base_model clip_mini dino_mini
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c

@@ -60,7 +60,8 @@ def write_study(project: Path, models_per_job: int) -> None:
         files = {split: write_list(project, f"{case}.{split}", count) for split, count in groups.items()}
         cases[case] = {"kind": "style", "source": "emoji_styles", "groups": files}
     study |= {"study": STUDY, "models_per_job": models_per_job, "cases": cases}
-    study["training_sets"] = {"object+style": ["imagenet_seen", "bamfg"]}
+    study["training_sets"] = {"object+style": {"cases": ["imagenet_seen", "bamfg"], "heads": ["identity", "linear"]}}
+    study["heads"] = {name: study["heads"][name] for name in ("identity", "linear")}
     study["encoders"] = dict([next(iter(study["encoders"].items()))])
     (project / f"config/studies/{STUDY}.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
 

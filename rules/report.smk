@@ -246,6 +246,7 @@ rule publish:
     """Asked for by its name: puts a study's results into the README and docs/."""
     input:
         table=f"results/{STUDY.name}/report/table.csv",
+        calibrations=f"results/{STUDY.name}/report/tables/calibration.csv",
         quality=in_project("docs/base_model.json"),
         customizability="docs/customizability.json",
         samples=over_study("results/{study}/samples/{case}/{shard}.json"),
@@ -261,6 +262,7 @@ rule publish:
         r"""
         python -m workflow_scripts.steps.publish \
             --table {input.table:q} \
+            --calibrations {input.calibrations:q} \
             --quality {input.quality:q} \
             --customizability {input.customizability:q} \
             --samples {input.samples:q} \

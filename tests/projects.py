@@ -11,9 +11,11 @@ ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "config", "envs", "report", "rules", "workflow_scripts")
 DATA = (
     "corpus/drawings.parquet",
+    "corpus/twins.parquet",
     "corpus/ATTRIBUTION.md",
     "base_model/unet/diffusion_pytorch_model.safetensors",
     "clip_mini/open_clip_model.safetensors",
+    "dino_mini/model.safetensors",
 )
 STAND_IN = '''"""Stands in for a step: writes its own command line into every file that it should make."""
 import sys
@@ -22,7 +24,11 @@ from pathlib import Path
 for flag, value in zip(sys.argv, sys.argv[1:]):
     names = [""] if flag in ("--output", "--history", "--markdown") else []
     if flag == "--output-dir":
-        names = ["recall.svg", "mAP.svg", "reliability.svg", "history.svg"]
+        from workflow_scripts.reporting import FIGURES
+        names = [f"{figure}.svg" for figure in FIGURES]
+    if flag == "--tables":
+        from workflow_scripts.reporting import TABLES
+        names = [f"{table}.csv" for table in TABLES]
     for name in names:
         Path(value, name).parent.mkdir(parents=True, exist_ok=True)
         Path(value, name).write_text("\\n".join(sys.argv))

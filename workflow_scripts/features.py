@@ -70,9 +70,9 @@ def read_exemplars(parquets: Sequence[Path], feature_files: Sequence[Path], enco
 
 
 def read_samples(
-    manifests: Sequence[Path], feature_files: Sequence[Path], encoder: str, prompt_set: str | None = None
+    manifests: Sequence[Path], feature_files: Sequence[Path], encoder: str
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """Reads the samples of shards, of one prompt set or of all.
+    """Reads the samples of shards, of all prompt sets.
 
     Returns:
         A row per sample, with the columns case, model, prompt_set, prompt_index and index, and its features [q, d].
@@ -87,13 +87,13 @@ def read_samples(
         for tensor, rows in tensors.items():
             _check_finite(file, tensor, rows)
             widths[file] = rows
-        for name, table, (start, stop) in _sample_tables(manifest, provenance["rows"], prompt_set):
+        for name, table, (start, stop) in _sample_tables(manifest, provenance["rows"]):
             if stop - start != len(table):
                 raise ValueError(f"{file}: {stop - start} features of {name}, but {manifest} has {len(table)} samples")
             tables.append(table)
             features.append(tensors[table["prompt_set"].iloc[0]][start:stop])
     if not tables:
-        raise ValueError(f"no samples of prompt set {prompt_set!r} in {', '.join(map(str, manifests))}")
+        raise ValueError(f"no samples in {', '.join(map(str, manifests))}")
     check_widths(widths)
     return pd.concat(tables, ignore_index=True), np.concatenate(features)
 
@@ -130,13 +130,12 @@ def read_manifest(manifest: Path) -> list[dict[str, Any]]:
 
 
 def _sample_tables(
-    manifest: Path, rows: dict[str, dict[str, list[int]]], prompt_set: str | None
+    manifest: Path, rows: dict[str, dict[str, list[int]]]
 ) -> Iterator[tuple[str, pd.DataFrame, list[int]]]:
     for entry in read_manifest(manifest):
-        if prompt_set in (None, entry["prompt_set"]):
-            table = artifacts.read_table(entry["file"], ["model", "prompt_set", "prompt_index", "index"])
-            name = f"{entry['model']}.{entry['prompt_set']}"
-            yield name, table.assign(case=entry["case"]), rows[entry["prompt_set"]][entry["model"]]
+        table = artifacts.read_table(entry["file"], ["model", "prompt_set", "prompt_index", "index"])
+        name = f"{entry['model']}.{entry['prompt_set']}"
+        yield name, table.assign(case=entry["case"]), rows[entry["prompt_set"]][entry["model"]]
 
 
 def _read_source_features(file: Path, parquet: Path, encoder: str, count: int) -> np.ndarray:

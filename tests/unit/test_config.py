@@ -97,7 +97,17 @@ def test_blocks_hold_each_class_word_once(study: Study):
     assert study.block_kind("families_seen_0000") == "style"
 
 
-@pytest.mark.parametrize("case", ["emoji_seen", "families_seen"])
+def test_a_set_case_has_a_model_for_each_size(study: Study):
+    assert [m.name for m in study.cases["families_sets"].models["test"]] == ["plump-0_0001", "plump-0_0002"]
+
+
+def test_a_head_is_learned_on_the_training_sets_that_list_it(study: Study):
+    whole = [(head, "object+style") for head in ("identity", "linear", "channel")]
+    assert study.fitted == [*whole, ("linear", "object_50")]
+    assert study.untuned_set == "object+style"
+
+
+@pytest.mark.parametrize("case", ["emoji_seen", "families_seen", "families_sets"])
 def test_the_settings_of_select_exemplars_hold_the_case(study: Study, case: str):
     sent = json.loads(canonical_json(settings.exemplars(study, case)))
     assert Case.from_settings(sent).models == study.cases[case].models
@@ -154,10 +164,25 @@ def test_a_wrong_type_is_refused_with_the_meaning_of_the_key(config: dict, root:
         (lambda c: c["encoders"].update(clipp={"version": 1}), "encoders.clipp: 'clipp': no such plug-in in "),
         (lambda c: c["customization"].update(name="lora"), "customization.name: 'lora': no such plug-in in "),
         (lambda c: c["distractors"].update(source="laion"), "distractors.source: 'laion': no such plug-in in "),
-        (lambda c: c["training_sets"].update(x=["bamfg"]), "training_sets.x: 'bamfg' is no case; cases: emoji_seen, "),
+        (
+            lambda c: c["training_sets"].update(x={"cases": ["bamfg"]}),
+            "training_sets.x.cases: 'bamfg' is no case; cases: emoji_seen, ",
+        ),
+        (
+            lambda c: c["training_sets"]["object_50"].update(heads=["mlp"]),
+            "training_sets.object_50.heads: 'mlp' is no head; heads: identity, linear, channel",
+        ),
+        (
+            lambda c: c["training_sets"]["object+style"].update(heads=["linear"]),
+            "training_sets: none lists the head 'identity'; name it in the `heads` of one",
+        ),
+        (
+            lambda c: c["cases"]["emoji_seen"].update(set_sizes=[1]),
+            "cases.emoji_seen.set_sizes: unknown key for kind 'object'; it belongs to kind 'style'",
+        ),
         (
             lambda c: c["cases"]["families_seen"]["groups"].pop("val"),
-            "training_sets.object+style: 'families_seen' has no val split",
+            "training_sets.object+style.cases: 'families_seen' has no val split",
         ),
         (
             lambda c: c["cases"]["emoji_seen"].update(classes="config/classes/none.txt"),
@@ -215,7 +240,7 @@ def test_lists_of_one_source_must_be_disjoint(config: dict, root: Path):
 
 
 def test_all_problems_are_reported_at_once(config: dict, root: Path):
-    config["training_sets"]["x"] = ["nowhere"]
+    config["training_sets"]["x"] = {"cases": ["nowhere"]}
     config["heads"]["mlpp"] = {"version": 1}
     (root / "config/prompts/object.llm.test.txt").unlink()
     lines = problems(config, root).splitlines()

@@ -1,12 +1,15 @@
 """Encoders: shapes, known values, real ImageNet predictions, and refusals."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.datasets import load_sample_image
 from timm.data import ImageNetInfo
 
-from workflow_scripts.encoders import clip_mini, efficientnet_lite0, pixels
+from workflow_scripts import artifacts
+from workflow_scripts.encoders import clip_mini, efficientnet_lite0, pixels, text
+from workflow_scripts.encoders._batches import encode_files
 from workflow_scripts.encoders._images import NetworkEncoder, to_square
 
 
@@ -61,6 +64,21 @@ def test_weights_of_another_network_are_refused(monkeypatch):
     monkeypatch.setattr(torch, "load", lambda *args, **kwargs: {"x": torch.zeros(3)})
     with pytest.raises(ValueError, match="its 1 tensors do not match the 247 of timm's tf_efficientnet_lite0"):
         efficientnet_lite0.imagenet_network()
+
+
+def test_text_sees_captions_without_the_token(base_folder, tmp_path):
+    encoder = text.load({"path": str(base_folder)})
+    captions = ["a picture of a <new1> cat", "a picture of a cat", "a picture of a dog"]
+    features = encoder(encoder.preprocess(captions))
+    assert features.shape == (3, encoder.dim)
+    assert torch.allclose(features[0], features[1], atol=1e-6) and not torch.allclose(features[1], features[2])
+    table = pd.DataFrame({"id": ["x", "y"], "class": ["hot-dog", "cat"], "image": [b"no image", b"is read"]})
+    artifacts.write_table(tmp_path / "distractors.parquet", table, {})
+    (read,) = encode_files([tmp_path / "distractors.parquet"], encoder)
+    assert torch.allclose(torch.from_numpy(read[1]), features[1], atol=1e-6)
+    assert artifacts.read_captions(tmp_path / "distractors.parquet")[0] == "a picture of a hot dog"
+    with pytest.raises(ValueError, match="lacks text_encoder/"):
+        text.load({"path": str(tmp_path)})
 
 
 def test_a_missing_clip_folder_is_named(tmp_path):

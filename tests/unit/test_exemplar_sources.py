@@ -15,6 +15,7 @@ from workflow_scripts.exemplar_sources import (
     EXEMPLAR_COLUMNS,
     emoji_distractors,
     emoji_objects,
+    emoji_sets,
     emoji_styles,
 )
 
@@ -40,6 +41,8 @@ def corpus(tmp_path: Path) -> Path:
         drawing("fluent-dog", "fluent", "dog", "pretrain"),
         drawing("kameleon-cat", "kameleon", "cat", "other"),
     ]
+    pairs = pd.DataFrame({"a": ["noto-cat", "openmoji-cat"], "b": ["twemoji-cat", "noto-cat"], "cosine": 0.97})
+    artifacts.write_table(tmp_path / "twins.parquet", pairs, {})
     artifacts.write_table(tmp_path / "drawings.parquet", pd.DataFrame(rows), {})
     return tmp_path / "drawings.parquet"
 
@@ -57,6 +60,8 @@ def test_objects_take_held_out_drawings_in_order(corpus: Path) -> None:
     assert list(table.source) == ["openmoji-cat", "noto-cat"]
     assert list(table.new_artist) == [True, False]
     assert set(table.class_word) == {"kitty"}
+    assert list(map(list, table.twins)) == [["noto-cat"], ["openmoji-cat", "twemoji-cat"]]
+    assert list(table.seen_twin) == [False, True]
     assert artifacts.decode_image(table.image[0], "exemplar").shape == (64, 64, 3)
 
 
@@ -80,13 +85,43 @@ def test_styles_take_whole_groups(corpus: Path) -> None:
 
 
 def test_distractors_are_no_exemplars_twins_or_second_renderings(corpus: Path) -> None:
-    table = emoji_distractors.distract(corpus, {"noto-cat", "openmoji-cat"}, count=3, seed=0)
+    table = emoji_distractors.distract(corpus, {"noto-cat", "openmoji-cat"}, count=2, seed=0)
     assert list(table.columns) == list(DISTRACTOR_COLUMNS)
-    assert set(table.id) == {"twemoji-cat", "fluent-dog", "kameleon-cat"}
-    again = emoji_distractors.distract(corpus, {"noto-cat", "openmoji-cat"}, count=3, seed=0)
+    assert set(table.id) == {"fluent-dog", "kameleon-cat"}  # twemoji-cat is a twin of noto-cat
+    assert "twemoji-cat" in set(emoji_distractors.distract(corpus, set(), count=3, seed=0).id)
+    again = emoji_distractors.distract(corpus, {"noto-cat", "openmoji-cat"}, count=2, seed=0)
     assert list(again.sha256) == list(table.sha256)
     with pytest.raises(ValueError, match=r"distractors.count is 4, the corpus has 3 free drawings"):
         emoji_distractors.distract(corpus, set(), count=4, seed=0)
+
+
+def sets(*sizes: int, group: str = "kameleon-0") -> Case:
+    return Case(
+        "sets", "style", "emoji_sets", {"test": {group: "art"}}, {"train": 0, "val": 0, "test": 1}, set_sizes=sizes
+    )
+
+
+def test_a_small_set_is_part_of_a_larger_one(corpus: Path) -> None:
+    table = artifacts.read_table(corpus)
+    more = [drawing(f"kameleon-{i}", "kameleon", f"thing-{i}", "other") for i in range(9)]
+    artifacts.write_table(corpus, pd.concat([table, pd.DataFrame(more)], ignore_index=True), {})
+    chosen = emoji_sets.select(corpus, sets(1, 2, 4), seed=0).groupby("model", sort=False)["source"].agg(list)
+    assert list(chosen.index) == ["kameleon-0_0001", "kameleon-0_0002", "kameleon-0_0004"]
+    assert chosen.iloc[0] == chosen.iloc[2][:1] and chosen.iloc[1] == chosen.iloc[2][:2]
+    other = emoji_sets.select(corpus, sets(4, group="kameleon-1"), seed=0)
+    assert not set(other.source) & set(chosen.iloc[2])
+
+
+@pytest.mark.parametrize(
+    ("group", "message"),
+    [
+        ("kameleon-0", "set 'kameleon-0' needs 2 drawings, 'kameleon' has 1 in all"),
+        ("noto-0", "no set 'noto-0'; a set is a family and a number, families: kameleon"),
+    ],
+)
+def test_a_set_that_cannot_be_made_is_named(corpus: Path, group: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        emoji_sets.select(corpus, sets(2, group=group), seed=0)
 
 
 def test_a_truncated_drawing_is_named(corpus: Path) -> None:

@@ -29,13 +29,6 @@ def test_reads_exemplars_and_samples_in_step(planted):
     names = exemplars.table["id"].to_numpy()[truth]
     assert names[0].tolist() == ["styles-0/0", "styles-0/1", "styles-0/2"]
     assert all(row[0].startswith(f"{model}/") for row, model in zip(names, queries["model"], strict=True))
-    one = features.read_samples(
-        [planted.manifest("styles", "val_0000")],
-        [planted.sample_features("pixels", "styles", "val_0000")],
-        "pixels",
-        "procedural",
-    )
-    assert set(one[0]["prompt_set"]) == {"procedural"} and len(one[1]) == 12
 
 
 def test_features_of_another_encoder(planted):
@@ -83,16 +76,6 @@ def test_features_that_are_not_finite_are_named_by_row(chain, value, monkeypatch
     write_features(file, "pixels", chain.exemplars("seen"), broken)
     with pytest.raises(ValueError, match=rf"{file}: row 5 of features holds NaN or infinity"):
         features.map_distractors(file, "pixels")
-
-
-def test_unknown_prompt_set(planted):
-    with pytest.raises(ValueError, match="no samples of prompt set 'poems'"):
-        features.read_samples(
-            [planted.manifest("seen", "val_0000")],
-            [planted.sample_features("pixels", "seen", "val_0000")],
-            "pixels",
-            "poems",
-        )
 
 
 def test_model_without_exemplars(planted):

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from workflow_scripts.reporting import markdown
+from workflow_scripts.reporting.findings import Finding
 from workflow_scripts.steps import publish
 
 SPAN = {"value": 0.5, "low": 0.25, "high": 0.751}
@@ -58,3 +59,12 @@ def test_effort_sums_processor_time_by_rule(tmp_path: Path):
     assert publish.effort([manifest], tmp_path) == (
         "1 customized models and 1,200 samples took 2 core-minutes: finetune 2.0, tabulate 0.1, the other rules 0.0.\n"
     )
+
+
+def test_findings_are_listed_by_verdict():
+    found = [
+        Finding("A helps.", "holds", ""),
+        Finding("B helps.", "does not hold", ""),
+        Finding("C helps.", "holds", ""),
+    ]
+    assert publish.findings_list(found) == "- **holds**: A helps. C helps.\n- **does not hold**: B helps.\n"

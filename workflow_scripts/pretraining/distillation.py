@@ -19,8 +19,8 @@ from torchvision.transforms import v2
 
 from workflow_scripts import artifacts, devices
 from workflow_scripts.corpus.scenes import SIZE
+from workflow_scripts.encoders._timm import CONFIG, WEIGHTS
 
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
 MEAN = STD = (0.5, 0.5, 0.5)
 GLOBAL_AREA, LOCAL_AREA = (0.4, 1.0), (0.1, 0.4)  # of the picture
 STUDENT_TEMPERATURE, TEACHER_TEMPERATURE = 0.1, 0.05

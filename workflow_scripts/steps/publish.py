@@ -2,6 +2,7 @@
 
 Example:
     python -m workflow_scripts.steps.publish --table results/miniature/report/table.csv \\
+        --calibrations results/miniature/report/tables/calibration.csv \\
         --quality docs/base_model.json --customizability docs/customizability.json \\
         --samples results/miniature/samples/emoji_seen/test_0000.json \\
         --benchmarks results/miniature/benchmarks --readme README.md --base-model-page docs/base_model.md
@@ -14,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from workflow_scripts import artifacts, cli
+from workflow_scripts.reporting import findings, questions
 from workflow_scripts.reporting import table as tables
 from workflow_scripts.reporting.effort import by_rule
 from workflow_scripts.reporting.markdown import fill_page, header, row
@@ -26,16 +28,19 @@ LISTED_RULES = 6  # whose time is named
 def main() -> None:
     parser = cli.StepParser(__doc__)
     parser.add_argument("--table", type=Path, required=True, help="CSV file of step tabulate")
+    parser.add_argument("--calibrations", type=Path, required=True, help="its CSV file of calibrations")
     parser.add_argument("--quality", type=Path, required=True, help="JSON file of step measure_base_model")
     parser.add_argument("--customizability", type=Path, required=True, help="JSON file of measure_customizability")
     parser.add_argument("--samples", type=Path, nargs="+", required=True, help="manifests of all samples")
     parser.add_argument("--benchmarks", type=Path, required=True, help="folder of the study's benchmarks")
-    parser.add_argument("--readme", type=Path, required=True, help="Markdown page to fill: results, effort")
+    parser.add_argument("--readme", type=Path, required=True, help="Markdown page to fill: results, findings, effort")
     parser.add_argument("--base-model-page", type=Path, required=True, help="likewise: quality, customizability")
     args = parser.parse_args()
 
-    results = results_table(pd.read_csv(args.table))
-    fill_page(args.readme, {"results": results, "effort": effort(args.samples, args.benchmarks)})
+    table = pd.read_csv(args.table)
+    found = findings.findings(table, pd.read_csv(args.calibrations))
+    blocks = {"results": results_table(table), "findings": findings_list(found)}
+    fill_page(args.readme, blocks | {"effort": effort(args.samples, args.benchmarks)})
     quality = quality_table(artifacts.read_json(args.quality))
     customizability = customizability_table(artifacts.read_json(args.customizability))
     fill_page(args.base_model_page, {"quality": quality, "customizability": customizability})
@@ -43,7 +48,8 @@ def main() -> None:
 
 def results_table(table: pd.DataFrame) -> str:
     """Recall@10 in percent per cell and encoder, untuned and tuned; bold where tuning gains significantly in mAP."""
-    whole = tables.ordered(table[(table.artists == "all") & (table.method != "random")])
+    whole = tables.ordered(questions.without_sets(tables.main_rows(questions.pair(table))))
+    whole = whole[whole.method != "random"]
     encoders = list(dict.fromkeys(whole.encoder))
     lines = header("test exemplars", "prompts", "models", "queries", *encoders)
     for (case, prompts), rows in whole.groupby(["case", "prompt_set"], sort=False):
@@ -61,6 +67,15 @@ def _untuned_and_tuned(rows: pd.DataFrame) -> str:
 def _with_interval(row: pd.Series, metric: str) -> str:
     value, span = tables.percent(row, metric)
     return f"{value} ({span.replace(' to ', '–')})" if span else value
+
+
+def findings_list(found: Sequence[findings.Finding]) -> str:
+    """The paper's findings by what this study says of them."""
+    lines = []
+    for verdict in dict.fromkeys(finding.verdict for finding in found):
+        claims = " ".join(finding.claim for finding in found if finding.verdict == verdict)
+        lines.append(textwrap.fill(f"- **{verdict}**: {claims}", WIDTH, subsequent_indent="  "))
+    return "\n".join(lines) + "\n"
 
 
 def quality_table(quality: dict) -> str:
