@@ -1,0 +1,57 @@
+"""Where an exemplar would stand among other candidates, by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from workflow_scripts.heads import Head
+from workflow_scripts.methods import Candidates, Queries, feature_similarity
+from workflow_scripts.metrics import rivals
+from workflow_scripts.metrics.calibration import UNFITTED
+
+
+def test_rivals_ahead_by_hand():
+    scores = np.array([[0.9, 0.5, 0.1], [0.2, 0.2, 0.2]])
+    true_scores = np.array([[0.6, 0.5], [0.1, 0.3]])  # a tie is the exemplar's loss
+    assert rivals.count_ahead(scores, true_scores).tolist() == [[1, 2], [3, 0]]
+
+
+def test_neither_the_same_image_nor_a_twin_is_a_rival():
+    exemplars = pd.DataFrame(
+        {
+            "source": ["own", "own", "twin", "other", "other", "third"],
+            "twins": [["twin"], ["twin"], ["own"], [], [], []],
+        }
+    )
+    assert rivals.other_exemplars(exemplars, np.array([0])).tolist() == [3, 5]
+
+
+def test_hard_distractors_are_numbered_by_class():
+    found = rivals.hard_distractors(pd.Series(["cat", "dog", "cat"]))
+    assert {name: rows.tolist() for name, rows in found.items()} == {"cat": [0, 2], "dog": [1]}
+
+
+@pytest.fixture
+def method():
+    """Two distractors and three exemplars in the plane, by their angle; scores are cosines."""
+    angles = np.radians([0, 30, 60, 90, 10])
+    points = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    made = feature_similarity.load({"top_k": 2, "memory_mb": 1}, Head("identity", {}), UNFITTED)
+    made.prepare(Candidates(points[:2], points[2:]))
+    return made
+
+
+def test_scores_are_those_of_the_ranking(method):
+    sample = np.array([[1, 0]], np.float32)
+    scores = method.score(sample, np.array([4, 0, 3]))
+    assert scores[0] == pytest.approx(np.cos(np.radians([10, 0, 90])), abs=1e-6)
+    ranked = method.rank(Queries(sample, np.array([[0]])))
+    assert ranked.top_scores[0] == pytest.approx(method.score(sample, ranked.top[0])[0], abs=1e-6)
+
+
+def test_each_model_has_rivals_of_its_own(method):
+    samples = np.array([[1, 0], [0, 1]], np.float32)  # at 0 and 90 degrees
+    queries = Queries(samples, np.array([[0, -1], [1, 2]]))  # exemplars at 60; at 90 and 10
+    groups = {"a": np.array([0, 4]), "b": np.array([1])}  # at 0 and 10; at 30
+    ahead = rivals.ahead_of_truth(method, queries, ["a", "b"], groups, first_exemplar=2)
+    assert ahead.tolist() == [[2, 0], [0, 1]]
