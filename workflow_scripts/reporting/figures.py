@@ -200,8 +200,18 @@ def _pooled(points: pd.DataFrame) -> pd.DataFrame:
     return sums[["given", "true"]].div(sums["n"], axis=0)
 
 
+def _nothing(name: str) -> str:
+    """A figure that says that the study has nothing to show here."""
+    with plt.rc_context(STYLE):
+        figure = plt.figure(figsize=(5, 0.5))
+        figure.text(0.5, 0.5, "this study has no results of this kind", ha="center", va="center")
+        return to_svg(figure, name)
+
+
 def history(histories: Mapping[str, pd.DataFrame]) -> str:
     """MAP on train and val by epoch of each encoder's linear head, a line per temperature; the best is marked."""
+    if not histories:
+        return _nothing("history")
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, len(histories), squeeze=False, figsize=(3.1 * len(histories), 2.8))
         for ax, (encoder, table) in zip(axes[0], histories.items(), strict=True):
@@ -225,6 +235,8 @@ def labels_of(rows: pd.DataFrame, *columns: str) -> pd.Series:
 
 def draw(question: str, rows: pd.DataFrame) -> str:
     """The figure of a question (see `questions.QUESTIONS`), from its rows."""
+    if rows.empty:
+        return _nothing(question)
     match question:
         case "tuning":
             return bars(rows, "recall@10", labels_of(rows, "head"), question)

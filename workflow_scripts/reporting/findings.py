@@ -91,7 +91,7 @@ def explanation(table: pd.DataFrame) -> str:
 
 def _compared(table: pd.DataFrame) -> pd.DataFrame:
     """Linear heads of the default training set in the paper's cells, on encoders that look at images."""
-    rows = questions.without_sets(main_rows(questions.pair(table)))
+    rows = main_rows(questions.pair(questions.whole_cells(table)))
     rows = rows[(rows["head"] == TUNED) & (rows["encoder"] != "text")]
     return rows[rows["mAP_gain"].notna()] if "mAP_gain" in rows else rows.iloc[:0]
 
@@ -168,7 +168,7 @@ def _learning_curve(table: pd.DataFrame) -> list[Finding]:
 
 
 def _no_overfitting(table: pd.DataFrame) -> list[Finding]:
-    rows = questions.pair(questions.without_sets(table[table["view"] == "all"]))
+    rows = questions.pair(questions.whole_cells(table))
     rows = rows[(rows["head"] == TUNED) & (rows["kind"] == "object") & (rows["encoder"] != "text")]
     if "mAP_gain" not in rows:
         return []
@@ -255,13 +255,13 @@ def _set_caption(table: pd.DataFrame) -> str:
     better = tally_gains(rows)
     return (
         "mAP by number of exemplars, with 95 % intervals over models; the dotted line is a random ranking, which rises "
-        f"with the set. The linear head beats its encoder clearly in {better.better} of {better.total} points and falls "
-        f"clearly behind in {better.worse}."
+        f"with the set. The linear head clearly beats its encoder in {better.better} of {better.total} points, and "
+        f"clearly loses in {better.worse}."
     )
 
 
 def _split_caption(table: pd.DataFrame) -> str:
-    rows = questions.pair(questions.without_sets(table[table["view"] == "all"]))
+    rows = questions.pair(questions.whole_cells(table))
     rows = rows[(rows["head"] == TUNED) & (rows["encoder"] != "text") & (rows["kind"] == "object")]
     means = 100 * rows.groupby("split")["mAP"].mean()
     parts = ", ".join(f"{means[split]:.1f} % on {split}" for split in ("train", "val", "test") if split in means)

@@ -53,10 +53,12 @@ def calibration_rows(calibrations: pd.DataFrame) -> list[dict[str, Any]]:
     return [
         {
             "names": [row[name] for name in METHOD[1:]],
+            "random": False,
             "numbers": [
                 *(_cell(f"{row[name]:.4f}", "", row[name]) for name in numbers),
                 _cell(number(row["n"]), "", row["n"]),
             ],
+            "labels": [row["data"], row["weights"]],
         }
         for row in calibrations.to_dict("records")
     ]

@@ -29,8 +29,10 @@ class Question:
     names: tuple[str, ...] = ()
 
     def rows(self, table: pd.DataFrame) -> pd.DataFrame:
-        """The question's part of the table, in reading order, without columns that are empty in it."""
-        return ordered(self.select(table)).dropna(axis="columns", how="all")
+        """The question's part of the table, in reading order; without gains if nothing in it was compared."""
+        rows = ordered(self.select(table))
+        gains = [name for name in rows.columns if "_gain" in name]
+        return rows.drop(columns=gains) if rows[gains].isna().all(axis=None) else rows
 
 
 def default_set(table: pd.DataFrame) -> str:
@@ -59,15 +61,15 @@ def in_views(*views: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
     return select
 
 
-def without_sets(table: pd.DataFrame) -> pd.DataFrame:
-    """Without the cases of growing sets, which have a question of their own."""
+def whole_cells(table: pd.DataFrame) -> pd.DataFrame:
+    """All queries of each cell and split, but for the cases of growing sets, which have a question of their own."""
     sets = table.loc[table["view"].str.startswith(SET_VIEW), "case"]
-    return table[~table["case"].isin(sets)]
+    return table[(table["view"] == "all") & ~table["case"].isin(sets)]
 
 
 def training_sets(table: pd.DataFrame) -> pd.DataFrame:
     """Linear heads of every training set that is learned on whole, and the untuned features."""
-    rows = without_sets(main_rows(table))
+    rows = main_rows(whole_cells(table))
     return rows[rows["head"].isin([UNTUNED, TUNED]) & (rows["share"] == 1)]
 
 
@@ -80,7 +82,7 @@ def set_sizes(table: pd.DataFrame) -> pd.DataFrame:
 
 def learning_curve(table: pd.DataFrame) -> pd.DataFrame:
     """Linear heads by share of the train models; the untuned features are share 0."""
-    rows = without_sets(table[table["view"] == "all"])
+    rows = whole_cells(table)
     part = rows["share"] < 1
     chosen = rows[part | (rows["training_set"] == default_set(table)) & rows["head"].isin([UNTUNED, TUNED])]
     return chosen.assign(share=chosen["share"].where(chosen["head"] != UNTUNED, 0.0))
@@ -92,7 +94,7 @@ QUESTIONS = (
         "Does tuning find the exemplar again?",
         "Untuned features and every head of the default training set, by the paper's protocol: a test sample's "
         "candidates are all distractors and its own model's exemplars. A random ranking must sit at chance.",
-        lambda table: by_default(without_sets(main_rows(table))),
+        lambda table: by_default(main_rows(whole_cells(table))),
     ),
     Question(
         "training_sets",
@@ -137,7 +139,7 @@ QUESTIONS = (
         "generalisation",
         "Do heads over-fit?",
         "Samples of train, val and test models under the same protocol, and of classes and styles no head has seen.",
-        lambda table: pair(without_sets(table[table["view"] == "all"])),
+        lambda table: pair(whole_cells(table)),
         ("split",),
     ),
     Question(

@@ -38,8 +38,7 @@ def main() -> None:
     args = parser.parse_args()
 
     table = pd.read_csv(args.table)
-    parts = {question.name: question.rows(table) for question in QUESTIONS}
-    drawn = {name: figures.draw(name, rows) for name, rows in parts.items() if len(rows)}
+    drawn = {question.name: figures.draw(question.name, question.rows(table)) for question in QUESTIONS}
     drawn["reliability"] = figures.reliability(read_points(args.metrics, args.settings["training_set"]))
     drawn["history"] = figures.history(read_histories(args.histories))
     for name, svg in drawn.items():

@@ -48,7 +48,7 @@ def main() -> None:
 
 def results_table(table: pd.DataFrame) -> str:
     """Recall@10 in percent per cell and encoder, untuned and tuned; bold where tuning gains significantly in mAP."""
-    whole = tables.ordered(questions.without_sets(tables.main_rows(questions.pair(table))))
+    whole = tables.ordered(tables.main_rows(questions.pair(questions.whole_cells(table))))
     whole = whole[whole.method != "random"]
     encoders = list(dict.fromkeys(whole.encoder))
     lines = header("test exemplars", "prompts", "models", "queries", *encoders)
