@@ -1,12 +1,17 @@
 """What the encoders share: squares of pixels, and a frozen torch network behind the `Encoder` interface."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from workflow_scripts import devices
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+SQUASH_BY_MODE = {"center": False, "shortest": False, "squash": True}  # the modes of timm and open_clip that we know
 
 
 def to_square(images: np.ndarray, size: int, mode: str) -> torch.Tensor:
@@ -30,6 +35,42 @@ def to_square(images: np.ndarray, size: int, mode: str) -> torch.Tensor:
     return F.interpolate(pixels, size=(size, size), mode=mode, antialias=mode == "bicubic").clamp(0, 1)
 
 
+@dataclass(frozen=True)
+class Resize:
+    """What a published network wants done to an image of any shape before its central square is cut out.
+
+    Attributes:
+        side: of the result in pixels: the shorter side's, or with `squash` both sides'.
+        interpolation: `bicubic` or `bilinear`, both antialiased.
+    """
+
+    side: int
+    squash: bool = False
+    interpolation: str = "bicubic"
+
+    @classmethod
+    def from_config(cls, file: Path, side: int, mode: str, interpolation: str) -> "Resize":
+        """The one that a file asks for; raises `ValueError` if it wants what we cannot do."""
+        for value, known in ((mode, tuple(SQUASH_BY_MODE)), (interpolation, ("bicubic", "bilinear"))):
+            if value not in known:
+                raise ValueError(f"{file}: resizes images by {value!r}; we know {', '.join(known)}")
+        return cls(side, SQUASH_BY_MODE[mode], interpolation)
+
+    def __call__(self, images: np.ndarray, size: int) -> torch.Tensor:
+        """Resizes and crops as torchvision does: uint8 RGB [b, h, w, 3] to float32 [b, 3, size, size] in [0, 1]."""
+        height, width = images.shape[1:3]
+        shorter = min(height, width)
+        if self.squash:
+            height = width = self.side
+        else:
+            height, width = self.side * height // shorter, self.side * width // shorter
+        # as bytes: rounded and cut off at 0 and 255 like the images that the network was trained on
+        pixels = torch.tensor(images).permute(0, 3, 1, 2)
+        pixels = F.interpolate(pixels, size=(height, width), mode=self.interpolation, antialias=True)
+        top, left = round((height - size) / 2), round((width - size) / 2)
+        return pixels[:, :, top : top + size, left : left + size].float() / 255
+
+
 class NetworkEncoder:
     """A frozen torch network as an `Encoder`, on the best device.
 
@@ -39,6 +80,7 @@ class NetworkEncoder:
         mean: of each colour channel, in [0, 1].
         std: of each colour channel.
         precision: `auto`, `fp32` or `bf16`.
+        resize: what comes before the central square; None cuts it from the image as it is, which is quicker.
     """
 
     def __init__(
@@ -49,8 +91,9 @@ class NetworkEncoder:
         mean: Sequence[float],
         std: Sequence[float],
         precision: str,
+        resize: Resize | None = None,
     ) -> None:
-        self.dim, self.size, self.precision = dim, size, precision
+        self.dim, self.size, self.precision, self.resize = dim, size, precision, resize
         self.device = devices.best()
         # channels_last: 1.3-1.7 times faster convolutions on the CPU, in both precisions
         self.network = network.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
@@ -58,8 +101,9 @@ class NetworkEncoder:
         self.std = torch.tensor(std)[:, None, None]
 
     def preprocess(self, images: np.ndarray) -> torch.Tensor:
-        """Central square, bicubic resize, normalised colours: uint8 [b, h, w, 3] to [b, 3, size, size]."""
-        return (to_square(images, self.size, "bicubic") - self.mean) / self.std
+        """A square with normalised colours: uint8 [b, h, w, 3] to [b, 3, size, size]."""
+        square = to_square(images, self.size, "bicubic") if self.resize is None else self.resize(images, self.size)
+        return (square - self.mean) / self.std
 
     @torch.inference_mode()
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
@@ -67,3 +111,9 @@ class NetworkEncoder:
         images = images.to(self.device, memory_format=torch.channels_last)
         with devices.autocast(self.precision, self.device):
             return self.network(images).float().cpu()
+
+
+def feature_width(network: torch.nn.Module, size: int) -> int:
+    """Width d of the features [b, d] that a network makes of images [b, 3, size, size]."""
+    with torch.inference_mode():
+        return network.eval()(torch.zeros(1, 3, size, size)).shape[1]
