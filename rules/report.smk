@@ -10,6 +10,7 @@ localrules:
     tabulate,
     plot,
     gallery,
+    dataset_table,
     rulegraph,
     index,
     publish,
@@ -92,13 +93,19 @@ rule plot:
 
 
 rule gallery:
-    """We show samples beside what the method says has influenced them, untuned and tuned."""
+    """We show samples beside what each encoder says has influenced them, untuned and tuned, and where they come from."""
     input:
         exemplars=over_study("results/{study}/exemplars/{case}.parquet", ["test"]),
         distractors="results/{study}/exemplars/distractors.parquet",
+        models=over_study("results/{study}/models/{case}/{shard}.json", ["test"]),
         sample_manifests=over_study("results/{study}/samples/{case}/{shard}.json", ["test"]),
-        untuned=shown_heads(SCORES, head="identity", training_set=STUDY.untuned_set),
-        tuned=shown_heads(SCORES),
+        untuned=shown_heads(
+            SCORES,
+            encoder=rule_settings.image_encoders(STUDY),
+            head="identity",
+            training_set=STUDY.untuned_set,
+        ),
+        tuned=shown_heads(SCORES, encoder=rule_settings.image_encoders(STUDY)),
     output:
         report("results/{study}/report/gallery.html", caption="../report/gallery.rst", category="Pictures"),
     log:
@@ -121,6 +128,34 @@ rule gallery:
             --sample-manifests {input.sample_manifests:q} \
             --untuned {input.untuned:q} \
             --tuned {input.tuned:q} \
+            --output {output:q} \
+            --settings {params.settings:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule dataset_table:
+    """We count models, exemplars, prompts and samples, as the paper's tables of its dataset do."""
+    input:
+        over_study("results/{study}/exemplars/{case}.parquet"),
+    output:
+        report("results/{study}/report/tables/dataset.csv", caption="../report/dataset.rst", category="Results"),
+    log:
+        "results/{study}/logs/dataset_table.log",
+    benchmark:
+        "results/{study}/benchmarks/dataset_table.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        settings=settings("dataset_table"),
+    shell:
+        r"""
+        python -m workflow_scripts.steps.plan_table \
+            --exemplars {input:q} \
             --output {output:q} \
             --settings {params.settings:q} \
             > {log:q} 2>&1

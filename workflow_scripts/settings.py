@@ -128,29 +128,29 @@ def shown(study: Study) -> dict[str, str]:
 
 def gallery(study: Study) -> dict[str, Any]:
     """For `gallery`."""
-    heads = {name: f"{cell['head']}, {cell['training_set']}" for name, cell in compared(study).items()}
-    encoders = compared(study)["tuned"]["encoder"]
-    return {"study": study.name, "seed": study.seed, "encoders": encoders, **heads, **study.sections["gallery"]}
+    names = {"study": study.name, "seed": study.seed, "encoders": image_encoders(study)}
+    return {**names, **shown(study), **study.sections["gallery"]}
 
 
-def compared(study: Study) -> dict[str, dict[str, Any]]:
-    """The scores that the gallery compares: for all encoders that look at images, as they are and under one head."""
-    tuned = {**shown(study), "encoder": [name for name in study.sections["encoders"] if name != CAPTIONS_ONLY]}
-    return {"untuned": {**tuned, "head": "identity", "training_set": study.untuned_set}, "tuned": tuned}
+def image_encoders(study: Study) -> list[str]:
+    """The encoders that look at images, of which the gallery shows every one."""
+    return [name for name in study.sections["encoders"] if name != CAPTIONS_ONLY]
 
 
 def dataset_table(study: Study) -> dict[str, Any]:
-    """For `dataset_table`: the number of models by case, and of prompts by kind, by split."""
-    cases = {
-        name: {"kind": case.kind, "models": {split: len(case.models[split]) for split in case.splits}}
+    """For `dataset_table`: the number of models and prompts of each case and split, in order."""
+    rows = [
+        {
+            "kind": case.kind,
+            "case": name,
+            "split": split,
+            "models": len(case.models[split]),
+            "prompts": {name: len(texts) for name, texts in study.prompts[case.kind].templates[split].items()},
+        }
         for name, case in study.cases.items()
-    }
-    prompts = {
-        kind: {split: {name: len(texts) for name, texts in sets.items()} for split, sets in given.templates.items()}
-        for kind, given in study.prompts.items()
-    }
-    per_prompt = study.sections["sampling"]["samples_per_prompt"]
-    return {"cases": cases, "prompts": prompts, "samples_per_prompt": per_prompt}
+        for split in case.splits
+    ]
+    return {"rows": rows, "samples_per_prompt": study.sections["sampling"]["samples_per_prompt"]}
 
 
 def base_model(study: Study) -> dict[str, Any]:

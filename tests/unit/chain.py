@@ -23,6 +23,7 @@ CASES = {"seen": "object", "unseen": "object", "styles": "style", "sets": "style
 SET_SIZES = (1, 2, 5)
 ENCODERS = ("pixels", "efficientnet_lite0")
 SAMPLES_PER_PROMPT = 2
+SHA256 = "0" * 64  # said to be that of every exemplar
 DATASET = """kind,case,split,models,exemplars,llm_prompts,procedural_prompts,llm_samples,procedural_samples
 object,seen,val,6,6,2,1,24,12
 object,seen,test,8,8,2,1,32,16
@@ -68,6 +69,9 @@ class Chain:
     def manifest(self, case: str, shard: str) -> Path:
         return self.root / f"samples/{case}/{shard}.json"
 
+    def weights(self, case: str, model: str) -> Path:
+        return self.root / f"models/{case}/{model}.safetensors"
+
     def sample_features(self, encoder: str, case: str, shard: str) -> Path:
         return self.root / f"features/{encoder}/samples/{case}/{shard}.safetensors"
 
@@ -96,9 +100,11 @@ def plant(chain: Chain, case: str, kind: str, rng: np.random.Generator) -> None:
     rows, features, signals = [], [], {}
     for i, (name, split) in enumerate(zip(names, splits, strict=True)):
         signals[name] = 3 * rng.normal(size=SIGNAL)
-        for k in range(int(name[-4:]) if case == "sets" else 3 if kind == "style" else 1):
+        count = int(name[-4:]) if case == "sets" else 3 if kind == "style" else 1
+        plant_weights(chain, case, name, count)
+        for k in range(count):
             row = {"model": name, "split": split, "class": f"{case} class", "class_word": "cat", "image": picture(rng)}
-            origin = {"sha256": "0" * 64, "source": f"{name}/{k}", "licence": "CC0-1.0", "author": "nobody"}
+            origin = {"sha256": SHA256, "source": f"{name}/{k}", "licence": "CC0-1.0", "author": "nobody"}
             rows.append(row | origin | {"new_artist": i % 2 == 0, "k": k, "twins": [], "seen_twin": i % 4 == 0})
             features.append(
                 np.concatenate([signals[name] + 0.3 * rng.normal(size=SIGNAL), noise(rng, 1)[0, SIGNAL:] * 4])
@@ -125,7 +131,8 @@ def plant_shard(
                 for i in range(SAMPLES_PER_PROMPT)
             ).assign(image=[picture(rng) for _ in range(len(prompts) * SAMPLES_PER_PROMPT)])
             file = manifest.parent / f"{model}.{prompt_set}.parquet"
-            artifacts.write_table(file, table, {"settings": {}})
+            made_from = {"model": artifacts.file_hash(chain.weights(case, model))}
+            artifacts.write_table(file, table, {"settings": {}, "inputs": made_from})
             entries.append({"model": model, "prompt_set": prompt_set, "file": file.name, "n": len(table)})
             start = len(features[prompt_set])
             for _ in range(len(table)):
@@ -137,6 +144,13 @@ def plant_shard(
         tensors = {name: np.array(values, np.float32) for name, values in features.items()}
         provenance = artifacts.make_provenance({"encoder": encoder}, {"source": manifest}) | {"rows": rows}
         artifacts.write_tensors(chain.sample_features(encoder, case, shard), tensors, provenance)
+
+
+def plant_weights(chain: Chain, case: str, model: str, count: int) -> None:
+    """Writes the weights of a model as if it had been tuned on its exemplars."""
+    tuning = {"losses": [0.4, 0.2, 0.1], "loss": {"first": 0.4, "last": 0.1}, "inputs": {"exemplars": [SHA256] * count}}
+    provenance = {"settings": {"model": model, "prompt": "<new1> cat"}, **tuning}
+    artifacts.write_tensors(chain.weights(case, model), {"token": np.zeros(1)}, provenance)
 
 
 def write_features(file: Path, encoder: str, source: Path, features: np.ndarray) -> None:
@@ -275,12 +289,12 @@ def report(chain: Chain) -> None:
 
 def gallery(chain: Chain) -> None:
     """Makes the gallery."""
-    shown = {"encoder": "pixels", "head": "linear", "training_set": "all", "queries": 7, "version": 1}
+    shown = {"encoders": ENCODERS, "head": "linear", "training_set": "all", "random": 12, "chosen": 8}
     chain.run(
         "gallery",
         {"study": "synthetic", "seed": 0, **shown},
-        untuned=[chain.scores("pixels", "identity", case) for case in CASES],
-        tuned=[chain.scores("pixels", "linear", case) for case in CASES],
+        untuned=[chain.scores(encoder, "identity", case) for encoder in ENCODERS for case in CASES],
+        tuned=[chain.scores(encoder, "linear", case) for encoder in ENCODERS for case in CASES],
         sample_manifests=[chain.manifest(case, "test_0000") for case in CASES],
         exemplars=[chain.exemplars(case) for case in CASES],
         distractors=chain.distractors(),

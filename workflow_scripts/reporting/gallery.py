@@ -5,27 +5,24 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from workflow_scripts.metrics.evaluation import QUERY
-from workflow_scripts.reporting.pages import data_uri
-from workflow_scripts.seeds import derive_seed
+from workflow_scripts.reporting.lineage import Lineage, sparkline
+from workflow_scripts.reporting.thumbnails import Sheet
+
+EXEMPLARS = 12  # at most so many of a model's exemplars are shown
+SPARKLINE = (240, 40)  # width and height of the drawing of losses
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An image and what it shows: its id, its class, and the bytes of the encoded image."""
+    """A thumbnail by its number, and what it shows."""
 
-    name: str
-    class_name: str
-    image: bytes
-
-    @property
-    def uri(self) -> str:
-        return data_uri(self.image)
+    number: int
+    label: str
 
 
 @dataclass(frozen=True)
 class Guess:
-    """A candidate among the best of a query.
+    """A candidate among the best of a sample.
 
     Attributes:
         influence: in percent.
@@ -39,9 +36,8 @@ class Guess:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one set of features says of a query: the rank of each true exemplar, and the best candidates."""
+    """What one set of features says of a sample: the ranks of true exemplars, ascending, and the best candidates."""
 
-    label: str
     ranks: Sequence[int]
     candidates: int
     guesses: Sequence[Guess]
@@ -54,51 +50,67 @@ class Answer:
 
 @dataclass(frozen=True)
 class Entry:
-    """A query of the gallery; the last of its answers is the tuned one."""
+    """A sample of the gallery.
 
-    case: str
-    prompt_set: str
-    model: str
-    prompt: str
-    sample: Picture
+    Attributes:
+        reasons: why it is shown.
+        uri: the sample itself.
+        exemplars: the first of the model's.
+        answers: untuned and tuned, by encoder.
+    """
+
+    reasons: Sequence[str]
+    uri: str
     exemplars: Sequence[Picture]
-    answers: Sequence[Answer]
+    answers: Mapping[str, tuple[Answer, Answer]]
+    lineage: Lineage
 
     @property
-    def outcome(self) -> str:
-        return "hit" if self.answers[-1].hits else "miss"
+    def hits(self) -> list[str]:
+        """The encoders whose tuned features have a true exemplar among their guesses."""
+        return [encoder for encoder, (_, tuned) in self.answers.items() if tuned.hits]
+
+    @property
+    def more(self) -> int:
+        """How many exemplars are not shown."""
+        return len(self.lineage.exemplars) - len(self.exemplars)
+
+    @property
+    def losses(self) -> str:
+        """The losses of the model's training, as points of a line."""
+        return sparkline(self.lineage.losses, *SPARKLINE)
 
 
-def choose(scores: pd.DataFrame, count: int, *seed: str | int) -> pd.DataFrame:
-    """A random choice of queries of different models, which more queries or models disturb as little as possible."""
-    draw = [derive_seed(*seed, *query) for query in scores[QUERY].itertuples(index=False)]
-    order = scores.assign(draw=draw).sort_values("draw").drop_duplicates("model")
-    return order.head(count).drop(columns="draw")
+class Pictures:
+    """The images of candidates: exemplars of one case, and distractors.
+
+    Args:
+        exemplars: of one case, with the columns model, k, class and image.
+        distractors: with the columns id, class and image.
+        sheet: holds the thumbnails.
+    """
+
+    def __init__(self, exemplars: pd.DataFrame, distractors: pd.DataFrame, sheet: Sheet) -> None:
+        own = exemplars.assign(id=exemplars["model"] + "/" + exemplars["k"].astype(str)).sort_values("k")
+        self._own = own.groupby("model")["id"].apply(list).to_dict()
+        self._rows = pd.concat([distractors, own]).set_index("id")[["class", "image"]].to_dict("index")
+        self._sheet = sheet
+
+    def get(self, name: str) -> Picture:
+        """The picture of a candidate, by its id."""
+        row = self._rows[name]
+        return Picture(self._sheet.add(row["image"]), f"{row['class']}, {name}")
+
+    def exemplars(self, model: str) -> list[Picture]:
+        """The first exemplars of a model."""
+        return [self.get(name) for name in self._own[model][:EXEMPLARS]]
 
 
-def share(count: int, cells: int) -> list[int]:
-    """Spreads `count` queries over cells as evenly as can be, at least one each."""
-    return [max(1, count // cells + (i < count % cells)) for i in range(cells)]
-
-
-def answer(label: str, row: pd.Series, pictures: Mapping[str, Picture]) -> Answer:
-    """The answer in one row of a scores table."""
+def answer(row: pd.Series, pictures: Pictures) -> Answer:
+    """The answer in one row of a table of scores."""
     truth = f"{row['model']}/"
     guesses = [
-        Guess(pictures[name], float(influence), name.startswith(truth))
+        Guess(pictures.get(name), float(influence), name.startswith(truth))
         for name, influence in zip(row["top_ids"], row["top_influence"], strict=True)
     ]
-    return Answer(label, sorted(int(rank) for rank in row["ranks"]), int(row["candidates"]), guesses)
-
-
-def match(untuned: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
-    """The untuned rows of the chosen queries, in their order.
-
-    Raises:
-        ValueError: a query is missing.
-    """
-    found = chosen[QUERY].merge(untuned, how="left", on=QUERY)
-    if found["ranks"].isna().any():
-        query = found.loc[found["ranks"].isna(), QUERY].iloc[0].to_dict()
-        raise ValueError(f"untuned scores lack the query {query}")
-    return found
+    return Answer(sorted(int(rank) for rank in row["ranks"]), int(row["candidates"]), guesses)

@@ -1,85 +1,81 @@
 """Makes a page of pictures: test samples, their true exemplars, and the top candidates with influence in percent.
 
-The samples are a seeded choice over all cells; untuned and tuned features stand beside each other. The page holds all
-its images and opens from the file system.
+Some samples are drawn at random, some chosen by rule, see `reporting.choice`; for every encoder untuned and tuned
+features stand beside each other. The page holds all its images and opens from the file system.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from workflow_scripts import artifacts, cli, features
-from workflow_scripts.reporting import pages
-from workflow_scripts.reporting.gallery import Answer, Entry, Picture, answer, choose, match, share
+from workflow_scripts.reporting import choice, lineage, pages
+from workflow_scripts.reporting.gallery import Entry, Pictures, answer
+from workflow_scripts.reporting.thumbnails import Sheet, shrunk_uri
 
-Cell = tuple[str, str]  # case, prompt set
-Scores = tuple[pd.DataFrame, pd.DataFrame]  # the chosen queries of a cell: untuned, tuned
-
-
-def choose_queries(untuned: Sequence[Path], tuned: Sequence[Path], settings: Mapping) -> dict[Cell, Scores]:
-    """Chooses the queries of each cell from its tuned scores, and finds them among the untuned."""
-    chosen = {}
-    for count, before, after in zip(share(settings["queries"], len(tuned)), untuned, tuned, strict=True):
-        made = artifacts.read_provenance(after)["settings"]
-        cell = {"case": made["case"], "prompt_set": made["prompt_set"], "encoder": settings["encoder"]}
-        queries = choose(artifacts.read_table(after, expect=cell), count, settings["seed"], *cell.values())
-        same = match(artifacts.read_table(before, expect=cell), queries)
-        chosen[made["case"], made["prompt_set"]] = (same, queries)
-    return chosen
+SAMPLE = 256  # pixels, at most, of the samples on the page
+Scores = dict[str, dict[str, pd.DataFrame]]  # of test queries, by case and encoder
 
 
-def read_exemplars(files: Sequence[Path], models: set[str]) -> dict[str, dict[str, Picture]]:
-    """Pictures of the models' exemplars, by case and id."""
-    pictures = {}
+def read_scores(files: Sequence[Path]) -> Scores:
+    scores: Scores = {}
     for file in files:
-        table = artifacts.read_table(file, ["model", "k", "class", "image"], keep={"model": models})
-        ids = [f"{model}/{k}" for model, k in zip(table["model"], table["k"], strict=True)]
-        pictures[file.stem] = {
-            name: Picture(name, *row) for name, row in zip(ids, table[["class", "image"]].to_numpy(object), strict=True)
-        }
-    return pictures
+        made = artifacts.read_provenance(file)["settings"]
+        table = artifacts.read_table(file, keep={"split": ["test"]})
+        scores.setdefault(made["case"], {})[made["encoder"]] = table
+    return scores
 
 
-def read_distractors(file: Path, names: set[str]) -> dict[str, Picture]:
-    """Pictures of the named distractors, by id."""
-    table = artifacts.read_table(file, ["id", "class", "image"], keep={"id": names})
-    return {row[0]: Picture(*row) for row in table[["id", "class", "image"]].to_numpy(object)}
+def find_files(manifests: Sequence[Path]) -> dict[str, dict[tuple[str, str], tuple[Path, Path]]]:
+    """Manifest and file of samples, by case, and by model and prompt set."""
+    files = defaultdict(dict)
+    for manifest in manifests:
+        for entry in features.read_manifest(manifest):
+            files[entry["case"]][entry["model"], entry["prompt_set"]] = (manifest, entry["file"])
+    return files
 
 
-def read_samples(manifests: Sequence[Path], chosen: Mapping[Cell, Scores]) -> dict[tuple, pd.Series]:
-    """The chosen queries' rows of their sample files, by (case, prompt set, model, prompt index, index)."""
-    wanted = {(*cell, model) for cell, (_, queries) in chosen.items() for model in queries["model"]}
-    rows = {}
-    for entry in (entry for manifest in manifests for entry in features.read_manifest(manifest)):
-        key = (entry["case"], entry["prompt_set"], entry["model"])
-        if key in wanted:
-            for _, row in artifacts.read_table(entry["file"]).iterrows():
-                rows[*key, row["prompt_index"], row["index"]] = row
-    return rows
+def match_all(scores: Scores, picks: Mapping[str, pd.DataFrame], encoders: Sequence[str]) -> Scores:
+    """The rows of the picked queries, in their order."""
+    return {
+        case: {encoder: choice.match(scores[case][encoder], picked) for encoder in encoders}
+        for case, picked in picks.items()
+    }
+
+
+def names_in(*scores: Scores) -> set[str]:
+    """The ids of all candidates among the best."""
+    tables = [table for by_case in scores for by_encoder in by_case.values() for table in by_encoder.values()]
+    return {name for table in tables for names in table["top_ids"] for name in names}
 
 
 def make_entries(
-    chosen: Mapping[Cell, Scores],
-    samples: Mapping[tuple, pd.Series],
-    exemplars: Mapping[str, Mapping[str, Picture]],
-    distractors: Mapping[str, Picture],
+    picked: pd.DataFrame,
+    untuned: Mapping[str, pd.DataFrame],
+    tuned: Mapping[str, pd.DataFrame],
+    pictures: Pictures,
+    files: Mapping[tuple[str, str], tuple[Path, Path]],
 ) -> Iterator[Entry]:
-    """Joins the chosen queries with all their pictures."""
-    for (case, prompt_set), (untuned, tuned) in chosen.items():
-        pictures = {**distractors, **exemplars[case]}
-        for (_, before), (_, after) in zip(untuned.iterrows(), tuned.iterrows(), strict=True):
-            sample = samples[case, prompt_set, after["model"], after["prompt_index"], after["index"]]
-            true = [picture for name, picture in exemplars[case].items() if name.startswith(f"{after['model']}/")]
-            answers: list[Answer] = [answer("Untuned", before, pictures), answer("Tuned", after, pictures)]
-            picture = Picture(after["model"], after["class"], sample["image"])
-            yield Entry(case, prompt_set, after["model"], sample["prompt"], picture, true, answers)
+    """Joins the picked queries of a case with what the encoders say of them, with pictures and lineage."""
+    for i, query in picked.iterrows():
+        manifest, file = files[query["model"], query["prompt_set"]]
+        place = (query["prompt_index"], query["index"])
+        image = lineage.read_sample(file, *place)["image"]
+        yield Entry(
+            query["reasons"],
+            shrunk_uri(image, SAMPLE, f"{file}: prompt {place[0]}, image {place[1]}"),
+            pictures.exemplars(query["model"]),
+            {name: (answer(untuned[name].loc[i], pictures), answer(tuned[name].loc[i], pictures)) for name in tuned},
+            lineage.trace(manifest, file, *place, list(tuned)),
+        )
 
 
 def main() -> None:
     parser = cli.StepParser(__doc__)
-    parser.add_argument("--untuned", type=Path, nargs="+", required=True, help="scores of the identity head, per cell")
-    parser.add_argument("--tuned", type=Path, nargs="+", required=True, help="scores of the learned head, in order")
+    parser.add_argument("--untuned", type=Path, nargs="+", required=True, help="scores of the identity heads")
+    parser.add_argument("--tuned", type=Path, nargs="+", required=True, help="scores of the learned heads")
     parser.add_argument("--sample-manifests", type=Path, nargs="+", required=True, help="test shards of all cases")
     parser.add_argument("--exemplars", type=Path, nargs="+", required=True, help="parquet files of all cases")
     parser.add_argument("--distractors", type=Path, required=True, help="parquet file of the distractors")
@@ -87,16 +83,24 @@ def main() -> None:
     parser.add_settings()
     args = parser.parse_args()
 
-    chosen = choose_queries(args.untuned, args.tuned, args.settings)
-    tables = [table for scores in chosen.values() for table in scores]
-    named = {name for table in tables for names in table["top_ids"] for name in names}
-    entries = make_entries(
-        chosen,
-        read_samples(args.sample_manifests, chosen),
-        read_exemplars(args.exemplars, {model for table in tables for model in table["model"]}),
-        read_distractors(args.distractors, named),
+    encoders = args.settings["encoders"]
+    untuned, tuned = read_scores(args.untuned), read_scores(args.tuned)
+    deciding = [{case: tables[encoders[0]] for case, tables in scores.items()} for scores in (untuned, tuned)]
+    picks = choice.choose(*deciding, args.settings)
+    untuned, tuned = (match_all(scores, picks, encoders) for scores in (untuned, tuned))
+
+    distractors = artifacts.read_table(
+        args.distractors, ["id", "class", "image"], keep={"id": names_in(untuned, tuned)}
     )
-    artifacts.write_text(args.output, pages.render("gallery", entries=list(entries), **args.settings))
+    exemplars, files = {file.stem: file for file in args.exemplars}, find_files(args.sample_manifests)
+    entries, sheet = [], Sheet()
+    for case, picked in picks.items():
+        models = {"model": set(picked["model"])}
+        own = artifacts.read_table(exemplars[case], ["model", "k", "class", "image"], keep=models)
+        pictures = Pictures(own, distractors, sheet)
+        entries += make_entries(picked, untuned[case], tuned[case], pictures, files[case])
+    page = pages.render("gallery", entries=entries, thumbnails=sheet.uris, **args.settings)
+    artifacts.write_text(args.output, page)
 
 
 if __name__ == "__main__":

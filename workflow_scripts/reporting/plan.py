@@ -1,0 +1,91 @@
+"""What a study is made of: models, exemplars, prompts and samples of each case and split, as in the paper's tables."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from workflow_scripts.config import PROMPT_SETS
+
+MISSING = "-"
+COUNTS = [
+    "models",
+    "exemplars",
+    *(f"{name}_prompts" for name in PROMPT_SETS),
+    *(f"{name}_samples" for name in PROMPT_SETS),
+]
+ROWS = {
+    "models": "models",
+    "exemplars": "exemplar images",
+    "images_per_model": "images per model",
+    "llm_prompts": "llm prompts",
+    "procedural_prompts": "procedural prompts",
+    "llm_samples": "llm samples",
+    "procedural_samples": "procedural samples",
+}
+TOTAL = "all"
+ADDED = [name for name in ROWS if name in COUNTS and not name.endswith("_prompts")]  # prompts are shared: no sum
+
+
+def tabulate(settings: Mapping[str, Any], exemplars: Mapping[str, Mapping[str, int]]) -> pd.DataFrame:
+    """A row per case and split: kind, case, split and COUNTS.
+
+    Args:
+        settings: of the rule `dataset_table`: known from configuration alone.
+        exemplars: number of exemplars by case and split. Where it is missing, object models have one each, and of a
+            style it is not known.
+    """
+    rows = []
+    for row in settings["rows"]:
+        known = row["models"] if row["kind"] == "object" else None
+        counts = {"exemplars": exemplars.get(row["case"], {}).get(row["split"], known)}
+        for name, prompts in row["prompts"].items():
+            counts[f"{name}_prompts"] = prompts
+            counts[f"{name}_samples"] = row["models"] * prompts * settings["samples_per_prompt"]
+        rows.append(row | counts)
+    return pd.DataFrame(rows)[["kind", "case", "split", *COUNTS]].astype({"exemplars": "Int64"})
+
+
+def paper_layout(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The table as the paper's two: one for each kind, a column for each case and split and one for all of them.
+
+    Returns:
+        Parts, each with `title`, `headings` of its columns, and `rows` with `name` and `cells` of text.
+    """
+    parts = [_part(f"{kind.capitalize()}s", rows) for kind, rows in table.groupby("kind", sort=False)]
+    return [*parts, _totals(table)]
+
+
+def _part(title: str, table: pd.DataFrame) -> dict[str, Any]:
+    total = _sum(table)
+    table = table.assign(images_per_model=table["exemplars"] / table["models"])
+    rows = [
+        {"name": label, "cells": [*(_text(value) for value in table[name]), _text(total.get(name))]}
+        for name, label in ROWS.items()
+    ]
+    headings = [f"{case}, {split}" for case, split in zip(table["case"], table["split"], strict=True)]
+    return {"title": title, "headings": [*headings, TOTAL], "rows": rows}
+
+
+def _totals(table: pd.DataFrame) -> dict[str, Any]:
+    """The whole study, and of it what is evaluated."""
+    columns = {"all": _sum(table), "test alone": _sum(table[table["split"] == "test"])}
+    rows = [
+        {"name": ROWS[name], "cells": [_text(total[name]) for total in columns.values()]}
+        for name in ("models", "exemplars", "llm_samples", "procedural_samples")
+    ]
+    both = [_text(total["llm_samples"] + total["procedural_samples"]) for total in columns.values()]
+    return {"title": "In all", "headings": list(columns), "rows": [*rows, {"name": "samples", "cells": both}]}
+
+
+def _sum(table: pd.DataFrame) -> dict[str, float | None]:
+    """Sums of what can be added; where one is not known, their sum is not either."""
+    found = {name: table[name].sum(skipna=False) for name in ADDED}
+    return found | {"images_per_model": found["exemplars"] / found["models"]}
+
+
+def _text(value: Any) -> str:
+    """Thousands separated; an average to two decimals, unless it is whole."""
+    if value is None or pd.isna(value):
+        return MISSING
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"

@@ -1,0 +1,24 @@
+"""Counts what a study is made of: a CSV of models, exemplars, prompts and samples of each case and split.
+
+All but the number of exemplars is known from configuration; those of a case whose file is not given are left empty.
+"""
+
+from pathlib import Path
+
+from workflow_scripts import artifacts, cli
+from workflow_scripts.reporting import plan
+
+
+def main() -> None:
+    parser = cli.StepParser(__doc__)
+    parser.add_argument("--exemplars", type=Path, nargs="*", default=[], help="parquet files of cases")
+    parser.add_argument("--output", type=Path, required=True, help="CSV file to write")
+    parser.add_settings()
+    args = parser.parse_args()
+
+    counts = {file.stem: artifacts.read_table(file, ["split"])["split"].value_counts() for file in args.exemplars}
+    artifacts.write_text(args.output, plan.tabulate(args.settings, counts).to_csv(index=False))
+
+
+if __name__ == "__main__":
+    cli.run(main)
