@@ -96,7 +96,7 @@ def _bars_of_cell(
         chance = random.iloc[0]
         ax.axhline(100 * chance[metric], color=INK, linewidth=0.8, linestyle=":", label="random ranking")
         ceiling = chance.get(f"{metric}_ceiling", 1.0)
-        if ceiling < 1:
+        if ceiling < min(1, 2 * rows[metric].max()):  # a far one would flatten the bars
             ax.axhline(100 * ceiling, color=INK, linewidth=0.8, linestyle="--", label="ceiling")
     ax.set_xticks(range(len(encoders)), [name.replace("_", "\n") for name in encoders], fontsize=8)
 
@@ -126,7 +126,8 @@ def curves(rows: pd.DataFrame, x: str, metric: str, label: str, name: str, log: 
     """
     cases, prompt_sets = list(dict.fromkeys(rows["case"])), list(dict.fromkeys(rows["prompt_set"]))
     encoders = [encoder for encoder in dict.fromkeys(rows["encoder"]) if encoder != RANDOM["encoder"]]
-    ticks = sorted(rows[x].unique(), key=list(dict.fromkeys(rows[x])).index if rows[x].dtype == object else None)
+    ticks = list(dict.fromkeys(rows[x]))  # words stand in the order of the rows
+    ticks = sorted(ticks) if pd.api.types.is_numeric_dtype(rows[x]) else ticks
     with plt.rc_context(STYLE):
         figure, axes = _panels(len(prompt_sets), len(cases), 3.1, 2.5)
         for line, prompt_set in zip(axes, prompt_sets, strict=True):

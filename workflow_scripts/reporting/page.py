@@ -37,7 +37,7 @@ def _row(row: dict[str, Any], names: list[str], metrics: list[str], gains: bool)
         "names": [_name(row[name]) for name in names],
         "random": row["method"] == RANDOM["method"],
         "numbers": [
-            *(_cell(*percent(row, metric), row[metric]) for metric in metrics),
+            *(_share(row, metric) for metric in metrics),
             *[_gain(row)] * gains,
             _cell(number(row["median_rank"]), _span(row), row["median_rank"]),
             _influence(row),
@@ -66,6 +66,14 @@ def calibration_rows(calibrations: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _name(value: Any) -> str:
     return "" if pd.isna(value) else f"{value:.0%}" if isinstance(value, float) else str(value)
+
+
+def _share(row: dict[str, Any], metric: str) -> dict[str, Any]:
+    """A metric with its interval, and its ceiling where that is not 100 %."""
+    text, span = percent(row, metric)
+    ceiling = row.get(f"{metric}_ceiling", 1.0)
+    known = not pd.isna(row[metric]) and ceiling < 1
+    return _cell(text, ", ".join(filter(None, [span, known and f"ceiling {100 * ceiling:.1f}"])), row[metric])
 
 
 def _cell(text: str, note: str, value: Any) -> dict[str, Any]:

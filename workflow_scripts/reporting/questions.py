@@ -56,15 +56,19 @@ def in_views(*views: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
 
     def select(table: pd.DataFrame) -> pd.DataFrame:
         rows = pair(table)
-        return rows[(rows["split"] == "test") & rows["view"].isin(views)]
+        rows = rows[(rows["split"] == "test") & rows["view"].isin(views)]
+        return rows[~rows["case"].isin(set_cases(table))]
 
     return select
 
 
 def whole_cells(table: pd.DataFrame) -> pd.DataFrame:
     """All queries of each cell and split, but for the cases of growing sets, which have a question of their own."""
-    sets = table.loc[table["view"].str.startswith(SET_VIEW), "case"]
-    return table[(table["view"] == "all") & ~table["case"].isin(sets)]
+    return table[(table["view"] == "all") & ~table["case"].isin(set_cases(table))]
+
+
+def set_cases(table: pd.DataFrame) -> set[str]:
+    return set(table.loc[table["view"].str.startswith(SET_VIEW), "case"])
 
 
 def training_sets(table: pd.DataFrame) -> pd.DataFrame:
