@@ -22,13 +22,13 @@ rule tabulate:
         metrics=over_heads("results/{study}/metrics/{method}/{encoder}/{head}/{training_set}.json"),
         calibrations=over_heads("results/{study}/heads/{encoder}/{head}/{training_set}.calibration.json"),
     output:
-        csv=report("results/{study}/report/table.csv", caption="../report/table.rst", category="Results"),
-        markdown="results/{study}/report/table.md",
         tables=report(
             expand("results/{{study}}/report/tables/{table}.csv", table=TABLES),
             caption="../report/tables.rst",
             category="Results",
         ),
+        csv=report("results/{study}/report/table.csv", caption="../report/table.rst", category="Results"),
+        markdown="results/{study}/report/table.md",
     log:
         "results/{study}/logs/tabulate.log",
     benchmark:
@@ -40,7 +40,7 @@ rule tabulate:
         mem_mb=2000,
         runtime=20,
     params:
-        tables="results/{study}/report/tables",
+        tables=output_folder,
         settings=settings("report"),
     shell:
         r"""
@@ -211,15 +211,13 @@ rule index:
         mem_mb=2000,
         runtime=20,
     params:
-        tables="results/{study}/report/tables",
-        figures="results/{study}/report/figures",
         settings=settings("report"),
     shell:
         r"""
         python -m workflow_scripts.steps.index \
             --table {input.table:q} \
-            --tables {params.tables:q} \
-            --figures {params.figures:q} \
+            --tables {input.tables:q} \
+            --figures {input.figures:q} \
             --gallery {input.gallery:q} \
             --rulegraph {input.rulegraph:q} \
             --attribution {input.attribution:q} \

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workflow_scripts import artifacts
+from workflow_scripts import artifacts, reporting
 
 DIM = 24
 SIGNAL = 8  # the first features carry the exemplar, the others only nuisance
@@ -279,8 +279,8 @@ def report(chain: Chain) -> None:
         "index",
         settings,
         table=table,
-        tables=tables,
-        figures=figures,
+        tables=[tables / f"{name}.csv" for name in (*reporting.TABLES, "dataset")],
+        figures=[figures / f"{name}.svg" for name in reporting.FIGURES],
         gallery=chain.report("gallery.html"),
         attribution=attribution,
         output=chain.report("index.html"),

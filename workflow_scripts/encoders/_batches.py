@@ -40,7 +40,8 @@ class Batches(Dataset):
         self._reads_captions = getattr(encoder, "reads", "image") == "caption"
         self._read = Captions if self._reads_captions else artifacts.Images
         self.bounds = list(accumulate((len(self._read(file)) for file in files), initial=0))
-        self._open: artifacts.Images | Captions | None = None  # one at a time: a shard's images together may not fit in memory
+        # One file at a time: the images of a shard together may not fit in memory.
+        self._open: artifacts.Images | Captions | None = None
 
     def __len__(self) -> int:
         return -(-self.bounds[-1] // BATCH)

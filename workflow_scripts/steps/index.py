@@ -11,8 +11,8 @@ from workflow_scripts.reporting import findings, page, pages, plan
 def main() -> None:
     parser = cli.StepParser(__doc__)
     parser.add_argument("--table", type=Path, required=True, help="CSV file of step tabulate")
-    parser.add_argument("--tables", type=Path, required=True, help="folder of its CSV files of questions")
-    parser.add_argument("--figures", type=Path, required=True, help="folder of the SVG files of step plot")
+    parser.add_argument("--tables", type=Path, nargs="+", required=True, help="its CSV files of questions, and dataset")
+    parser.add_argument("--figures", type=Path, nargs="+", required=True, help="SVG files of step plot")
     parser.add_argument("--gallery", type=Path, required=True, help="HTML file of step gallery")
     parser.add_argument("--attribution", type=Path, required=True, help="artists and licences, Markdown or text")
     parser.add_argument("--rulegraph", type=Path, help="SVG file of the workflow's rules")
@@ -21,11 +21,12 @@ def main() -> None:
     args = parser.parse_args()
 
     table = pd.read_csv(args.table)
-    calibrations = pd.read_csv(args.tables / "calibration.csv")
+    tables = {file.stem: file for file in args.tables}
+    calibrations = pd.read_csv(tables["calibration"])
     captions = findings.captions(table, calibrations)
     figures = {
         file.stem: {"caption": captions[file.stem], "svg": pages.inline_svg(file.read_text(encoding="utf-8"))}
-        for file in sorted(args.figures.glob("*.svg"))
+        for file in args.figures
     }
     text = pages.render(
         "index",
@@ -38,10 +39,10 @@ def main() -> None:
         sections=page.sections(table),
         calibrations=page.calibration_rows(calibrations),
         figures=figures,
-        plan=plan.paper_layout(pd.read_csv(args.tables / "dataset.csv")),
+        plan=plan.paper_layout(pd.read_csv(tables["dataset"])),
         gallery=args.gallery.name,
         csv=args.table.name,
-        tables=args.tables.name,
+        tables=tables["dataset"].parent.name,
         attribution=args.attribution.read_text(encoding="utf-8"),
         rulegraph=pages.inline_svg(args.rulegraph.read_text(encoding="utf-8")) if args.rulegraph else None,
     )
