@@ -108,11 +108,11 @@ def views(scores: pd.DataFrame, sets: bool, whole: bool) -> Iterator[tuple[str, 
         scores.assign(ranks=ranks + scores["others_ahead"], candidates=scores["candidates"] + scores["others"]),
     )
     own = ranks.map(len)
+    # Two passes may round a score to either side of a tie; nobody stands before the first.
+    easy = [np.maximum(place, left) for place, left in zip(places, ranks - scores["hard_ahead"], strict=True)]
     found = {
         "hard": scores.assign(ranks=places + scores["hard_ahead"], candidates=own + scores["hard"])[scores["hard"] > 0],
-        "easy": scores.assign(ranks=ranks - scores["hard_ahead"], candidates=scores["candidates"] - scores["hard"])[
-            scores["hard"] > 0
-        ],
+        "easy": scores.assign(ranks=easy, candidates=scores["candidates"] - scores["hard"])[scores["hard"] > 0],
         "known": scores[~scores["new_artist"]],
         "new": scores[scores["new_artist"]],
         "twin-free": scores[~scores["seen_twin"]] if scores["seen_twin"].any() else scores.iloc[:0],

@@ -20,7 +20,7 @@ MEMORY_MB = 256
 GROUP = 64  # scores whose maximum is taken together
 LEAST = np.finfo(np.float32).min  # of all scores; padding is less
 NO_EXEMPLAR = -1  # pads the rows of `truth`
-TIE = 2e-7  # cosines that differ by less, the rounding of float32, are equal
+TIE = 1e-6  # cosines that differ by less are equal: float32 rounds that much from features through a head
 
 Project = Callable[[np.ndarray], np.ndarray]
 
