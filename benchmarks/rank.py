@@ -86,7 +86,8 @@ def sort_each(queries: np.ndarray, distractors: np.ndarray, exemplars: np.ndarra
     """Ranks [q] by scoring and sorting all candidates, one query after the other."""
     ranks = []
     for query, exemplar in zip(queries, exemplars, strict=True):
-        scores = np.append(distractors @ query, exemplar @ query - ranking.TIE)  # ties are the exemplar's loss, as in ours
+        own = exemplar @ query - ranking.TIE  # a tie is the exemplar's loss, as in ours
+        scores = np.append(distractors @ query, own)
         ranks.append(1 + np.flatnonzero(np.argsort(-scores, kind="stable") == len(distractors))[0])
     return np.array(ranks)
 

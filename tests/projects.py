@@ -26,7 +26,7 @@ for flag, value in zip(sys.argv, sys.argv[1:]):
     if flag == "--output-dir":
         from workflow_scripts.reporting import FIGURES
         names = [f"{figure}.svg" for figure in FIGURES]
-    if flag == "--tables":
+    if flag == "--tables" and "--markdown" in sys.argv:
         from workflow_scripts.reporting import TABLES
         names = [f"{table}.csv" for table in TABLES]
     for name in names:

@@ -23,7 +23,7 @@ from workflow_scripts.cli import canonical_json
 
 PROVENANCE = "provenance"
 ROWS_OF_IMAGES = 1024  # in a row group, the least that can be read of a table
-CAPTIONS = {"prompt": "{}", "caption": "{}", "class_word": "a picture of a {}", "class": "a picture of a {}"}
+CAPTIONS = ("prompt", "caption")  # columns that say what an image shows, of samples and of real images
 VERSIONED = ("torch", "diffusers", "transformers", "timm", "open_clip_torch", "numpy")
 
 
@@ -230,15 +230,15 @@ def read_table(
 
 
 def read_captions(path: str | os.PathLike) -> list[str]:
-    """What each image of a parquet file is said to show: its prompt, its caption, or its class.
+    """What each image of a parquet file is said to show: its prompt or its caption.
 
     Raises:
         ValueError: the file has none of these columns.
     """
     names = _read_arrow_schema(path).names
-    for column, template in CAPTIONS.items():
+    for column in CAPTIONS:
         if column in names:
-            return [template.format(text.replace("-", " ")) for text in read_table(path, [column])[column]]
+            return read_table(path, [column])[column].tolist()
     raise ValueError(f"{path}: has no captions; it needs a column of {', '.join(CAPTIONS)}, it has {', '.join(names)}")
 
 

@@ -72,11 +72,13 @@ def test_text_sees_captions_without_the_token(base_folder, tmp_path):
     features = encoder(encoder.preprocess(captions))
     assert features.shape == (3, encoder.dim)
     assert torch.allclose(features[0], features[1], atol=1e-6) and not torch.allclose(features[1], features[2])
-    table = pd.DataFrame({"id": ["x", "y"], "class": ["hot-dog", "cat"], "image": [b"no image", b"is read"]})
+    table = pd.DataFrame({"id": ["x", "y"], "caption": captions[:0:-1], "image": [b"no image", b"is read"]})
     artifacts.write_table(tmp_path / "distractors.parquet", table, {})
     (read,) = encode_files([tmp_path / "distractors.parquet"], encoder)
     assert torch.allclose(torch.from_numpy(read[1]), features[1], atol=1e-6)
-    assert artifacts.read_captions(tmp_path / "distractors.parquet")[0] == "a picture of a hot dog"
+    artifacts.write_table(tmp_path / "nameless.parquet", table.drop(columns="caption"), {})
+    with pytest.raises(ValueError, match=r"nameless\.parquet: has no captions; it needs a column of prompt, caption"):
+        artifacts.read_captions(tmp_path / "nameless.parquet")
     with pytest.raises(ValueError, match="lacks text_encoder/"):
         text.load({"path": str(tmp_path)})
 

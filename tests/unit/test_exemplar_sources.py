@@ -23,7 +23,7 @@ from workflow_scripts.exemplar_sources import (
 def drawing(name: str, family: str, concept: str, role: str, order: int = -1) -> dict:
     shade = len(name) * 7 % 256
     origin = {"licence": "MIT", "author": "A. Artist", "package": "some/set", "version": "1"}
-    names = {"id": name, "family": family, "concept": concept, "style_group": f"{family}-thing"}
+    names = {"id": name, "family": family, "concept": concept, "label": concept, "style_group": f"{family}-thing"}
     image = encode(Image.new("RGBA", (64, 64), (shade, 0, 200, 255)))
     return {**names, "role": role, "order": order, "image": image, **origin}
 
@@ -59,6 +59,7 @@ def test_objects_take_held_out_drawings_in_order(corpus: Path) -> None:
     assert list(table.split) == ["train", "test"]
     assert list(table.source) == ["openmoji-cat", "noto-cat"]
     assert list(table.new_artist) == [True, False]
+    assert set(table.caption) == {"a picture of a cat"}
     assert set(table.class_word) == {"kitty"}
     assert list(map(list, table.twins)) == [["noto-cat"], ["openmoji-cat", "twemoji-cat"]]
     assert list(table.seen_twin) == [False, True]

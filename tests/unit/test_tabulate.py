@@ -94,7 +94,7 @@ def test_csv_of_the_chain_is_tidy(reported):
 def test_every_question_has_its_rows(reported):
     parts = {name: pd.read_csv(reported.report(f"tables/{name}.csv")) for name in reporting.TABLES}
     assert len(parts["tuning"]) == 6 * (2 * 2 + 1)
-    assert set(parts["difficulty"]["view"]) == {"hard", "easy"}
+    assert set(parts["difficulty"]["view"]) == {"all", "hard", "easy"}
     assert set(parts["protocols"]["view"]) == {"all", "others"}
     assert set(parts["artists"]["view"]) == {"known", "new", "twin-free"}
     assert set(parts["set_sizes"]["set_size"]) == set(SET_SIZES)

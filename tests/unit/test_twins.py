@@ -36,7 +36,7 @@ def drawing(shape: str, colour: tuple[int, int, int]) -> bytes:
 
 def test_the_step_finds_a_recoloured_drawing(tmp_path, monkeypatch):
     images = {"a": ("face", (250, 200, 40)), "b": ("face", (250, 205, 60)), "c": ("lines", (20, 40, 200))}
-    origin = {"family": "noto", "licence": "MIT", "author": "A. Artist"}
+    origin = {"family": "noto", "label": "thing", "licence": "MIT", "author": "A. Artist"}
     rows = [{"id": name, "image": drawing(*image), **origin} for name, image in images.items()]
     artifacts.write_table(tmp_path / "drawings.parquet", pd.DataFrame(rows), {})
     flags = ["--drawings", str(tmp_path / "drawings.parquet"), "--output", str(tmp_path / "twins.parquet")]

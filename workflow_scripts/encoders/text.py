@@ -1,7 +1,7 @@
 """How much does the caption alone give away? The base model's text encoder on captions, which looks at no image.
 
 A sample's caption is its prompt without V*, which nobody but the model's owner knows; that of an exemplar or distractor
-names its class. So all images of one class are alike, and a tie is the exemplar's loss.
+says what it shows. So all pictures of one thing are alike, and a tie is the exemplar's loss.
 """
 
 from collections.abc import Mapping, Sequence

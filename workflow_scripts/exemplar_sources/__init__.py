@@ -13,10 +13,10 @@ import pandas as pd
 from workflow_scripts.config import Case
 
 EXEMPLAR_COLUMNS = (
-    "model", "split", "class", "class_word", "k", "image", "sha256", "source", "licence", "author", "new_artist",
-    "twins", "seen_twin",
+    "model", "split", "class", "class_word", "k", "image", "caption", "sha256", "source", "licence", "author",
+    "new_artist", "twins", "seen_twin",
 )  # fmt: skip
-DISTRACTOR_COLUMNS = ("id", "class", "image", "sha256", "source", "licence", "author")
+DISTRACTOR_COLUMNS = ("id", "class", "image", "caption", "sha256", "source", "licence", "author")
 
 
 class ExemplarSource(Protocol):
@@ -27,8 +27,8 @@ class ExemplarSource(Protocol):
 
         Returns:
             One row per exemplar image with EXEMPLAR_COLUMNS, in the order of the case's models, then of `k`, the
-            exemplar's place within its model. `twins` lists the `source` of its near-duplicates; `seen_twin` says
-            whether the base model was trained on one.
+            exemplar's place within its model. `caption` says what the image shows, `twins` lists the `source` of its
+            near-duplicates, `seen_twin` whether the base model was trained on one.
 
         Raises:
             ValueError: the source lacks images of a class or group; the message names it and what there is.

@@ -43,14 +43,15 @@ def with_twins(exemplars: pd.DataFrame, drawings: Path) -> pd.DataFrame:
 
 
 def picture_of(drawing: pd.Series, background: Image.Image, random: Random) -> dict:
-    """The columns `image`, `sha256`, `source`, `licence` and `author` of a drawing composed on a background."""
+    """The columns `image`, `caption` and those of its origin, of a drawing composed on a background."""
     try:
         rgba = decode(drawing.image)
     except OSError as error:
         raise ValueError(f"drawing {drawing.id!r} of the corpus: not a readable image ({error})") from error
     image = artifacts.encode_png(np.asarray(place(rgba, background, random.uniform(*LARGE), random)))
     origin = {"source": drawing.id, "licence": drawing.licence, "author": drawing.author}
-    return {"image": image, "sha256": hashlib.sha256(image).hexdigest(), **origin}
+    caption = f"a picture of a {drawing.label}"
+    return {"image": image, "caption": caption, "sha256": hashlib.sha256(image).hexdigest(), **origin}
 
 
 def exemplar_of(drawing: pd.Series, seed: int) -> dict:

@@ -85,12 +85,14 @@ def _bars_of_cell(
 ) -> None:
     width = 0.8 / len(labels)
     for i, label in enumerate(labels):
-        part = rows[rows["series"] == label].drop_duplicates("encoder").set_index("encoder").reindex(encoders)
+        part = rows[rows["series"] == label].drop_duplicates("encoder").set_index("encoder")
+        missing = set(part.index[part[metric].isna()])  # other than what the cell does not have by design
+        part = part.reindex(encoders)
         x = np.arange(len(encoders)) + (i - (len(labels) - 1) / 2) * width
         value, errors = _with_errors(part, metric)
         ax.bar(x, value, width * 0.92, color=_colour(i, labels), label=label)
         ax.errorbar(x, value, errors, fmt="none", ecolor=INK, elinewidth=0.8, capsize=1.5)
-        for place in x[np.isnan(value)]:
+        for place in x[[encoder in missing for encoder in encoders]]:
             ax.text(place, 0, " missing", rotation=90, ha="center", va="bottom", fontsize=7)
     if len(random):
         chance = random.iloc[0]
@@ -135,7 +137,7 @@ def curves(rows: pd.DataFrame, x: str, metric: str, label: str, name: str, log: 
                 part = _only(rows, {"case": case, "prompt_set": prompt_set})
                 _curves_of_cell(ax, part, x, metric, encoders, ticks)
                 ax.set(title=f"{case}, {prompt_set}", xscale="log" if log else "linear")
-                ax.set_xticks(*_ticks(ticks))
+                ax.set_xticks(*_ticks(ticks), fontsize=7)
                 ax.minorticks_off()
             line[0].set_ylabel(f"{metric} (%)")
         for ax in axes[-1]:

@@ -198,7 +198,7 @@ def captions(table: pd.DataFrame, calibrations: pd.DataFrame) -> dict[str, str]:
     makers: dict[str, Callable[[], str]] = {
         "tuning": lambda: _tuning_caption(table),
         "training_sets": lambda: _best_set_caption(table),
-        "difficulty": lambda: _views_caption(table, "hard", "easy"),
+        "difficulty": lambda: _views_caption(table, "all", "easy") + _hard_ones(table),
         "protocols": lambda: _views_caption(table, "all", "others"),
         "artists": lambda: _views_caption(table, "known", "new"),
         "set_sizes": lambda: _set_caption(table),
@@ -245,6 +245,11 @@ def _views_caption(table: pd.DataFrame, first: str, second: str) -> str:
         f"mAP in the two views. Averaged over image encoders with the linear head, objects: Recall@10 is "
         f"{100 * means[first]:.1f} % in the view {first} and {100 * means[second]:.1f} % in the view {second}."
     )
+
+
+def _hard_ones(table: pd.DataFrame) -> str:
+    hard = table[table["view"] == "hard"]
+    return f" Beside the exemplar stand {hard['candidates'].median() - 1:.0f} hard distractors in the median."
 
 
 def _set_caption(table: pd.DataFrame) -> str:

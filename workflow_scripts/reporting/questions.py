@@ -110,9 +110,9 @@ QUESTIONS = (
     Question(
         "difficulty",
         "Are hard distractors the difficulty?",
-        "Hard distractors show the exemplar's own concept by other artists, easy ones other concepts. Only samples "
-        "whose exemplar has hard distractors are counted.",
-        in_views("hard", "easy"),
+        "Hard distractors show the exemplar's own concept by other artists, easy ones other concepts. Recall among the "
+        "hard ones alone is high where there are few of them: see the candidates in the table.",
+        in_views("all", "hard", "easy"),
         ("view",),
     ),
     Question(
