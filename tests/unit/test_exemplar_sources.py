@@ -62,7 +62,7 @@ def test_objects_take_held_out_drawings_in_order(corpus: Path) -> None:
     assert set(table.caption) == {"a picture of a cat"}
     assert set(table.class_word) == {"kitty"}
     assert list(map(list, table.twins)) == [["noto-cat"], ["openmoji-cat", "twemoji-cat"]]
-    assert list(table.seen_twin) == [False, True]
+    assert list(table.seen_twin) == [False, True]  # of the second, twemoji-cat and the first, of split train
     assert artifacts.decode_image(table.image[0], "exemplar").shape == (64, 64, 3)
 
 

@@ -28,7 +28,7 @@ class ExemplarSource(Protocol):
         Returns:
             One row per exemplar image with EXEMPLAR_COLUMNS, in the order of the case's models, then of `k`, the
             exemplar's place within its model. `caption` says what the image shows, `twins` lists the `source` of its
-            near-duplicates, `seen_twin` whether the base model was trained on one.
+            near-duplicates, `seen_twin` says whether the base model or a head was trained on one.
 
         Raises:
             ValueError: the source lacks images of a class or group; the message names it and what there is.

@@ -35,11 +35,11 @@ def read_twins(drawings: Path) -> dict[str, set[str]]:
 
 
 def with_twins(exemplars: pd.DataFrame, drawings: Path) -> pd.DataFrame:
-    """Exemplars with their columns `twins` and `seen_twin`."""
+    """A case's exemplars with their columns `twins` and `seen_twin`."""
     roles, twins = artifacts.read_table(drawings, ["id", "role"]), read_twins(drawings)
-    trained = set(roles.id[roles.role == PRETRAIN])
+    seen = set(roles.id[roles.role == PRETRAIN]) | set(exemplars["source"][exemplars["split"] == "train"])
     found = [twins.get(source, set()) for source in exemplars["source"]]
-    return exemplars.assign(twins=list(map(sorted, found)), seen_twin=[bool(names & trained) for names in found])
+    return exemplars.assign(twins=list(map(sorted, found)), seen_twin=[bool(names & seen) for names in found])
 
 
 def picture_of(drawing: pd.Series, background: Image.Image, random: Random) -> dict:

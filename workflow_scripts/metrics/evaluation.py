@@ -9,7 +9,7 @@ A cell is looked at in several views, each of some queries or some candidates:
     others        stricter: the exemplars of all other models are candidates too
     hard, easy    only distractors of the exemplar's own class, or only those of other classes
     known, new    exemplars by artists whose other drawings the base model has seen, or by artists it has not
-    twin-free     exemplars of which the base model has seen no near-duplicate
+    twin-free     exemplars of which neither the base model nor a head has seen a near-duplicate
     n = 5         models that were tuned on so many exemplars
 """
 

@@ -127,7 +127,7 @@ QUESTIONS = (
         "artists",
         "Does the base model's knowledge of an artist matter?",
         "No exemplar was seen in any pre-training. Known exemplars are by artists of whom other drawings were, new "
-        "ones by artists of whom none was; twin-free ones have no near-duplicate by anyone in the pre-training corpus.",
+        "ones by artists of whom none was; of twin-free ones neither the base model nor a head saw a near-duplicate.",
         in_views("known", "new", "twin-free"),
         ("view",),
     ),
