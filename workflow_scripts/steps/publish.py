@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def results_table(table: pd.DataFrame) -> str:
-    """Recall@10 in percent per cell and encoder, untuned and tuned with its interval; bold where tuning gains in mAP."""
+    """Recall@10 in percent per cell and encoder, untuned and tuned with its interval; bold where mAP gains."""
     whole = tables.ordered(tables.main_rows(questions.pair(questions.whole_cells(table))))
     whole = whole[whole.method != "random"]
     encoders = list(dict.fromkeys(whole.encoder))
