@@ -16,7 +16,7 @@ BENCHMARKS := finetune sample rank dag demo
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo     the whole benchmark on this machine's CPU, to a report: 20 minutes on two cores"
+	@echo "make demo     the whole benchmark on this machine's CPU, to a report: half an hour on two cores"
 	@echo "make test     lint, dry runs, unit tests and the smoke study: 10 minutes"
 	@echo "make report   one HTML file of results, pictures, run times and provenance: report.html"
 	@echo "make pull     fetch what the DVC remote keeps, and tell Snakemake that it is up to date"
@@ -27,7 +27,7 @@ help:
 	@echo "Each can be run again: what is there already is not made again."
 
 demo: data
-	@echo "Running the study $(STUDY): about 20 minutes for the miniature, seconds if nothing changed."
+	@echo "Running the study $(STUDY): about half an hour for the miniature, seconds if nothing changed."
 	@$(ALONE) $(MAKE) --no-print-directory run
 	@echo "The report: $(CURDIR)/results/$(STUDY)/report/index.html"
 

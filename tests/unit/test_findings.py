@@ -5,7 +5,7 @@ import pytest
 
 from tests.unit.test_tabulate import LABELS, head, record
 from workflow_scripts.reporting import findings
-from workflow_scripts.reporting.findings import FAILS, HOLDS, UNCLEAR, Tally
+from workflow_scripts.reporting.findings import FAILS, HOLDS, MIXED, UNCLEAR, Tally
 from workflow_scripts.reporting.table import tabulate
 
 CALIBRATIONS = pd.DataFrame({"kl_before": [2.0, 2.0], "kl_after": [1.0, 1.5]})
@@ -24,7 +24,7 @@ def table_of(gains: dict[str, float], train_gain: float = 0.3) -> pd.DataFrame:
     [
         (Tally(2, 0, 4), HOLDS),
         (Tally(1, 0, 4), UNCLEAR),
-        (Tally(2, 1, 4), UNCLEAR),
+        (Tally(2, 1, 4), MIXED),
         (Tally(1, 2, 4), FAILS),
         (Tally(0, 0, 0), UNCLEAR),
     ],

@@ -13,7 +13,7 @@ from workflow_scripts.reporting.table import main_rows
 
 MAIN = "recall@10"  # the measure that sentences are about
 NOTHING_COMPARED = "No learned head was compared with untuned features yet."
-HOLDS, FAILS, UNCLEAR = "holds", "does not hold", "cannot be told at this size"
+HOLDS, MIXED, FAILS, UNCLEAR = "holds", "holds in part", "does not hold", "cannot be told at this size"
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Tally:
 
     @property
     def verdict(self) -> str:
-        """A finding holds if at least half of its comparisons are clear and none is against it."""
-        if self.total and 2 * self.better >= self.total and not self.worse:
-            return HOLDS
-        return FAILS if self.worse > self.better else UNCLEAR
+        """A finding holds if half of its comparisons are clearly for it and none against it; in part, if some are."""
+        if self.worse:
+            return FAILS if self.worse > self.better else MIXED
+        return HOLDS if self.total and 2 * self.better >= self.total else UNCLEAR
 
     def __str__(self) -> str:
         return f"{self.better} of {self.total} comparisons clearly for it, {self.worse} clearly against it"
