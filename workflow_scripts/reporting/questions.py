@@ -52,12 +52,13 @@ def pair(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def in_views(*views: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
-    """Of untuned and linear rows, those of test in some views."""
+    """Of untuned and linear rows, those of test in some views, in cases that have several of them to compare."""
 
     def select(table: pd.DataFrame) -> pd.DataFrame:
         rows = pair(table)
         rows = rows[(rows["split"] == "test") & rows["view"].isin(views)]
-        return rows[~rows["case"].isin(set_cases(table))]
+        compared = rows.groupby("case")["view"].transform("nunique") > 1
+        return rows[compared & ~rows["case"].isin(set_cases(table))]
 
     return select
 
