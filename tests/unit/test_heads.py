@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 import torch
 
-from tests.unit.chain import DIM, SIGNAL, Chain, picture, plant_shard, write_features
+from tests.unit.chain import DIM, SIGNAL, Chain, picture, plant_shard, plant_weights, write_features
 from workflow_scripts import artifacts, heads, plugins
 from workflow_scripts.heads import Head, Pairs, _contrastive, _maps, _scoring, identity, linear
 from workflow_scripts.heads._scoring import average_precision, mean_average_precision
+from workflow_scripts.steps.train_head import make_pairs
 
 SETTINGS = {
     "temperatures": [0.1],
@@ -282,6 +283,7 @@ def study(tmp_path) -> Chain:
         signals[f"style-{i}"] = 3 * rng.normal(size=SIGNAL)
         row = {"model": f"style-{i}", "split": "train" if i < 12 else "val", "class": "x"}
         origin = {"new_artist": False, "source": f"style-{i}", "twins": [], "seen_twin": False}
+        plant_weights(chain, "styles", f"style-{i}", 2)
         for k in range(2):
             rows.append(row | origin | {"k": k, "image": picture(rng)})
             features.append(np.concatenate([signals[f"style-{i}"], 4 * rng.normal(size=DIM - SIGNAL)]))
@@ -337,3 +339,16 @@ def test_features_and_heads_of_another_encoder_are_refused(study):
 def test_a_model_without_samples_is_named(study):
     with pytest.raises(ValueError, match="styles: model 'style-12' of split 'val' has no samples"):
         train(study, "linear", shards=("train_0000",))
+
+
+def test_a_smaller_share_is_part_of_a_larger_one(study):
+    manifests = [study.manifest("styles", shard) for shard in ("train_0000", "val_0000")]
+    features = [study.sample_features("pixels", "styles", shard) for shard in ("train_0000", "val_0000")]
+    exemplars = read_exemplars([study.exemplars("styles")], [study.exemplar_features("pixels", "styles")], "pixels")
+    samples = read_samples(manifests, features, "pixels")
+    chosen = {}
+    for share in (0.01, 0.25, 0.5, 1.0):
+        pairs = make_pairs(exemplars, *samples, "train", share)
+        chosen[share] = {tuple(row) for row in pairs.exemplars.tolist()}
+    assert [len(rows) for rows in chosen.values()] == [2, 6, 12, 24]  # of two exemplars each, one model at least
+    assert chosen[0.01] < chosen[0.25] < chosen[0.5] < chosen[1.0]
