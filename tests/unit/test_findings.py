@@ -59,7 +59,7 @@ def test_many_comparisons_are_counted_together():
     table.loc[rows, "mAP_gain_p"] = [0.01, 0.03, 0.5, 0.9]
     table.loc[rows, "mAP_gain_low"] = [0.01, 0.01, -0.1, -0.1]
     assert "beat the untuned features in 2 of 4 comparisons" in findings.headline(table)
-    assert "lies above zero; below zero it lies in 0, and 2 cannot" in findings.explanation(table)
+    assert "above chance; below zero the difference lies in 0, and 2 cannot" in findings.explanation(table)
     assert "5 % (Benjamini and Hochberg), 1 of the gains stand" in findings.explanation(table)
 
 
@@ -67,3 +67,12 @@ def test_every_figure_has_a_caption(reported):
     table = pd.read_csv(reported.report("table.csv"))
     captions = findings.captions(table, pd.read_csv(reported.report("tables/calibration.csv")))
     assert {file.stem for file in reported.report("figures").glob("*.svg")} <= captions.keys()
+
+
+def test_a_gain_that_stays_at_chance_is_none():
+    """The head's mAP is 0.4 to 0.6; a random ranking reaches 0.3, or 0.45."""
+    for chance, better in ((0.2, 1), (0.35, 0)):
+        untuned = head("identity", record(value=0.1), record(ranking="random", value=chance))
+        table = tabulate([untuned, head("linear", record(value=0.5, gain=0.3))], LABELS)
+        rows = table[table["head"] == "linear"]
+        assert findings.tally_gains(rows, table) == Tally(better, 0, 1)

@@ -9,7 +9,7 @@ from scipy.stats import false_discovery_control
 
 from workflow_scripts.reporting import questions
 from workflow_scripts.reporting.questions import TUNED
-from workflow_scripts.reporting.table import main_rows
+from workflow_scripts.reporting.table import RANDOM, main_rows
 
 MAIN = "recall@10"  # the measure that sentences are about
 NOTHING_COMPARED = "No learned head was compared with untuned features yet."
@@ -44,12 +44,21 @@ class Finding:
     evidence: str
 
 
-def tally_gains(rows: pd.DataFrame) -> Tally:
-    """Counts rows whose interval of the gain in mAP lies above or below zero."""
+def tally_gains(rows: pd.DataFrame, table: pd.DataFrame) -> Tally:
+    """Counts rows whose interval of the gain in mAP lies above or below zero; a gain that stays at chance is none."""
     rows = rows[rows["mAP_gain"].notna()] if "mAP_gain" in rows else rows.iloc[:0]
     if rows.empty:
         return Tally(0, 0, 0)
-    return Tally(int((rows["mAP_gain_low"] > 0).sum()), int((rows["mAP_gain_high"] < 0).sum()), len(rows))
+    better = (rows["mAP_gain_low"] > 0) & above_chance(rows, table)
+    return Tally(int(better.sum()), int((rows["mAP_gain_high"] < 0).sum()), len(rows))
+
+
+def above_chance(rows: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
+    """Whether the interval of a row's mAP lies above that of a random ranking in the same cell and view."""
+    cell = ["case", "prompt_set", "split", "view"]
+    random = table[table["method"] == RANDOM["method"]].set_index(cell)["mAP_high"]
+    ends = random.reindex(pd.MultiIndex.from_frame(rows[cell])).fillna(0.0)
+    return rows["mAP_low"] > ends.set_axis(rows.index)
 
 
 def tally_pairs(first: pd.DataFrame, second: pd.DataFrame, metric: str, on: Sequence[str]) -> Tally:
@@ -66,7 +75,7 @@ def headline(table: pd.DataFrame) -> str:
     rows = _compared(table)
     if rows.empty:
         return NOTHING_COMPARED
-    tally = tally_gains(rows)
+    tally = tally_gains(rows, table)
     return (
         f"Learned heads beat the untuned features in {tally.better} of {tally.total} comparisons: on average they lift "
         f"Recall@10 from {_mean(rows[MAIN] - rows[f'{MAIN}_gain'])} % to {_mean(rows[MAIN])} %, where chance is "
@@ -79,13 +88,14 @@ def explanation(table: pd.DataFrame) -> str:
     rows = _compared(table)
     if rows.empty:
         return "Every number below stands with its 95 % interval."
-    tally = tally_gains(rows)
+    tally = tally_gains(rows, table)
     unclear = tally.total - tally.better - tally.worse
     return (
-        "A comparison is one encoder with the linear head on one case and prompt set. A head beats its encoder when "
-        "the 95 % interval of the paired difference in mAP, bootstrapped over models, lies above zero; "
-        f"below zero it lies in {tally.worse}, and {unclear} cannot be told at this size. Counted together, at a false "
-        f"discovery rate of 5 % (Benjamini and Hochberg), {_discoveries(rows)} of the gains stand."
+        "A comparison is one encoder with the linear head on one case and prompt set. A head beats its encoder when the "
+        "95 % interval of the paired difference in mAP, bootstrapped over models, lies above zero and the head above "
+        f"chance; below zero the difference lies in {tally.worse}, and {unclear} cannot be told at this size. Counted "
+        "together, at a false discovery rate of 5 % (Benjamini and Hochberg), "
+        f"{_discoveries(rows, table)} of the gains stand."
     )
 
 
@@ -96,12 +106,13 @@ def _compared(table: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["mAP_gain"].notna()] if "mAP_gain" in rows else rows.iloc[:0]
 
 
-def _discoveries(rows: pd.DataFrame) -> int:
+def _discoveries(rows: pd.DataFrame, table: pd.DataFrame) -> int:
     """How many heads beat their encoder when all comparisons are one family."""
     tested = rows[rows["mAP_gain_p"].notna()]
     if tested.empty:
         return 0
-    return int(((false_discovery_control(tested["mAP_gain_p"]) < 0.05) & (tested["mAP_gain"] > 0)).sum())
+    stands = (false_discovery_control(tested["mAP_gain_p"]) < 0.05) & (tested["mAP_gain"] > 0)
+    return int((stands & above_chance(tested, table)).sum())
 
 
 def by_case(table: pd.DataFrame) -> list[dict[str, str]]:
@@ -114,8 +125,8 @@ def by_case(table: pd.DataFrame) -> list[dict[str, str]]:
             "before": _mean(part[MAIN] - part[f"{MAIN}_gain"]),
             "after": _mean(part[MAIN]),
             "chance": f"{100 * part[f'{MAIN}_chance'].mean():.2f}",
-            "better": str(tally_gains(part).better),
-            "worse": str(tally_gains(part).worse),
+            "better": str(tally_gains(part, table).better),
+            "worse": str(tally_gains(part, table).worse),
             "total": str(len(part)),
         }
         for case, part in _compared(table).groupby("case", sort=False)
@@ -135,7 +146,8 @@ def findings(table: pd.DataFrame, calibrations: pd.DataFrame) -> list[Finding]:
         ("Tuning on styles alone helps objects.", _other_kind(table, "style")),
         ("Heads trained on single exemplars and small groups still rank larger sets.", _larger_sets(table)),
     ]
-    found = [Finding(claim, tally_gains(part).verdict, f"{tally_gains(part)}.") for claim, part in tested if len(part)]
+    tallies = [(claim, tally_gains(part, table)) for claim, part in tested if len(part)]
+    found = [Finding(claim, tally.verdict, f"{tally}.") for claim, tally in tallies]
     return [*found, *_learning_curve(table), *_no_overfitting(table), *_calibrated(calibrations)]
 
 
@@ -257,7 +269,7 @@ def _set_caption(table: pd.DataFrame) -> str:
     rows = rows[(rows["head"] == TUNED) & (rows["encoder"] != "text")]
     if rows.empty:
         return "mAP by number of exemplars."
-    better = tally_gains(rows)
+    better = tally_gains(rows, table)
     return (
         "mAP by number of exemplars, with 95 % intervals over models; the dotted line is a random ranking, which rises "
         f"with the set. The linear head clearly beats its encoder in {better.better} of {better.total} points, and "
