@@ -91,10 +91,10 @@ def explanation(table: pd.DataFrame) -> str:
     tally = tally_gains(rows, table)
     unclear = tally.total - tally.better - tally.worse
     return (
-        "A comparison is one encoder with the linear head on one case and prompt set. A head beats its encoder when the "
-        "95 % interval of the paired difference in mAP, bootstrapped over models, lies above zero and the head above "
-        f"chance; below zero the difference lies in {tally.worse}, and {unclear} cannot be told at this size. Counted "
-        "together, at a false discovery rate of 5 % (Benjamini and Hochberg), "
+        "A comparison is one encoder with the linear head on one case and prompt set. A head beats its encoder when "
+        "the 95 % interval of the paired difference in mAP, bootstrapped over models, lies above zero and the head "
+        f"above chance; below zero the difference lies in {tally.worse}, and {unclear} cannot be told at this size. "
+        "Counted together, at a false discovery rate of 5 % (Benjamini and Hochberg), "
         f"{_discoveries(rows, table)} of the gains stand."
     )
 
