@@ -71,13 +71,19 @@ def _versions() -> dict[str, str]:
 
 @contextmanager
 def atomic(path: str | os.PathLike) -> Iterator[Path]:
-    """Yields a `.part` path beside `path`; renames it into place when the block ends well, removes it otherwise."""
+    """Yields a `.part` path beside `path`; renames it into place when the block ends well, removes it otherwise.
+
+    Raises:
+        OSError: it cannot be written, for the disk is full; what stood at `path` stands there still.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         yield part
         os.replace(part, path)
+    except OSError as error:
+        raise OSError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -101,11 +107,15 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
 
 def write_tensors(path: str | os.PathLike, tensors: Mapping[str, np.ndarray], provenance: Mapping[str, Any]) -> None:
     """Writes named arrays as safetensors; `provenance` goes into the header as canonical JSON."""
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     with atomic(path) as part:
-        save_file(arrays, part, metadata={PROVENANCE: canonical_json(provenance)})
+        try:
+            save_file(arrays, part, metadata={PROVENANCE: canonical_json(provenance)})
+        except SafetensorError as error:  # a full disk among others
+            raise OSError(str(error)) from error
         part.chmod(0o644)  # safetensors lets only the owner read, which a shared results folder does not bear
 
 
