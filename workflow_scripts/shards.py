@@ -20,17 +20,28 @@ def locked(manifest: Path) -> Iterator[None]:
 
     Raises:
         ValueError: another worker holds it; the message says which.
+        OSError: the lock file cannot be written, for the disk is full.
     """
     path = manifest.with_suffix(".lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     with _acquired(path) as file:
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
-        file.flush()
+        try:
+            file.truncate(0)
+            file.write(f"{_worker()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
+            file.flush()
+        except OSError as error:
+            raise OSError(f"{path}: cannot be written ({error.strerror})") from error
         try:
             yield
         finally:
             path.unlink()
+
+
+def _worker() -> str:
+    """This process, and how one ends it."""
+    job = os.environ.get("SLURM_JOB_ID")
+    ended_by = f"scancel {job}" if job else f"kill {os.getpid()}"
+    return f"process {os.getpid()} on {socket.gethostname()} ({ended_by})"
 
 
 def _acquired(path: Path) -> TextIO:
@@ -41,7 +52,8 @@ def _acquired(path: Path) -> TextIO:
         except BlockingIOError as error:
             with file:
                 file.seek(0)
-                raise ValueError(f"{path}: this shard is being made by {file.read()}; wait for it or end it") from error
+                worker = file.read()
+            raise ValueError(f"{path}: this shard is being made by {worker}; wait for it or end it") from error
         # Its holder may have removed the file between our opening and our locking it.
         if path.exists() and os.path.samefile(path, file.fileno()):  # noqa: PTH121 (of a descriptor)
             return file

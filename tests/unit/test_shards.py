@@ -1,11 +1,15 @@
+import os
+
 import pytest
 
 from workflow_scripts import artifacts, shards
 
 
-def test_a_second_worker_is_told_who_holds_the_shard(tmp_path):
+@pytest.mark.parametrize(("job", "line"), [("", f"kill {os.getpid()}"), ("17", "scancel 17")])
+def test_a_second_worker_is_told_who_holds_the_shard(job: str, line: str, tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", job)
     manifest = tmp_path / "models" / "train_0000.json"
-    told = pytest.raises(ValueError, match=r"train_0000\.lock: this shard is being made by process \d+ on .+ since")
+    told = pytest.raises(ValueError, match=rf"\.lock: this shard is being made by process \d+ on \S+ \({line}\) since")
     with shards.locked(manifest), told, shards.locked(manifest):
         pass
     assert list(manifest.parent.iterdir()) == []
