@@ -3,7 +3,7 @@ PYTHON ?= python3
 STUDY ?= miniature
 CORES ?= 2
 RUN := snakemake --profile config/profiles/default --cores $(CORES) --config study=$(STUDY) --
-ALONE := python -m workflow_scripts.alone .snakemake/alone.lock
+ALONE := python -m workflow_scripts.alone
 ASSETS := corpus base_model clip_mini dino_mini
 
 SHELL := bash
@@ -28,12 +28,12 @@ help:
 
 demo: data
 	@echo "Running the study $(STUDY): about half an hour for the miniature, seconds if nothing changed."
-	@$(ALONE) $(MAKE) --no-print-directory run
+	@$(MAKE) --no-print-directory run
 	@echo "The report: $(CURDIR)/results/$(STUDY)/report/index.html"
 
 # A killed run leaves Snakemake's lock; see workflow_scripts/alone.py.
 run:
-	@if [ -n "$$(ls -A .snakemake/locks 2> /dev/null)" ]; then $(RUN:--=--unlock --); fi
+	@if [ -n "$$(ls -A .snakemake/locks 2> /dev/null)" ]; then $(ALONE) $(RUN:--=--unlock --); fi
 	@$(RUN)
 
 test: lint dry-runs pytest smoke

@@ -17,11 +17,11 @@ include: "rules/common.smk"
 
 
 configfile: in_project("config/config.yaml")
-configfile: in_project(checked(checks.study_file, config["study"]))
+configfile: in_project(checked(checks.study_file, config["study"], ROOT))
 
 
-STUDY = checked(checks.load_study, config)
-PRETRAINING = checked(checks.load_pretraining)
+STUDY = checked(checks.load_study, config, ROOT)
+PRETRAINING = checked(checks.load_pretraining, ROOT)
 REPORT = [f"results/{STUDY.name}/report/{file}" for file in ("index.html", "table.md")]
 
 
@@ -37,6 +37,10 @@ wildcard_constraints:
     head=one_of(config["heads"]),
     training_set=one_of(STUDY.training_sets),
     method=one_of(config["methods"]),
+
+
+onstart:
+    checked(alone.hold)
 
 
 rule all:

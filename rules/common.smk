@@ -2,11 +2,13 @@
 
 import re
 
-from workflow_scripts import checks
+from workflow_scripts import alone, checks
 from workflow_scripts import settings as rule_settings
 from workflow_scripts.cli import canonical_json
 from workflow_scripts.config import ID, SPLITS
 from workflow_scripts.reporting import FIGURES, TABLES
+
+ROOT = Path(workflow.basedir)
 
 
 def in_project(path):
@@ -17,7 +19,7 @@ def in_project(path):
 def checked(function, *arguments):
     """What a function returns; the user's mistakes end the run, one line each and without a traceback."""
     try:
-        return function(*arguments, Path(workflow.basedir))
+        return function(*arguments)
     except ValueError as error:
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
 

@@ -1,10 +1,10 @@
-"""Runs a command unless the same is under way here already.
+"""One run at a time in a folder.
 
-Snakemake's own lock outlives a killed run and does not say whose it is. This one is the operating system's and ends
-with the command, however that ends. So whoever holds it may undo Snakemake's.
+Snakemake's own lock outlives a killed run, and does not say whether its run is alive. This one is the operating
+system's: it ends with the process, however that ends. Who gets it may undo Snakemake's; this command is for that.
 
 Example:
-    python -m workflow_scripts.alone .snakemake/alone.lock snakemake --cores 2
+    python -m workflow_scripts.alone snakemake --unlock
 """
 
 import fcntl
@@ -12,17 +12,29 @@ import os
 import sys
 from pathlib import Path
 
+LOCK = Path(".snakemake/alone.lock")
 
-def main() -> None:
-    lock, *command = sys.argv[1:]
-    Path(lock).parent.mkdir(parents=True, exist_ok=True)
-    file = os.open(lock, os.O_RDWR | os.O_CREAT)
+
+def hold() -> None:
+    """Takes the lock of the working directory, until this process ends.
+
+    Raises:
+        ValueError: a run holds it.
+    """
+    LOCK.parent.mkdir(exist_ok=True)
+    file = os.open(LOCK, os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        sys.exit(f"error: {Path.cwd()}: a run is under way here; wait for it or end it")
-    os.set_inheritable(file, True)
-    os.execvp(command[0], command)
+    except BlockingIOError as error:
+        raise ValueError(f"{Path.cwd()}: a run is under way here; wait for it or end it") from error
+
+
+def main() -> None:
+    try:
+        hold()
+    except ValueError as error:
+        sys.exit(f"error: {error}")
+    sys.exit(os.spawnvp(os.P_WAIT, sys.argv[1], sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -4,21 +4,24 @@ import subprocess
 import sys
 from pathlib import Path
 
-
-def start(lock: Path, *command: str) -> subprocess.Popen:
-    arguments = [sys.executable, "-m", "workflow_scripts.alone", str(lock), *command]
-    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+HOLDER = "from workflow_scripts import alone; alone.hold(); print('here', flush=True); input()"
 
 
-def test_only_one_runs_and_a_killed_one_leaves_nothing(tmp_path: Path):
-    lock = tmp_path / "new" / "alone.lock"
-    first = start(lock, "sh", "-c", "echo here; exec sleep 60")
+def start(folder: Path, *command: str) -> subprocess.Popen:
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen([sys.executable, *command], cwd=folder, text=True, **streams)
+
+
+def test_only_one_runs_and_a_killed_one_leaves_nothing(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    first = start(tmp_path, "-c", HOLDER)
     assert first.stdout.readline() == "here\n"
-    second = start(lock, "echo", "there")
+    second = start(tmp_path, "-m", "workflow_scripts.alone", "echo", "there")
     output, error = second.communicate(timeout=30)
     assert (second.returncode, output) == (1, "")
-    assert "a run is under way here" in error
+    assert error == f"error: {tmp_path}: a run is under way here; wait for it or end it\n"
     first.kill()
     first.wait()
-    output, _ = start(lock, "echo", "there").communicate(timeout=30)
-    assert output == "there\n"
+    third = start(tmp_path, "-m", "workflow_scripts.alone", "sh", "-c", "echo there; exit 3")
+    output, _ = third.communicate(timeout=30)
+    assert (third.returncode, output) == (3, "there\n")
