@@ -29,6 +29,12 @@ rule tabulate:
         ),
         csv=report("results/{study}/report/table.csv", caption="../report/table.rst", category="Results"),
         markdown="results/{study}/report/table.md",
+        summaries=expand(
+            "results/{{study}}/report/summary/{method}.{encoder}.{head}.json",
+            method=config["methods"],
+            encoder=config["encoders"],
+            head=STUDY.training_sets[STUDY.untuned_set].heads,
+        ),
     log:
         "results/{study}/logs/tabulate.log",
     benchmark:
@@ -41,6 +47,7 @@ rule tabulate:
         runtime=20,
     params:
         tables=output_folder,
+        summary=lambda wildcards, output: os.path.dirname(output.summaries[0]),
         settings=settings("report"),
     shell:
         r"""
@@ -50,6 +57,7 @@ rule tabulate:
             --output {output.csv:q} \
             --markdown {output.markdown:q} \
             --tables {params.tables:q} \
+            --summary {params.summary:q} \
             --settings {params.settings:q} \
             > {log:q} 2>&1
         """

@@ -29,6 +29,9 @@ for flag, value in zip(sys.argv, sys.argv[1:]):
     if flag == "--tables" and "--markdown" in sys.argv:
         from workflow_scripts.reporting import TABLES
         names = [f"{table}.csv" for table in TABLES]
+    if flag == "--summary":
+        heads = [file.split("/")[3:6] for file in sys.argv if "/metrics/" in file]
+        names = [f"{method}.{encoder}.{head}.json" for method, encoder, head in heads]
     for name in names:
         Path(value, name).parent.mkdir(parents=True, exist_ok=True)
         Path(value, name).write_text("\\n".join(sys.argv))

@@ -75,12 +75,13 @@ def _all(study: Study) -> Iterator[tuple[str, str, list[str], int]]:
         features = f"features/{encoder}/samples/{case}/{shard}.safetensors"
         yield "embed_samples", f"embed/{encoder}.samples.{case}.{shard}", [features], models
     yield from _of_heads(study)
-    yield (
-        "tabulate",
-        "tabulate",
-        [f"report/tables/{table}.csv" for table in TABLES] + ["report/table.csv", "report/table.md"],
-        1,
-    )
+    summarized = product(study.sections["methods"], encoders, study.training_sets[study.untuned_set].heads)
+    tables = [
+        *(f"report/tables/{table}.csv" for table in TABLES),
+        *("report/table.csv", "report/table.md"),
+        *(f"report/summary/{method}.{encoder}.{head}.json" for method, encoder, head in summarized),
+    ]
+    yield "tabulate", "tabulate", tables, 1
     yield "plot", "plot", [f"report/figures/{figure}.svg" for figure in FIGURES], 1
     yield "gallery", "gallery", ["report/gallery.html"], 1
     yield "dataset_table", "dataset_table", ["report/tables/dataset.csv"], 1

@@ -268,6 +268,7 @@ def report(chain: Chain) -> None:
         output=table,
         markdown=chain.report("table.md"),
         tables=tables,
+        summary=chain.report("summary"),
     )
     histories = [chain.head(encoder, "linear").with_name("all.history.csv") for encoder in ENCODERS]
     chain.run("plot", settings, table=table, metrics=metrics, histories=histories, output_dir=figures)

@@ -1,5 +1,7 @@
 """The table of all numbers: tidy, with intervals, nothing missing in silence; and its parts by question."""
 
+import json
+
 import pandas as pd
 import pytest
 
@@ -7,6 +9,7 @@ from tests.unit.chain import SET_SIZES
 from workflow_scripts import reporting
 from workflow_scripts.reporting import questions
 from workflow_scripts.reporting import table as tables
+from workflow_scripts.steps.tabulate import summarize
 
 LABELS = {"data": "drawings | ours", "weights": "ours"}
 
@@ -78,6 +81,34 @@ def test_a_learning_curve_starts_with_the_untuned_features():
     part = {**head("linear", record(value=0.6, gain=0.1)), "training_set": "all_10", "share": 0.1}
     rows = questions.learning_curve(tables.tabulate([UNTUNED, part, TUNED], LABELS))
     assert sorted(zip(rows["share"], rows["mAP"], strict=True)) == [(0.0, 0.5), (0.1, 0.6), (1.0, 0.7)]
+
+
+def test_a_summary_holds_the_default_training_set_by_cell():
+    part = {**head("linear", record(value=0.6, gain=0.1)), "training_set": "all_10", "share": 0.1}
+    unseen = record(case="unseen", value=0.123456)
+    whole = tables.tabulate([UNTUNED, part, head("linear", record(value=0.7, gain=0.2), unseen)], LABELS)
+    fitted = [
+        ("pixels", "identity", "all", 0.9),
+        ("pixels", "linear", "all", 0.31),
+        ("pixels", "linear", "all_10", 0.5),
+    ]
+    calibrations = pd.DataFrame(fitted, columns=[*tables.METHOD[1:], "kl_after"])
+    assert dict(summarize(whole, calibrations)) == {
+        "feature_similarity.pixels.identity": {"influence_kl": 0.9, "seen": {"llm": {"recall@10": 0.5, "mAP": 0.5}}},
+        "feature_similarity.pixels.linear": {
+            "influence_kl": 0.31,
+            "seen": {"llm": {"recall@10": 0.7, "mAP": 0.7}},
+            "unseen": {"llm": {"recall@10": 0.1235, "mAP": 0.1235}},
+        },
+    }
+
+
+def test_the_summaries_of_the_chain_are_its_tables_numbers(reported):
+    tuning = pd.read_csv(reported.report("tables/tuning.csv"))
+    for row in tuning[tuning["encoder"] != "random"].to_dict("records"):
+        name = ".".join(row[column] for column in tables.METHOD[:-1])
+        summary = json.loads(reported.report(f"summary/{name}.json").read_text())
+        assert summary[row["case"]][row["prompt_set"]]["mAP"] == pytest.approx(row["mAP"], abs=1e-4)
 
 
 def test_csv_of_the_chain_is_tidy(reported):

@@ -1,13 +1,20 @@
-"""Gathers the metrics of all heads in one tidy CSV, the same as a Markdown table to read, and a CSV per question."""
+"""Gathers the metrics of all heads: one tidy CSV, a Markdown table to read, a CSV per question, a summary per head.
 
+The summaries are what `dvc metrics` shows: a few numbers of each head of the default training set.
+"""
+
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from workflow_scripts import artifacts, cli
 from workflow_scripts.reporting import table
-from workflow_scripts.reporting.questions import QUESTIONS
+from workflow_scripts.reporting.questions import QUESTIONS, by_default, whole_cells
 
+SUMMARY = ("recall@10", "mAP")
+DIGITS = 4  # of a share, finer than any interval
 FITTED = ["tau", "lambda", "kl_before", "kl_after", "n"]
 
 
@@ -19,6 +26,21 @@ def tabulate_calibrations(files: list[Path]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def summarize(whole: pd.DataFrame, calibrations: pd.DataFrame) -> Iterator[tuple[str, dict[str, Any]]]:
+    """For each head of the default training set its name, and its measures by case and prompt set.
+
+    `influence_kl` is the divergence from the truth, in nats, that calibration leaves on val.
+    """
+    rows = table.main_rows(whole_cells(by_default(whole))).dropna(subset="mAP")
+    fitted = calibrations.set_index(table.METHOD[1:])["kl_after"]
+    for names, head in rows[rows["encoder"] != table.RANDOM["encoder"]].groupby(table.METHOD, sort=False):
+        summary: dict[str, Any] = {"influence_kl": round(fitted[names[1:]], DIGITS)}
+        for row in head.to_dict("records"):
+            measures = {name: round(row[name], DIGITS) for name in SUMMARY if name in row}
+            summary.setdefault(row["case"], {})[row["prompt_set"]] = measures
+        yield ".".join(names[:-1]), summary
+
+
 def main() -> None:
     parser = cli.StepParser(__doc__)
     parser.add_argument("--metrics", type=Path, nargs="+", required=True, help="JSON files of step evaluate")
@@ -26,6 +48,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="CSV file to write")
     parser.add_argument("--markdown", type=Path, required=True, help="Markdown file to write")
     parser.add_argument("--tables", type=Path, required=True, help="folder for the CSV files of the questions")
+    parser.add_argument("--summary", type=Path, required=True, help="folder for a JSON file of each head")
     parser.add_settings()
     args = parser.parse_args()
 
@@ -35,6 +58,8 @@ def main() -> None:
     parts["calibration"] = tabulate_calibrations(args.calibrations).assign(**labels)
     for name, part in parts.items():
         artifacts.write_text(args.tables / f"{name}.csv", part.to_csv(index=False, float_format="%.6g"))
+    for name, summary in summarize(whole, parts["calibration"]):
+        artifacts.write_json(args.summary / f"{name}.json", summary)
     artifacts.write_text(args.output, whole.to_csv(index=False, float_format="%.6g"))
     artifacts.write_text(args.markdown, table.markdown(whole))
 
