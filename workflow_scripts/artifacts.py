@@ -24,6 +24,9 @@ from workflow_scripts.cli import canonical_json
 PROVENANCE = "provenance"
 ROWS_OF_IMAGES = 1024  # in a row group, the least that can be read of a table
 CAPTIONS = ("prompt", "caption")  # columns that say what an image shows, of samples and of real images
+MODES = ("RGB", "L", "RGBA", "LA")  # of images, in Pillow's words
+SMALLEST = 16  # pixels a side: a smaller image shows nothing to learn, and is most likely a placeholder
+LARGEST = 10_000  # pixels a side: decoded, that is 300 MB, of which a worker holds several
 VERSIONED = ("torch", "diffusers", "transformers", "timm", "open_clip_torch", "numpy")
 
 
@@ -312,18 +315,50 @@ def _table_provenance(schema: Any) -> dict:
 
 
 def decode_image(data: bytes, name: str) -> np.ndarray:
-    """Decodes an encoded image to uint8 RGB [h, w, 3].
+    """Decodes an encoded image to uint8 RGB [h, w, 3]; what is transparent shows white.
 
     Raises:
-        ValueError: the bytes are truncated or no image; the message starts with `name`.
+        ValueError: as `open_image`.
+    """
+    from PIL import Image
+
+    image = open_image(data, name)
+    if "A" in image.getbands():
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+    return np.asarray(image.convert("RGB"))
+
+
+def open_image(data: bytes, name: str) -> "Image.Image":  # noqa: F821
+    """Decodes an encoded image of 8-bit RGB or grey, with or without transparency.
+
+    Raises:
+        ValueError: the bytes are truncated or no image, or it is of another kind (a palette, CMYK, 16 bits, several
+            frames), too small or too large; the message starts with `name`.
     """
     from PIL import Image
 
     try:
         with Image.open(io.BytesIO(data)) as image:
-            return np.asarray(image.convert("RGB"))
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+            _check_image(image, name)
+            image.load()
+            return image
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{name}: {error}; expected sides of {SMALLEST} to {LARGEST} pixels") from error
+    except (OSError, SyntaxError) as error:
         raise ValueError(f"{name}: not a readable image ({error})") from error
+
+
+def _check_image(image: "Image.Image", name: str) -> None:  # noqa: F821
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        raise ValueError(f"{name}: has {frames} frames; expected a still image: choose one of them")
+    # Pillow calls 16-bit colours RGB and cuts them to 8 bits; only what its decoder is told betrays them.
+    mode = f"{image.mode} of 16 bits" if ";16" in str(image.tile) else image.mode
+    if mode not in MODES:
+        raise ValueError(f"{name}: mode is {mode}; expected 8-bit RGB or grey: convert it first")
+    if min(image.size) < SMALLEST or max(image.size) > LARGEST:
+        width, height = image.size
+        raise ValueError(f"{name}: {width} x {height} pixels; expected sides of {SMALLEST} to {LARGEST} pixels")
 
 
 def encode_png(image: np.ndarray) -> bytes:

@@ -36,7 +36,7 @@ def noise(rng: np.random.Generator, count: int) -> np.ndarray:
 
 
 def picture(rng: np.random.Generator) -> bytes:
-    return artifacts.encode_png(np.full((8, 8, 3), rng.integers(0, 256, 3), np.uint8))
+    return artifacts.encode_png(np.full((16, 16, 3), rng.integers(0, 256, 3), np.uint8))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ PROVENANCE = {"settings": {"encoder": "pixels"}, "inputs": {}}
 
 @pytest.fixture
 def table() -> pd.DataFrame:
-    image = artifacts.encode_png(np.zeros((2, 2, 3), np.uint8))
+    image = artifacts.encode_png(np.zeros((16, 16, 3), np.uint8))
     return pd.DataFrame({"model": ["cat_0000", "cat_0001"], "k": [0, 0], "image": [image, image]})
 
 
@@ -100,7 +100,7 @@ def test_a_broken_json_file_is_named(tmp_path: Path):
 
 
 def test_images_survive_and_equal_pixels_give_equal_bytes():
-    image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (16, 17, 3), dtype=np.uint8)
     data = artifacts.encode_png(image)
     assert data == artifacts.encode_png(image.copy())
     np.testing.assert_array_equal(artifacts.decode_image(data, "x"), image)
@@ -108,7 +108,7 @@ def test_images_survive_and_equal_pixels_give_equal_bytes():
 
 @pytest.mark.parametrize("keep", [0, 20, 60])
 def test_a_truncated_image_is_named(keep: int):
-    data = artifacts.encode_png(np.random.default_rng(0).integers(0, 256, (9, 9, 3), dtype=np.uint8))
+    data = artifacts.encode_png(np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8))
     with pytest.raises(ValueError, match="exemplar cat_0000/0: not a readable image"):
         artifacts.decode_image(data[:keep], "exemplar cat_0000/0")
 

@@ -15,7 +15,7 @@ from workflow_scripts.steps import embed
 SETTINGS = {"version": 1, "size": 1}  # of `pixels`: the mean colour as features
 
 
-def grey(value: int, height: int = 4, width: int = 4) -> bytes:
+def grey(value: int, height: int = 16, width: int = 16) -> bytes:
     return artifacts.encode_png(np.full((height, width, 3), value, np.uint8))
 
 
@@ -32,7 +32,7 @@ def run(monkeypatch, *flags):
 
 
 def test_rows_keep_their_order_and_may_differ_in_size(tmp_path, monkeypatch):
-    source = write_images(tmp_path / "case.parquet", [grey(0), grey(255, 6, 8), grey(51)])
+    source = write_images(tmp_path / "case.parquet", [grey(0), grey(255, 24, 32), grey(51)])
     run(monkeypatch, "--exemplars", source, "--output", tmp_path / "f.safetensors")
     features = artifacts.read_tensors(tmp_path / "f.safetensors", {"encoder": "pixels", "size": 1})["features"]
     assert features == pytest.approx(np.array([[-1] * 3, [1] * 3, [-0.6] * 3]))

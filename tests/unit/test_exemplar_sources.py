@@ -130,7 +130,7 @@ def test_a_truncated_drawing_is_named(corpus: Path) -> None:
     table.loc[table.id == "openmoji-cat", "image"] = [table.image[1][:30]]
     artifacts.write_table(corpus, table, {})
     words = {"cat": "cat"}
-    with pytest.raises(ValueError, match="drawing 'openmoji-cat' of the corpus: not a readable image"):
+    with pytest.raises(ValueError, match=r"drawings\.parquet: drawing 'openmoji-cat': not a readable image"):
         emoji_objects.select(corpus, objects(train=words, val=words, test=words), seed=0)
 
 

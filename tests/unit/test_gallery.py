@@ -19,7 +19,7 @@ def queries(models: list[str], best: list[int] | None = None, prompt_set: str = 
     return pd.DataFrame(columns).assign(split="test", prompt_set=prompt_set, index=0)
 
 
-def picture(shade: int, size: int = 8) -> bytes:
+def picture(shade: int, size: int = 16) -> bytes:
     return artifacts.encode_png(np.full((size, size, 3), shade, np.uint8))
 
 

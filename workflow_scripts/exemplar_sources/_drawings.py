@@ -12,7 +12,6 @@ from PIL import Image
 from workflow_scripts import artifacts
 from workflow_scripts.corpus.compose import LARGE, place
 from workflow_scripts.corpus.packages import FAMILIES
-from workflow_scripts.corpus.rendering import decode
 from workflow_scripts.corpus.roles import PRETRAIN
 from workflow_scripts.corpus.scenes import SIZE
 from workflow_scripts.seeds import derive_seed
@@ -44,10 +43,7 @@ def with_twins(exemplars: pd.DataFrame, drawings: Path) -> pd.DataFrame:
 
 def picture_of(drawing: pd.Series, background: Image.Image, random: Random) -> dict:
     """The columns `image`, `caption` and those of its origin, of a drawing composed on a background."""
-    try:
-        rgba = decode(drawing.image)
-    except OSError as error:
-        raise ValueError(f"drawing {drawing.id!r} of the corpus: not a readable image ({error})") from error
+    rgba = artifacts.open_image(drawing.image, f"drawings.parquet: drawing {drawing.id!r}").convert("RGBA")
     image = artifacts.encode_png(np.asarray(place(rgba, background, random.uniform(*LARGE), random)))
     origin = {"source": drawing.id, "licence": drawing.licence, "author": drawing.author}
     caption = f"a picture of a {drawing.label}"
