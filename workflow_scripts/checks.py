@@ -18,11 +18,14 @@ def study_file(name: str, root: Path) -> str:
     """The file of the study of this name.
 
     Raises:
-        ValueError: there is none; the message lists those that exist.
+        ValueError: there is none, and the message lists those that exist; or it is not YAML with keys.
     """
-    if not (root / STUDIES / f"{name}.yaml").is_file():
+    file = root / STUDIES / f"{name}.yaml"
+    if not file.is_file():
         known = ", ".join(sorted(file.stem for file in (root / STUDIES).glob("*.yaml")))
         raise ValueError(f"config/config.yaml: study: {name!r} has no file {STUDIES}/{name}.yaml; studies: {known}")
+    if not isinstance(schema.read_yaml(file), Mapping):
+        raise ValueError(f"{file}: holds no keys; expected those of {SCHEMA}")
     return f"{STUDIES}/{name}.yaml"
 
 

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from workflow_scripts import devices, plugins
 from workflow_scripts.base_models import BaseModel
+from workflow_scripts.customization import check_prompts
 from workflow_scripts.sampling import denoise
 from workflow_scripts.seeds import derive_seed
 
@@ -22,11 +23,12 @@ def make_latents(
         settings: of the rule `regularization`.
 
     Raises:
-        ValueError: an image is not finite.
+        ValueError: a caption is too long for the text encoder, or an image is not finite.
     """
     load = plugins.load("base_models", settings["base_model"]["name"]).load
     base = load(base_model, devices.set_up(threads), settings["precision"])
     images = [(word, i, caption) for word, listed in captions.items() for i, caption in enumerate(listed)]
+    check_prompts(base, [caption for *_, caption in images], "prompts of regularization")
     made = devices.in_batches(images, settings["batch"], lambda batch: _make_batch(base, batch, settings))
     latents = torch.stack(list(tqdm(made, total=len(images), unit="image", disable=None)))
     return dict(zip(captions, latents.split([len(listed) for listed in captions.values()]), strict=True))

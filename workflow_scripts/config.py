@@ -255,8 +255,16 @@ def _batched(items: Any, size: int) -> Iterator[tuple]:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a committed list, without comments and blank lines."""
-    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    """The lines of a committed list, without comments and blank lines.
+
+    Raises:
+        ValueError: it is no text.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+    lines = (line.strip() for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
 

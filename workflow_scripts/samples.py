@@ -15,7 +15,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from workflow_scripts import artifacts, plugins, shards
-from workflow_scripts.customization import TOKEN
+from workflow_scripts.customization import TOKEN, check_prompts
 from workflow_scripts.seeds import derive_seed
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ def make_samples(base_model: Path, models: Path, folder: Path, settings: Mapping
 
         load = plugins.load("base_models", settings["base_model"]["name"]).load
         base = load(base_model, devices.set_up(threads), settings["sampling"]["precision"])
+        missing, refused = _refuse_long(base, missing, settings["kind"])
+        failures |= refused
         images = draw(base, models.parent, [s for file in missing for s in file.samples], settings)
         failures |= _write_all(missing, images, folder)
     shards.refuse(failures, len(settings["models"]))
@@ -114,6 +116,19 @@ def _plan_file(model: str, prompt_set: str, made_from: Mapping[str, Any], settin
     sampling = shards.without(settings["sampling"], SPEED)
     recipe = {**names, "model": model, "prompt_set": prompt_set, "prompts": prompts, "sampling": sampling}
     return SampleFile(samples, {**made_from, "settings": recipe})
+
+
+def _refuse_long(base: "BaseModel", files: Sequence[SampleFile], kind: str) -> tuple[list[SampleFile], dict[str, str]]:
+    """The files whose prompts the text encoder takes whole, and by model of the others the reason."""
+    kept, refused = [], {}
+    for file in files:
+        first = file.samples[0]
+        try:
+            check_prompts(base, file.recipe["settings"]["prompts"], f"prompts.{kind}.{first.prompt_set}")
+            kept.append(file)
+        except ValueError as error:
+            refused[first.model] = str(error)
+    return kept, refused
 
 
 def fill_in(templates: Sequence[str], class_word: str) -> list[str]:

@@ -18,11 +18,15 @@ NAMED_SECTIONS = {"base_model": "base_models", "customization": "customization"}
 
 
 def read_yaml(file: Path) -> Any:
-    """Raises `ValueError` naming the file if it is not YAML."""
+    """Raises `ValueError` naming file and line if it is not YAML."""
     try:
         return yaml.safe_load(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file}: not UTF-8 text ({error.reason} at byte {error.start})") from error
     except yaml.YAMLError as error:
-        raise ValueError(f"{file}: not valid YAML ({error})") from error
+        mark = getattr(error, "problem_mark", None)
+        place = f"line {mark.line + 1}: {error.problem}" if mark else "a character that YAML does not allow"
+        raise ValueError(f"{file}: not valid YAML ({place})") from error
 
 
 def problems(config: Mapping[str, Any], schema_file: Path) -> list[str]:

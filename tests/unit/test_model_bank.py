@@ -3,13 +3,12 @@ import pytest
 import torch
 from torch import nn
 
+from workflow_scripts.customization import token_id, tokenize
 from workflow_scripts.customization._model_bank import (
     ModelBank,
     StackedEmbedding,
     StackedLinear,
     projections,
-    token_id,
-    tokenize,
 )
 
 
@@ -113,7 +112,8 @@ def test_weights_of_another_base_model_are_refused(base):
             bank.load(0, tensors)
 
 
-def test_a_prompt_that_loses_its_token_is_refused(base):
+def test_a_prompt_is_never_cut_off(base):
     assert (tokenize(base, ["a picture of a <new1> cat"]) == token_id(base)).sum() == 1
-    with pytest.raises(ValueError, match=r"<new1> lies beyond the 12 positions"):
-        tokenize(base, ["a " * 20 + "<new1> cat"])
+    assert tokenize(base, ["<new1> " + "a " * 9]).shape == (1, 12)  # with start and end
+    with pytest.raises(ValueError, match=r"prompt '<new1> a .* a ' has 13 tokens, the text encoder takes 12; shorten"):
+        tokenize(base, ["<new1> " + "a " * 10])

@@ -37,14 +37,18 @@ class BaseModel(Protocol):
         """Scaled latents [n, c, h, w] to images fp32 [n, H, W, 3] in 0..255, not rounded, on the CPU."""
 
     def tokenize(self, prompts: Sequence[str]) -> "torch.Tensor":
-        """Prompts to token ids [n, l], padded and truncated to the text encoder's positions."""
+        """Prompts to token ids [n, l], padded to the text encoder's positions.
+
+        Raises:
+            ValueError: a prompt has more tokens than that.
+        """
 
 
 class Plugin(Protocol):
     """What a module in this folder offers."""
 
     def check(self, folder: Path) -> None:
-        """Raises `ValueError` naming the first part that a folder lacks. Quick: imports nothing heavy."""
+        """Raises `ValueError` naming the first part that a folder lacks, or a pickle. Quick: imports nothing heavy."""
 
     def load(self, folder: Path, device: str, precision: str = "fp32") -> BaseModel:
         """Loads a base model from a local folder, once `check` has passed.

@@ -23,6 +23,7 @@ PARTS = {
     "unet": (("config.json", "diffusion_pytorch_model*.safetensors"),),
     "scheduler": (("scheduler_config.json",),),
 }
+PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle")  # of torch.save and the like: opening one may run code
 VAE_BATCH = 16  # images per pass of the autoencoder: bounds its memory, whatever the callers' batches
 
 
@@ -46,11 +47,16 @@ class DiffusersSD:
         return self.unet.config.in_channels, self.unet.config.sample_size, self.unet.config.sample_size
 
     def tokenize(self, prompts: Sequence[str]) -> "torch.Tensor":
+        import torch
+
         length = self.tokenizer.model_max_length
-        tokens = self.tokenizer(
-            list(prompts), padding="max_length", truncation=True, max_length=length, return_tensors="pt"
-        )
-        return tokens.input_ids.to(self.device)  # [n, l]
+        rows = self.tokenizer(list(prompts), padding="max_length", max_length=length, verbose=False).input_ids
+        for prompt, row in zip(prompts, rows, strict=True):
+            if len(row) > length:
+                raise ValueError(
+                    f"prompt {prompt!r} has {len(row)} tokens, the text encoder takes {length}; shorten it"
+                )
+        return torch.tensor(rows, device=self.device)  # [n, l]
 
     def encode(self, images: "np.ndarray") -> "torch.Tensor":
         import torch
@@ -113,6 +119,10 @@ def load(folder: Path, device: str, precision: str = "fp32") -> DiffusersSD:
 
 def check(folder: Path) -> None:
     """See `base_models.Plugin`."""
+    for file in sorted(folder.rglob("*")):
+        if file.suffix in PICKLES:
+            name = file.relative_to(folder)
+            raise ValueError(f"{folder}: holds the pickle {name}, which may run code; keep *.safetensors only")
     for part, alternatives in PARTS.items():
         if any(all(any((folder / part).glob(pattern)) for pattern in patterns) for patterns in alternatives):
             continue
@@ -125,7 +135,10 @@ def check(folder: Path) -> None:
 
 
 def _check_value(file: Path, key: str, valid: Sequence[str]) -> None:
-    value = json.loads(file.read_text(encoding="utf-8")).get(key, valid[0])
+    try:
+        value = json.loads(file.read_text(encoding="utf-8")).get(key, valid[0])
+    except (ValueError, AttributeError) as error:
+        raise ValueError(f"{file}: not a JSON object ({error}); copy the folder again") from error
     if value not in valid:
         raise ValueError(f"{file}: {key} is {value!r}, expected {' or '.join(map(repr, valid))}")
 

@@ -11,10 +11,31 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
 
     from workflow_scripts.base_models import BaseModel
 
 TOKEN = "<new1>"  # V*, the new word of every customized model; prompts and lists spell it like this
+
+
+def token_id(base: "BaseModel") -> int:
+    """The id of V*; the tokenizer learns the word at the first call."""
+    base.tokenizer.add_tokens(TOKEN)
+    return base.tokenizer.convert_tokens_to_ids(TOKEN)
+
+
+def tokenize(base: "BaseModel", prompts: Sequence[str]) -> "torch.Tensor":
+    """Token ids [n, l] of prompts that may hold V*; raises `ValueError` naming one that is too long."""
+    token_id(base)
+    return base.tokenize(prompts)
+
+
+def check_prompts(base: "BaseModel", prompts: Sequence[str], key: str) -> None:
+    """Raises `ValueError` naming `key` of the study and a prompt that is too long, before anything is computed."""
+    try:
+        tokenize(base, prompts)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -49,7 +70,7 @@ class Plugin(Protocol):
     def fine_tune(
         self, base: "BaseModel", tasks: Sequence[Task], kind: str, settings: Mapping[str, Any]
     ) -> Iterator[Customized]:
-        """Makes the models of `tasks`, in order, and yields each as soon as it is done.
+        """Makes the models of `tasks`, and yields each as soon as it is done; first those that cannot be made.
 
         Args:
             kind: `object` or `style`.
@@ -63,7 +84,7 @@ class Plugin(Protocol):
         """Prepares prompts for one customized model.
 
         Raises:
-            ValueError: `weights` are of another base model, or a prompt is cut off before its `<new1>`.
+            ValueError: `weights` are of another base model, or a prompt is too long for the text encoder.
         """
 
     def conditioned(self, base: "BaseModel", rows: Sequence[tuple[Conditioning, int]]) -> "AbstractContextManager[Any]":

@@ -4,7 +4,7 @@ Custom Diffusion changes only W_k and W_v of the cross-attention layers, and one
 therefore run once over rows of many models; the few that differ are stacked, and each row uses its own.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from workflow_scripts.customization import TOKEN
+from workflow_scripts.customization import TOKEN, token_id
 
 if TYPE_CHECKING:
     from workflow_scripts.base_models import BaseModel
@@ -156,26 +156,6 @@ class ModelBank:
             self.embedding.rows[index] = torch.from_numpy(weights[TOKEN])
             for path, delta in deltas.items():
                 own[path].copy_(torch.from_numpy(delta))
-
-
-def token_id(base: "BaseModel") -> int:
-    """The id of V*; the tokenizer learns the word at the first call."""
-    base.tokenizer.add_tokens(TOKEN)
-    return base.tokenizer.convert_tokens_to_ids(TOKEN)
-
-
-def tokenize(base: "BaseModel", prompts: Sequence[str]) -> torch.Tensor:
-    """Token ids [n, l] of prompts that may hold V*.
-
-    Raises:
-        ValueError: a prompt is so long that its V* is cut off.
-    """
-    token = token_id(base)
-    ids = base.tokenize(prompts)
-    for prompt, row in zip(prompts, ids, strict=True):
-        if TOKEN in prompt and token not in row:
-            raise ValueError(f"prompt {prompt!r}: {TOKEN} lies beyond the {ids.shape[1]} positions of the text encoder")
-    return ids
 
 
 def _factors(delta: np.ndarray, rank: int | None) -> dict[str, np.ndarray]:

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from workflow_scripts.customization import Customized, Task
-from workflow_scripts.customization._model_bank import ModelBank, tokenize
+from workflow_scripts.customization import Customized, Task, tokenize
+from workflow_scripts.customization._model_bank import ModelBank
 from workflow_scripts.customization._views import draw_views
 from workflow_scripts.seeds import derive_seed
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from workflow_scripts.customization import Customized, Task
-from workflow_scripts.customization._model_bank import Given, ModelBank, replaced, tokenize
+from workflow_scripts.customization import Customized, Task, check_prompts, tokenize
+from workflow_scripts.customization._model_bank import Given, ModelBank, replaced
 from workflow_scripts.customization._training import train_bank
 from workflow_scripts.devices import autocast, in_batches
 
@@ -106,12 +106,25 @@ SETTINGS = {
 def fine_tune(base: "BaseModel", tasks: Sequence[Task], kind: str, settings: Mapping[str, Any]) -> Iterator[Customized]:
     """See `customization.Plugin`. Models are trained `models_per_batch` at once, which changes none of them."""
     initial = _initial_embedding(base, settings["initializer_token"][kind])
+    refused = {task.model: reason for task in tasks if (reason := _refusal(base, task, kind, settings))}
+    for model, reason in refused.items():
+        yield Customized(model, error=reason)
 
     def train(bank: Sequence[Task]) -> list[Customized]:
         with autocast(settings["precision"], base.device):
             return train_bank(base, bank, kind, initial, settings)
 
-    yield from in_batches(tasks, settings["models_per_batch"], train)
+    yield from in_batches([task for task in tasks if task.model not in refused], settings["models_per_batch"], train)
+
+
+def _refusal(base: "BaseModel", task: Task, kind: str, settings: Mapping[str, Any]) -> str | None:
+    """Why a model cannot be made, if a view's prompt would be too long."""
+    prompts = [words + task.prompt for look in settings["looks"] for words in look["words"][kind]]
+    try:
+        check_prompts(base, prompts, f"prompts.{kind}.finetune")
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 @dataclass(frozen=True)
