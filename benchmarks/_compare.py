@@ -134,5 +134,5 @@ def write(name: str, comparisons: Sequence[Comparison], threads: int, **more: An
 
     listed = [asdict(comparison) for comparison in comparisons]
     record = {"machine": machine(threads), "repetitions": REPETITIONS, "comparisons": listed, **more}
-    artifacts.write_json(FOLDER / "results" / f"{name}.json", record)
+    artifacts.write_json(FOLDER / "results" / f"{name}.json", record, sidecar=False)
     _tables.write()

@@ -43,7 +43,7 @@ def draw(costs: pd.DataFrame, file: Path) -> None:
         ax.set(xlim=(0, total), yticks=[], xlabel="minutes of jobs, one core each")
         ax.spines[["top", "right", "left"]].set_visible(False)
         figure.tight_layout()
-        with artifacts.atomic(file) as part:
+        with artifacts.atomic(file, sidecar=False) as part:
             figure.savefig(part, format="svg", metadata={"Date": None})
 
 

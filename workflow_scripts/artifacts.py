@@ -2,13 +2,16 @@
 
 Images travel as parquet with a Hugging Face `Image` column (struct of `bytes` and `path`), tensors as safetensors,
 records as JSON, tables as parquet. Every artefact carries its provenance in its header, every write is atomic
-(`.part`, then rename), and nothing is ever pickled.
+(`.part`, then rename), and nothing is ever pickled. Beside an artefact lies its sidecar, `{file}.sha256`, as
+`sha256sum --check` reads it; files of single models have none, the manifest of their shard lists their hashes.
 """
 
 import hashlib
 import io
 import json
 import os
+import re
+import socket
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +25,7 @@ import numpy as np
 from workflow_scripts.cli import canonical_json
 
 PROVENANCE = "provenance"
+SIDECAR = ".sha256"
 ROWS_OF_IMAGES = 1024  # in a row group, the least that can be read of a table
 CAPTIONS = ("prompt", "caption")  # columns that say what an image shows, of samples and of real images
 MODES = ("RGB", "L", "RGBA", "LA")  # of images, in Pillow's words
@@ -48,12 +52,14 @@ def make_provenance(settings: Mapping[str, Any], inputs: Mapping[str, str | os.P
     """
     return {
         "settings": dict(settings),
-        "inputs": {name: _input_hash(Path(path)) for name, path in inputs.items()},
+        "inputs": {name: input_hash(path) for name, path in inputs.items()},
         "versions": _versions(),
     }
 
 
-def _input_hash(path: Path) -> str:
+def input_hash(path: str | os.PathLike) -> str:
+    """SHA-256 of a file's bytes, or of the names and bytes of a folder's files, as hex."""
+    path = Path(path)
     if not path.is_dir():
         return file_hash(path)
     digest = hashlib.sha256()
@@ -73,17 +79,22 @@ def _versions() -> dict[str, str]:
 
 
 @contextmanager
-def atomic(path: str | os.PathLike) -> Iterator[Path]:
+def atomic(path: str | os.PathLike, sidecar: bool = True) -> Iterator[Path]:
     """Yields a `.part` path beside `path`; renames it into place when the block ends well, removes it otherwise.
+
+    Args:
+        sidecar: whether to write the sidecar, before the renaming: so a file in place always has the right one.
 
     Raises:
         OSError: it cannot be written, for the disk is full; what stood at `path` stands there still.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}.part")
     try:
         yield part
+        if sidecar:
+            sidecar_of(path).write_text(f"{file_hash(part)}  {path.name}\n", encoding="utf-8")
         os.replace(part, path)
     except OSError as error:
         raise OSError(f"{path}: cannot be written ({error.strerror or error})") from error
@@ -91,8 +102,27 @@ def atomic(path: str | os.PathLike) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def write_text(path: str | os.PathLike, text: str) -> None:
-    with atomic(path) as part:
+def sidecar_of(path: str | os.PathLike) -> Path:
+    return Path(f"{path}{SIDECAR}")
+
+
+def recorded_hash(path: str | os.PathLike) -> str | None:
+    """The SHA-256 that a file had when it was written, as its sidecar says; None if it has no sidecar.
+
+    Raises:
+        ValueError: the sidecar is corrupt.
+    """
+    sidecar = sidecar_of(path)
+    if not sidecar.exists():
+        return None
+    found = re.fullmatch(rf"([0-9a-f]{{64}})  {re.escape(Path(path).name)}\n".encode(), sidecar.read_bytes())
+    if not found:
+        raise ValueError(f"{sidecar}: not a line of sha256sum")
+    return found[1].decode()
+
+
+def write_text(path: str | os.PathLike, text: str, sidecar: bool = True) -> None:
+    with atomic(path, sidecar) as part:
         part.write_text(text, encoding="utf-8")
 
 
@@ -104,17 +134,20 @@ def read_json(path: str | os.PathLike) -> Any:
         raise ValueError(f"{path}: not valid JSON ({error}); delete it and run again") from error
 
 
-def write_json(path: str | os.PathLike, value: Any) -> None:
-    write_text(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+def write_json(path: str | os.PathLike, value: Any, sidecar: bool = True) -> None:
+    text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n", sidecar)
 
 
-def write_tensors(path: str | os.PathLike, tensors: Mapping[str, np.ndarray], provenance: Mapping[str, Any]) -> None:
+def write_tensors(
+    path: str | os.PathLike, tensors: Mapping[str, np.ndarray], provenance: Mapping[str, Any], sidecar: bool = True
+) -> None:
     """Writes named arrays as safetensors; `provenance` goes into the header as canonical JSON."""
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-    with atomic(path) as part:
+    with atomic(path, sidecar) as part:
         try:
             save_file(arrays, part, metadata={PROVENANCE: canonical_json(provenance)})
         except SafetensorError as error:  # a full disk among others
@@ -181,7 +214,12 @@ def _open_tensors(path: str | os.PathLike) -> Iterator[Any]:
         raise ValueError(f"{path}: not a valid safetensors file ({error}); delete it and run again") from error
 
 
-def write_table(path: str | os.PathLike, table: "pd.DataFrame", provenance: Mapping[str, Any]) -> None:  # noqa: F821
+def write_table(
+    path: str | os.PathLike,
+    table: "pd.DataFrame",  # noqa: F821
+    provenance: Mapping[str, Any],
+    sidecar: bool = True,
+) -> None:
     """Writes a data frame as parquet. A column `image` of bytes becomes a Hugging Face `Image` column."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -195,7 +233,7 @@ def write_table(path: str | os.PathLike, table: "pd.DataFrame", provenance: Mapp
         arrow = arrow.append_column("image", column)
         metadata["huggingface"] = canonical_json({"info": {"features": _hf_features(arrow)}})
     arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **metadata})
-    with atomic(path) as part:
+    with atomic(path, sidecar) as part:
         pq.write_table(arrow, part, compression="zstd", row_group_size=ROWS_OF_IMAGES if image else None)
 
 

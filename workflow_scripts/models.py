@@ -142,5 +142,6 @@ def _write(path: Path, made: Customized, recipe: Mapping[str, Any]) -> None:
     tenth = max(1, len(made.losses) // 10)  # single steps' losses vary with their timesteps
     loss = {"first": float(np.mean(made.losses[:tenth])), "last": float(np.mean(made.losses[-tenth:]))}
     losses = [round(value, 5) for value in made.losses]
-    artifacts.write_tensors(path, made.weights, {**recipe, "loss": loss, "losses": losses})
+    provenance = {**recipe, "loss": loss, "losses": losses}
+    artifacts.write_tensors(path, made.weights, provenance, sidecar=False)  # the manifest lists its hash
     log.info("%s: loss %.4f -> %.4f", made.model, loss["first"], loss["last"])

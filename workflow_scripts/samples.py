@@ -214,4 +214,4 @@ def _write(path: Path, file: SampleFile, images: Sequence[np.ndarray | None]) ->
             raise ValueError(f"sample {sample.index} of {sample.prompt!r} has pixels that are not finite")
     table = pd.DataFrame(map(asdict, file.samples))
     table["image"] = [artifacts.encode_png(image) for image in images]
-    artifacts.write_table(path, table, file.recipe)
+    artifacts.write_table(path, table, file.recipe, sidecar=False)  # the manifest lists its hash

@@ -1,6 +1,7 @@
 """Artefacts: what is written is read again, atomically, with provenance, and errors name the file."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -84,13 +85,41 @@ def test_a_truncated_table_is_refused(tmp_path: Path, table: pd.DataFrame):
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path):
     file = tmp_path / "x.json"
     artifacts.write_json(file, {"a": 1})
+    before = sorted(tmp_path.iterdir())
     with pytest.raises(ValueError, match="not JSON compliant"):
         artifacts.write_json(file, {"a": float("nan")})
     with pytest.raises(RuntimeError), artifacts.atomic(file) as part:
         part.write_text("half")
         raise RuntimeError
     assert artifacts.read_json(file) == {"a": 1}
+    assert sorted(tmp_path.iterdir()) == before
+    assert artifacts.recorded_hash(file) == artifacts.file_hash(file)
+
+
+def test_sha256sum_proves_every_kind_of_artefact(tmp_path: Path, table: pd.DataFrame):
+    artifacts.write_text(tmp_path / "x.csv", "a")
+    artifacts.write_json(tmp_path / "x.json", {})
+    artifacts.write_tensors(tmp_path / "x.safetensors", {"a": np.zeros(3)}, PROVENANCE)
+    artifacts.write_table(tmp_path / "x.parquet", table, PROVENANCE)
+    sidecars = sorted(path.name for path in tmp_path.glob("*.sha256"))
+    assert sidecars == ["x.csv.sha256", "x.json.sha256", "x.parquet.sha256", "x.safetensors.sha256"]
+    assert subprocess.run(["sha256sum", "--check", "--strict", *sidecars], cwd=tmp_path).returncode == 0
+    (tmp_path / "x.csv").write_text("b")
+    assert subprocess.run(["sha256sum", "--check", "--strict", *sidecars], cwd=tmp_path).returncode == 1
+
+
+def test_a_file_that_a_manifest_lists_needs_no_sidecar(tmp_path: Path):
+    file = tmp_path / "cat_0000.safetensors"
+    artifacts.write_tensors(file, {}, PROVENANCE, sidecar=False)
     assert list(tmp_path.iterdir()) == [file]
+    assert artifacts.recorded_hash(file) is None
+
+
+@pytest.mark.parametrize("text", ["", "abc  x.json\n", f"{'0' * 64}  y.json\n", f"{'0' * 64}  x.json"])
+def test_a_broken_sidecar_is_named(tmp_path: Path, text: str):
+    (tmp_path / "x.json.sha256").write_text(text)
+    with pytest.raises(ValueError, match=r"x\.json\.sha256: not a line of sha256sum"):
+        artifacts.recorded_hash(tmp_path / "x.json")
 
 
 def test_a_broken_json_file_is_named(tmp_path: Path):

@@ -93,7 +93,7 @@ def test_a_truncated_image_is_named_and_nothing_is_written(tmp_path, monkeypatch
     source = write_images(tmp_path / "case.parquet", [grey(0), grey(9)[:40]])
     with pytest.raises(ValueError, match=r"case\.parquet: row 1: not a readable image"):
         run(monkeypatch, "--exemplars", source, "--output", tmp_path / "f.safetensors")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["case.parquet"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["case.parquet", "case.parquet.sha256"]
 
 
 def test_a_table_without_images_is_named(tmp_path, monkeypatch):

@@ -204,11 +204,11 @@ def test_a_killed_job_goes_on_where_it_was(chain, monkeypatch):
     chain.regularize()
     write, written = artifacts.write_tensors, []
 
-    def die_at_the_second(path, *args):
+    def die_at_the_second(path, *args, **options):
         if len(written) == 1:
             raise KeyboardInterrupt
         written.append(path)
-        write(path, *args)
+        write(path, *args, **options)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(artifacts, "write_tensors", die_at_the_second)

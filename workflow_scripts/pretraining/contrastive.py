@@ -91,7 +91,7 @@ def save_clip(
     provenance: Mapping[str, Any],
 ) -> None:
     """Writes an open_clip folder, weights last: `open_clip.create_model_and_transforms("local-dir:{folder}")`."""
-    artifacts.write_json(folder / CONFIG, config)
+    artifacts.write_json(folder / CONFIG, config, sidecar=False)
     tokenizer.save_pretrained(folder)
     half = {name: tensor.detach().half().numpy() for name, tensor in model.state_dict().items()}
-    artifacts.write_tensors(folder / WEIGHTS, half, provenance)
+    artifacts.write_tensors(folder / WEIGHTS, half, provenance, sidecar=False)

@@ -163,6 +163,6 @@ def distillation_loss(said: torch.Tensor, targets: torch.Tensor, batch: int) -> 
 
 def save_network(folder: Path, network: nn.Module, config: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
     """Writes a folder as timm's hub has it, weights last: `timm.create_model("local-dir:{folder}")`."""
-    artifacts.write_json(folder / CONFIG, config)
+    artifacts.write_json(folder / CONFIG, config, sidecar=False)
     half = {name: tensor.detach().half().numpy() for name, tensor in network.state_dict().items()}
-    artifacts.write_tensors(folder / WEIGHTS, half, provenance)
+    artifacts.write_tensors(folder / WEIGHTS, half, provenance, sidecar=False)

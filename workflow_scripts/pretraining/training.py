@@ -143,7 +143,7 @@ class Trainer:
             state = self.optimizer.state[parameter]
             tensors |= {f"{name}|weight": parameter.detach(), f"{name}|average": self.averages[name]}
             tensors |= {f"{name}|{key}": state[key] for key in ("exp_avg", "exp_avg_sq", "step")}
-        with atomic(self.checkpoint) as part:
+        with atomic(self.checkpoint, sidecar=False) as part:
             save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, {"step": str(self.step)})
 
     @torch.no_grad()

@@ -39,8 +39,9 @@ def _save(bpe: Tokenizer, alphabet: list[str], length: int, folder: Path) -> CLI
     merges = [tuple(pair) for pair in json.loads(bpe.to_str())["model"]["merges"]]
     pieces = [*alphabet, *(letter + "</w>" for letter in alphabet), *("".join(pair) for pair in merges), START, END]
     vocabulary = {piece: index for index, piece in enumerate(dict.fromkeys(pieces))}
-    write_text(folder / "vocab.json", canonical_json(vocabulary))
-    write_text(folder / "merges.txt", "\n".join(["#version: 0.2", *(" ".join(pair) for pair in merges), ""]))
+    write_text(folder / "vocab.json", canonical_json(vocabulary), sidecar=False)
+    lines = ["#version: 0.2", *(" ".join(pair) for pair in merges), ""]
+    write_text(folder / "merges.txt", "\n".join(lines), sidecar=False)
     tokenizer = CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=length)
     tokenizer.add_tokens(list(INITIALIZERS.values()))
     tokenizer.save_pretrained(folder)

@@ -19,7 +19,7 @@ def fill_page(page: Path, blocks: Mapping[str, str]) -> None:
         if not pattern.search(text):
             raise ValueError(f"{page}: lacks the lines <!-- {name} --> and <!-- end -->")
         text = pattern.sub(lambda match, block=block: match[1] + block + match[2], text)
-    artifacts.write_text(page, text)
+    artifacts.write_text(page, text, sidecar=False)
 
 
 def header(*names: str) -> list[str]:

@@ -39,7 +39,7 @@ def main() -> None:
         tokenizer=CLIPTokenizer.from_pretrained(args.tokenizer),
         unet=UNet2DConditionModel.from_pretrained(args.denoiser / "unet"),
     )
-    artifacts.write_text(args.output / "README.md", README)
+    artifacts.write_text(args.output / "README.md", README, sidecar=False)
 
 
 if __name__ == "__main__":

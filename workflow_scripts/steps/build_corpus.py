@@ -34,8 +34,8 @@ def main() -> None:
     log.info("%d drawings: %s", len(drawings), dict(drawings.role.value_counts()))
 
     provenance = artifacts.make_provenance(settings, {"lock": args.packages.parent / "package-lock.json"})
-    artifacts.write_text(args.output / "ATTRIBUTION.md", attribution_text(drawings))
-    artifacts.write_table(args.output / "drawings.parquet", drawings, provenance)
+    artifacts.write_text(args.output / "ATTRIBUTION.md", attribution_text(drawings), sidecar=False)
+    artifacts.write_table(args.output / "drawings.parquet", drawings, provenance, sidecar=False)
 
 
 if __name__ == "__main__":

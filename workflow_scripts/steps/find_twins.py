@@ -26,7 +26,7 @@ def main() -> None:
     drawings = artifacts.read_table(args.drawings)
     pairs = twins.find_pairs(drawings["id"].to_numpy(object), twins.embed(drawings), args.settings["cosine"])
     provenance = artifacts.make_provenance(args.settings, {"drawings": args.drawings})
-    artifacts.write_table(args.output, pairs, provenance)
+    artifacts.write_table(args.output, pairs, provenance, sidecar=False)
     log.info("%d pairs of %d drawings", len(pairs), len(drawings))
 
 

@@ -68,7 +68,7 @@ def main() -> None:
         result[question] = quality.probe(encode_images(encoder, train), names, tests)
         log.info("%s: %s", question, result[question])
     provenance = artifacts.make_provenance(settings, {"base_model": args.base_model, "drawings": args.drawings})
-    artifacts.write_json(args.output, {**result, artifacts.PROVENANCE: provenance})
+    artifacts.write_json(args.output, {**result, artifacts.PROVENANCE: provenance}, sidecar=False)
 
 
 def _save_grid(path: Path, images: np.ndarray, random: Random) -> None:

@@ -87,7 +87,7 @@ def main() -> None:
     Image.fromarray(np.concatenate(picture)).quantize(256).save(args.picture)  # half the bytes
     inputs = {"base_model": args.base_model, "drawings": args.drawings, "distractors": args.distractors}
     provenance = artifacts.make_provenance({**settings, "prompts": prompts}, inputs)
-    artifacts.write_json(args.output, {"cases": result, artifacts.PROVENANCE: provenance})
+    artifacts.write_json(args.output, {"cases": result, artifacts.PROVENANCE: provenance}, sidecar=False)
 
 
 def _decode(images: Sequence[bytes]) -> np.ndarray:
