@@ -1,13 +1,14 @@
-"""The environments agree: what is asked for is locked, and conda gets the locked versions."""
+"""The environments agree: what is asked for is locked, and conda and the container get the locked versions."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 
-ENVS = Path(__file__).parents[2] / "envs"
-SECTION = re.compile(r"^# development$", re.MULTILINE)
+ROOT = Path(__file__).parents[2]
+ENVS = ROOT / "envs"
 
 
 def canonical(name: str) -> str:
@@ -35,9 +36,58 @@ def test_the_lock_leaves_platforms_to_torch(lock: dict[str, str]):
     assert not [name for name in lock if name.startswith(("nvidia-", "cuda-", "triton"))]
 
 
+def environment() -> dict:
+    return yaml.safe_load((ENVS / "environment.yaml").read_text())
+
+
+def definition() -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Header and sections of the Apptainer definition; it is read here, but not built."""
+    head, *parts = re.split(r"^%", (ENVS / "abc.def").read_text(), flags=re.MULTILINE)
+    sections = {name: [line.strip() for line in lines if line.strip()] for name, *lines in map(str.splitlines, parts)}
+    return dict(line.split(": ", 1) for line in head.splitlines() if line), sections
+
+
 def test_conda_gets_the_locked_versions(lock: dict[str, str]):
-    asked = SECTION.split((ENVS / "requirements.in").read_text())[0]
-    environment = yaml.safe_load((ENVS / "environment.yaml").read_text())
-    conda = pins(environment["dependencies"][-1]["pip"])
-    assert conda.keys() == pins(asked.splitlines()).keys()
-    assert {name: lock[name] for name in conda} == conda
+    assert pins(environment()["dependencies"][-1]["pip"]) == lock
+
+
+def test_every_rule_with_a_job_names_that_environment():
+    rules = "".join(file.read_text() for file in sorted((ROOT / "rules").glob("*.smk")))
+    named = re.findall(r"^    conda:\n +\"(.*)\"$", rules, re.MULTILINE)
+    assert set(named) == {"../envs/environment.yaml"}
+    assert len(named) == len(re.findall(r"^    shell:$", rules, re.MULTILINE))
+
+
+def test_the_container_installs_the_lock_and_nothing_else():
+    header, sections = definition()
+    assert header["Bootstrap"] == "docker"
+    source, target = sections["files"][0].split()
+    assert len(sections["files"]) == 1
+    assert ROOT / source == ENVS / "requirements.lock"
+    assert sections["post"] == [f"pip install --no-cache-dir --disable-pip-version-check --requirement {target}"]
+    assert sections["runscript"] == ['exec snakemake "$@"']
+    assert "export PYTHONNOUSERSITE=1" in " ".join(sections["environment"])
+
+
+def test_the_container_tries_what_it_installed(lock: dict[str, str]):
+    _, sections = definition()
+    check, imports = sections["test"]
+    names = re.fullmatch(r'python -c "import (.*)"', imports)[1].split(", ")
+    assert check == "pip check"
+    assert {canonical({"open_clip": "open_clip_torch"}.get(name, name)) for name in names} <= lock.keys()
+
+
+def test_all_environments_have_one_python():
+    header, _ = definition()
+    image = re.fullmatch(r"python:(\d+\.\d+)\.\d+-slim-\w+", header["From"])  # an exact tag, never `latest`
+    assert f"python ={image[1]}" in environment()["dependencies"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["requires-python"] == f">={image[1]}"
+
+
+def test_the_container_is_labelled_as_the_project():
+    _, sections = definition()
+    labels = dict(line.split(maxsplit=1) for line in sections["labels"])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert labels["Version"] == project["version"]
+    assert labels["Licence"] == project["license"]
