@@ -1,4 +1,4 @@
-"""A finished smoke study for each test, and `--long`: twenty random moments instead of one."""
+"""A finished smoke study for each test, and `--long`: five random moments instead of one."""
 
 from pathlib import Path
 
@@ -9,12 +9,14 @@ from tests.projects import ROOT
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--long", action="store_true", help="twenty random moments of each kind instead of one")
+    parser.addoption(
+        "--long", action="store_true", help="five random moments of each kind instead of one, and every rule"
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "moment" in metafunc.fixturenames:
-        metafunc.parametrize("moment", range(20 if metafunc.config.getoption("--long") else 1))
+        metafunc.parametrize("moment", range(5 if metafunc.config.getoption("--long") else 1))
 
 
 @pytest.fixture
