@@ -17,10 +17,16 @@ DATA = (
     "clip_mini/open_clip_model.safetensors",
     "dino_mini/model.safetensors",
 )
-STAND_IN = '''"""Stands in for a step: writes its own command line into every file that it should make."""
+STAND_IN = '''"""Stands in for a step: every file that it should make holds its command line and, as a manifest, its settings' hash."""
+import hashlib
+import json
 import sys
 from pathlib import Path
 
+settings = dict(zip(sys.argv, sys.argv[1:])).get("--settings", "{}")
+if settings == "-":
+    settings = sys.stdin.read().strip()
+text = json.dumps({"command": sys.argv, "settings_hash": hashlib.sha256(settings.encode()).hexdigest()[:16]})
 for flag, value in zip(sys.argv, sys.argv[1:]):
     names = [""] if flag in ("--output", "--history", "--markdown") else []
     if flag == "--output-dir":
@@ -34,7 +40,7 @@ for flag, value in zip(sys.argv, sys.argv[1:]):
         names = [f"{method}.{encoder}.{head}.json" for method, encoder, head in heads]
     for name in names:
         Path(value, name).parent.mkdir(parents=True, exist_ok=True)
-        Path(value, name).write_text("\\n".join(sys.argv))
+        Path(value, name).write_text(text)
 '''
 
 

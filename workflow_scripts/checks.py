@@ -29,6 +29,16 @@ def study_file(name: str, root: Path) -> str:
     return f"{STUDIES}/{name}.yaml"
 
 
+def named_study(name: str | None, root: Path) -> study_config.Study:
+    """Reads and checks the study of this name, or else the one that config/config.yaml chooses.
+
+    Raises:
+        ValueError: there is none, or it has problems.
+    """
+    name = name or schema.read_yaml(root / "config/config.yaml")["study"]
+    return load_study(schema.read_yaml(root / study_file(name, root)), root)
+
+
 def load_study(config: Mapping[str, Any], root: Path) -> study_config.Study:
     """Checks a configuration and makes the study of it.
 

@@ -19,13 +19,13 @@ class StepParser(argparse.ArgumentParser):
     def __init__(self, description: str) -> None:
         super().__init__(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
 
-    def add_settings(self) -> None:
+    def add_settings(self, required: bool = True) -> None:
         """Adds `--settings`: the rule's part of the configuration, as one JSON object.
 
         Linux takes no argument above 128 KiB, which the lists of the paper's largest case exceed: hence `-`.
         """
         told = "settings of the rule, as a JSON object; - reads it from standard input"
-        self.add_argument("--settings", type=_json_object, required=True, help=told)
+        self.add_argument("--settings", type=_json_object, required=required, help=told)
 
 
 def _json_object(text: str) -> dict:

@@ -1,7 +1,7 @@
 """Markdown pages whose tables a program fills in, between lines such as `<!-- results -->` and `<!-- end -->`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from workflow_scripts import artifacts
@@ -30,3 +30,22 @@ def header(*names: str) -> list[str]:
 def row(*cells: str) -> str:
     """A line of a table in Markdown."""
     return f"| {' | '.join(cells)} |"
+
+
+def padded(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The cells of a table at equal width: the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        [
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        for cells in rows
+    ]
+
+
+def aligned(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table in Markdown that reads well in a terminal, too."""
+    first, *others = padded([headings, *rows])
+    rule = ["-" * len(cell) if i == 0 else "-" * (len(cell) - 1) + ":" for i, cell in enumerate(first)]
+    return [row(*cells) for cells in (first, rule, *others)]

@@ -1,10 +1,12 @@
 """What a study is made of: models, exemplars, prompts and samples of each case and split, as in the paper's tables."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from workflow_scripts import artifacts
 from workflow_scripts.config import PROMPT_SETS
 
 MISSING = "-"
@@ -25,6 +27,11 @@ ROWS = {
 }
 TOTAL = "all"
 ADDED = [name for name in ROWS if name in COUNTS and not name.endswith("_prompts")]  # prompts are shared: no sum
+
+
+def count_exemplars(files: Iterable[Path]) -> dict[str, pd.Series]:
+    """The number of exemplars by case and split, from the parquet files of cases."""
+    return {file.stem: artifacts.read_table(file, ["split"])["split"].value_counts() for file in files}
 
 
 def tabulate(settings: Mapping[str, Any], exemplars: Mapping[str, Mapping[str, int]]) -> pd.DataFrame:

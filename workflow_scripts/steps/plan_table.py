@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_settings()
     args = parser.parse_args()
 
-    counts = {file.stem: artifacts.read_table(file, ["split"])["split"].value_counts() for file in args.exemplars}
+    counts = plan.count_exemplars(args.exemplars)
     artifacts.write_text(args.output, plan.tabulate(args.settings, counts).to_csv(index=False))
 
 

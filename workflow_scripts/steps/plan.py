@@ -1,0 +1,51 @@
+"""The plan of a study: what it is made of, its jobs by rule, and the hours and storage that they take.
+
+Prints it, and writes it to results/{study}/plan.md and, by rule, plan.csv. Figures rest on the jobs that are done;
+where none is, on the section `costs` of the study, and say so. Needs no data and takes no lock: it can be asked while
+the study runs. `snakemake --cores 1 plan` does the same.
+
+Example:
+    python -m workflow_scripts.steps.plan --study smoke
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from workflow_scripts import artifacts, checks, cli, costs, progress, settings
+from workflow_scripts.config import Study
+from workflow_scripts.jobs import Job, jobs
+from workflow_scripts.reporting import forecast, plan
+
+ROOT = Path(__file__).parents[2]
+
+
+def main() -> None:
+    parser = cli.StepParser(__doc__)
+    parser.add_argument("--study", help="name of a study; without it, that of config/config.yaml")
+    parser.add_settings(required=False)
+    args = parser.parse_args()
+
+    study = checks.load_study(args.settings, ROOT) if args.settings else checks.named_study(args.study, ROOT)
+    planned, files = jobs(study), progress.Files()
+    done = progress.finished(study, planned, files)
+    seconds = costs.expect(study, planned, costs.read_seconds(done), costs.SECONDS)
+    megabytes = costs.expect(study, planned, sizes(study, done, files), costs.MEGABYTES)
+    pending = progress.without(planned, done)
+
+    exemplars = plan.count_exemplars([Path(job.outputs[0]) for job in done if job.rule == "select_exemplars"])
+    dataset = plan.tabulate(settings.dataset_table(study), exemplars)
+    by_rule = forecast.expected(planned, done, seconds, megabytes)
+    page = forecast.to_markdown(study.name, dataset, by_rule, forecast.waits(pending, seconds))
+    print(page)
+    folder = Path("results", study.name)
+    artifacts.write_text(folder / "plan.md", page, sidecar=False)
+    artifacts.write_text(folder / "plan.csv", by_rule.to_csv(index=False), sidecar=False)
+
+
+def sizes(study: Study, done: Iterable[Job], files: progress.Files) -> dict[str, float]:
+    """Megabytes by record: of a job's outputs and, of a shard, of the files of its models."""
+    return {job.record: sum(map(files.size, [*job.outputs, *progress.model_files(study, job)])) / 1e6 for job in done}
+
+
+if __name__ == "__main__":
+    cli.run(main)
