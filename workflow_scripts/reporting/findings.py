@@ -252,9 +252,9 @@ def _views_caption(table: pd.DataFrame, first: str, second: str) -> str:
     rows = rows[(rows["head"] == TUNED) & (rows["encoder"] != "text") & (rows["kind"] == "object")]
     means = rows.groupby("view")[MAIN].mean()
     if not {first, second} <= set(means.index):
-        return f"mAP in the views {first} and {second}."
+        return f"mAP by view, {first} and {second} among them."
     return (
-        f"mAP in the two views. Averaged over image encoders with the linear head, objects: Recall@10 is "
+        f"mAP by view. Averaged over image encoders with the linear head, objects: Recall@10 is "
         f"{100 * means[first]:.1f} % in the view {first} and {100 * means[second]:.1f} % in the view {second}."
     )
 
