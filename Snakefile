@@ -41,6 +41,8 @@ wildcard_constraints:
 
 onstart:
     checked(alone.hold)
+    if workflow.executor_plugin.name == "slurm":
+        checked(cluster.refuse_orphans, workflow.workdir_init)
 
 
 rule all:

@@ -22,8 +22,8 @@ rule build_corpus:
         "../envs/environment.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         packages="build/packages",
         folder=output_folder,
@@ -56,8 +56,8 @@ rule find_twins:
         "../envs/environment.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         settings=pretraining("twins"),
     shell:
@@ -86,8 +86,8 @@ rule pretrain_tokenizer:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         folder=output_folder,
         settings=pretraining("tokenizer"),
@@ -116,8 +116,8 @@ rule pretrain_vae:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=600,
+        mem_mb=growing(8000),
+        runtime=growing(600),
     params:
         folder=output_folder,
         settings=pretraining("vae"),
@@ -150,8 +150,8 @@ rule pretrain_unet:
         "../envs/environment.yaml"
     threads: 2
     resources:
-        mem_mb=12000,
-        runtime=1440,
+        mem_mb=growing(12000),
+        runtime=growing(1440),
     params:
         settings=pretraining("unet"),
     shell:
@@ -184,8 +184,8 @@ rule assemble_base_model:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=growing(4000),
+        runtime=growing(20),
     params:
         folder=output_folder,
     shell:
@@ -216,8 +216,8 @@ rule measure_base_model:
         "../envs/environment.yaml"
     threads: 2
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         settings=pretraining("quality"),
     shell:
@@ -249,8 +249,8 @@ rule train_clip_mini:
         "../envs/environment.yaml"
     threads: 2
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         folder=output_folder,
         settings=pretraining("clip_mini"),
@@ -279,8 +279,8 @@ rule train_dino_mini:
         "../envs/environment.yaml"
     threads: 2
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         folder=output_folder,
         settings=pretraining("dino_mini"),

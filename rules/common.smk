@@ -2,7 +2,7 @@
 
 import re
 
-from workflow_scripts import alone, checks
+from workflow_scripts import alone, checks, cluster
 from workflow_scripts import settings as rule_settings
 from workflow_scripts.cli import canonical_json
 from workflow_scripts.config import ID, SPLITS
@@ -33,6 +33,11 @@ def settings(rule, *wildcards_used):
     """The settings of a rule as one JSON object, for the values that these wildcards take."""
     make = getattr(rule_settings, rule)
     return lambda wildcards: canonical_json(make(STUDY, **{name: wildcards[name] for name in wildcards_used}))
+
+
+def growing(amount):
+    """A resource that grows with each attempt at a job: it may have run out of memory or of time."""
+    return lambda wildcards, attempt: amount * attempt
 
 
 def pretraining(section):

@@ -28,8 +28,8 @@ rule attribute:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=growing(8000),
+        runtime=growing(120),
     params:
         settings=settings("attribute", "method", "encoder", "head", "training_set", "case"),
     shell:
@@ -66,8 +66,8 @@ rule evaluate:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         settings=settings("evaluate", "method", "encoder", "head", "training_set"),
     shell:

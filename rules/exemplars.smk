@@ -19,8 +19,8 @@ rule select_exemplars:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         settings=settings("exemplars", "case"),
     shell:
@@ -50,8 +50,8 @@ rule select_distractors:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         settings=settings("distractors"),
     shell:

@@ -19,8 +19,8 @@ rule embed_exemplars:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=6000,
-        runtime=240,
+        mem_mb=growing(6000),
+        runtime=growing(240),
         gpu=1,
     params:
         settings=settings("embed", "encoder"),
@@ -63,8 +63,8 @@ rule embed_samples:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=6000,
-        runtime=240,
+        mem_mb=growing(6000),
+        runtime=growing(240),
         gpu=1,
     params:
         settings=settings("embed", "encoder"),

@@ -24,8 +24,8 @@ rule train_head:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         settings=settings("train_head", "encoder", "head", "training_set"),
     shell:
@@ -61,8 +61,8 @@ rule calibrate:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         settings=settings("calibrate", "encoder", "head", "training_set"),
     shell:

@@ -19,8 +19,8 @@ rule regularization:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000),
+        runtime=growing(240),
         gpu=1,
     params:
         base_model=base_model_folder,
@@ -52,8 +52,8 @@ rule finetune:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=720,
+        mem_mb=growing(8000),
+        runtime=growing(720),
         gpu=1,
     params:
         base_model=base_model_folder,

@@ -43,8 +43,8 @@ rule tabulate:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=growing(20),
     params:
         tables=output_folder,
         summary=lambda wildcards, output: os.path.dirname(output.summaries[0]),
@@ -83,8 +83,8 @@ rule plot:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=growing(20),
     params:
         folder=output_folder,
         settings=settings("report"),
@@ -124,8 +124,8 @@ rule gallery:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=growing(4000),
+        runtime=growing(20),
     params:
         settings=settings("gallery"),
     shell:
@@ -156,8 +156,8 @@ rule dataset_table:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=growing(20),
     params:
         settings=settings("dataset_table"),
     shell:
@@ -185,8 +185,8 @@ rule rulegraph:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=growing(20),
     shell:
         r"""
         python -m workflow_scripts.steps.rulegraph \
@@ -216,8 +216,8 @@ rule index:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=growing(20),
     params:
         settings=settings("report"),
     shell:
@@ -261,8 +261,8 @@ rule measure_customizability:
         "../envs/environment.yaml"
     threads: 2
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         base_model=base_model_folder,
         settings=settings("customizability"),

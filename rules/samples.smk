@@ -20,8 +20,8 @@ rule sample:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=720,
+        mem_mb=growing(8000),
+        runtime=growing(720),
         gpu=1,
     params:
         base_model=base_model_folder,

@@ -1,0 +1,111 @@
+"""Tells before anything is submitted what a SLURM cluster would refuse of a profile, one line for each problem.
+
+Asks sinfo, scontrol, sacctmgr and `sbatch --test-only`, with what the rules of the study ask for at their last attempt,
+and runs a job of a second on a node of each partition, to see whether it sees the project's folder and this Python.
+Exits 1 if there is a problem.
+
+Example:
+    python -m workflow_scripts.steps.cluster_check --profile slurm --config study=smoke
+"""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from workflow_scripts import checks, cli, cluster_checks, plugins, schema
+from workflow_scripts.cluster import ask
+
+PROFILES = Path("config/profiles")
+COMMANDS = ("sinfo", "sbatch", "srun", "squeue", "scancel", "scontrol")
+
+
+def profile_file(name: str) -> Path:
+    """The file of a profile that is named as for Snakemake.
+
+    Raises:
+        ValueError: there is none, or it is not for SLURM.
+    """
+    file = next((f for f in (Path(name, "config.yaml"), PROFILES / name / "config.yaml") if f.is_file()), None)
+    if file is None:
+        known = ", ".join(sorted(found.parent.name for found in PROFILES.glob("*/config.yaml")))
+        raise ValueError(f"--profile: {name!r} has no config.yaml; profiles in {PROFILES}: {known}")
+    file = Path(file.parent.resolve(), file.name)
+    file = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
+    if (executor := schema.read_yaml(file).get("executor")) != "slurm":
+        raise ValueError(f"{file}: executor: {executor!r} submits nothing; valid: slurm")
+    return file
+
+
+def weight_problems(overrides: list[str]) -> Iterator[str]:
+    """Weights that are not on disk, and that nodes without internet could not fetch."""
+    name = dict(item.partition("=")[::2] for item in overrides).get("study")
+    name = name or schema.read_yaml(Path("config/config.yaml"))["study"]
+    file = checks.study_file(name, Path())
+    study = schema.read_yaml(Path(file))
+    base_model = study["base_model"]
+    try:
+        plugins.load("base_models", base_model["name"]).check(Path(base_model["path"]))
+    except ValueError as error:
+        yield f"{file}: base_model.path: {error}"
+    for encoder, settings in study["encoders"].items():
+        path = settings.get("path")
+        if path and not (Path(path).is_file() or any(Path(path).glob("*"))):
+            yield f"{file}: encoders.{encoder}.path: {path!r} is missing or empty; put the weights there"
+
+
+def problems(file: Path, overrides: list[str], jobs: bool, wait: int) -> Iterator[str]:
+    """Every problem, one line each. Prints what is as it should be. Stops where the rest would only repeat it."""
+    profile = schema.read_yaml(file)
+    if missing := [command for command in COMMANDS if not shutil.which(command)]:
+        yield f"{file}: executor: 'slurm' needs {', '.join(missing)}, which this machine lacks; run on a login node"
+        return
+    weights = list(weight_problems(overrides))
+    yield from weights
+    offered = cluster_checks.partitions(ask("sinfo", "--noheader", "--Node", f"--format={cluster_checks.NODES}"))
+    status = profile.get("slurm-status-command", "sacct")
+    if problem := cluster_checks.status_problem(status, ask("scontrol", "show", "config")):
+        yield f"{file}: slurm-status-command: {problem}"
+    if weights:
+        return
+    print("weights: on disk", flush=True)
+    requests = cluster_checks.requests(file.parent, 1 + profile.get("retries", 0), overrides)
+    refused = cluster_checks.request_problems(profile, requests, offered)
+    for problem, keys in refused.items():
+        yield f"{file}: {keys[0]}{f' and {len(keys) - 1} more' if keys[1:] else ''}: {problem}"
+    for account in sorted({str(r.resources["slurm_account"]) for r in requests if "slurm_account" in r.resources}):
+        if problem := cluster_checks.account_problem(account):
+            yield f"{file}: default-resources.slurm_account: {account!r}: {problem}"
+            return
+    if refused:
+        return
+    for problem, rules in cluster_checks.submission_problems(profile, requests).items():
+        yield f"{file}: set-resources.{rules[0]}{f' and {len(rules) - 1} more' if rules[1:] else ''}: {problem}"
+        return
+    print(f"requests: sbatch accepts what each of {len(requests)} rules asks for, up to the last retry", flush=True)
+    for request in {request.partition: request for request in requests}.values() if jobs else ():
+        try:
+            if problem := cluster_checks.folder_problem(request, Path.cwd(), wait):
+                yield f"{file}: {problem}"
+            else:
+                print(f"files: a node of partition {request.partition or '(default)'} sees them", flush=True)
+        except ValueError as error:
+            print(f"files: not checked on partition {request.partition or '(default)'}: {error}", flush=True)
+
+
+def main() -> None:
+    parser = cli.StepParser(__doc__)
+    parser.add_argument("--profile", required=True, help="as for Snakemake: slurm, config/profiles/slurm_cpu")
+    parser.add_argument("--config", nargs="+", default=[], metavar="KEY=VALUE", help="as for Snakemake: study=smoke")
+    parser.add_argument("--jobs", action=argparse.BooleanOptionalAction, default=True, help="run the small jobs")
+    parser.add_argument("--wait", type=int, default=60, help="seconds that a small job may wait for a node")
+    args = parser.parse_args()
+    file = profile_file(args.profile)
+    if found := list(problems(file, args.config, args.jobs, args.wait)):
+        sys.exit("\n".join(f"error: {problem}" for problem in found))
+    print(f"No problem with {file}. Now: snakemake --profile {args.profile} {' '.join(['--config', *args.config])}")
+
+
+if __name__ == "__main__":
+    cli.run(main)
