@@ -41,8 +41,7 @@ wildcard_constraints:
 
 onstart:
     checked(alone.hold)
-    if workflow.executor_plugin.name == "slurm":
-        checked(cluster.refuse_orphans, workflow.workdir_init)
+    checked(cluster.refuse_orphans, workflow.executor_plugin.name, workflow.workdir_init)
 
 
 rule all:

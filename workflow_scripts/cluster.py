@@ -24,12 +24,18 @@ class Job(NamedTuple):
     makes: str
 
 
-def refuse_orphans(folder: str | Path) -> None:
+def refuse_orphans(executor: str, folder: str | Path) -> None:
     """To be called before a run submits anything, when every job of this folder is another run's.
+
+    Args:
+        executor: Snakemake's; only `slurm` leaves jobs behind.
+        folder: the run's working directory.
 
     Raises:
         ValueError: there are such jobs; the message names them, and the command that ends them.
     """
+    if executor != "slurm":
+        return
     try:
         queue = ask("squeue", "--me", "--noheader", f"--format={QUEUE}")
     except ValueError as error:
