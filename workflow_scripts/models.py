@@ -17,6 +17,23 @@ log = logging.getLogger(__name__)
 SPEED = ("models_per_batch", "compile")  # keys of the section `customization` that decide how fast, but not what
 
 
+def settings_of(settings: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """Those of the settings of the rule `finetune` that decide what a model becomes."""
+    names = {key: settings[key] for key in ("seed", "case", "kind", "base_model")}
+    prompt = settings["prompt"].replace("{class_word}", settings["class_words"][model])
+    customization = shards.without(settings["customization"], SPEED)
+    return {**names, "model": model, "prompt": prompt, "customization": customization}
+
+
+def file_name(model: str) -> str:
+    return f"{model}.safetensors"
+
+
+def latents_hash(latents: np.ndarray) -> str:
+    """SHA-256 of the latents of a class word's images, as hex."""
+    return hashlib.sha256(latents.tobytes()).hexdigest()
+
+
 class Ingredients:
     """The exemplars, regularization images and settings of a shard's models.
 
@@ -53,16 +70,13 @@ class Ingredients:
         if word not in self.captions:
             files = ", ".join(map(str, self.regularization))
             raise ValueError(f"{files}: no class word {word!r}; there are {', '.join(self.captions)}")
-        names = {key: self.settings[key] for key in ("seed", "case", "kind", "base_model")}
-        prompt = self.settings["prompt"].replace("{class_word}", word)
-        customization = shards.without(self.settings["customization"], SPEED)
         return {
             **self.provenance,
-            "settings": {**names, "model": model, "prompt": prompt, "customization": customization},
+            "settings": settings_of(self.settings, model),
             "inputs": {
                 **self.provenance["inputs"],
                 "exemplars": [hashlib.sha256(image).hexdigest() for image in self.images[model]],
-                "regularization": hashlib.sha256(self.latents[f"{word}.latents"].tobytes()).hexdigest(),
+                "regularization": latents_hash(self.latents[f"{word}.latents"]),
                 "captions": self.captions[word],
             },
         }
@@ -103,12 +117,12 @@ def make_models(ingredients: Ingredients, folder: Path, threads: int) -> list[di
         if made.error:
             failures[made.model] = made.error
         else:
-            _write(folder / f"{made.model}.safetensors", made, ingredients.recipe(made.model))
+            _write(folder / file_name(made.model), made, ingredients.recipe(made.model))
     shards.refuse(failures, len(models))
     return [
         {
             "model": model,
-            "file": f"{model}.safetensors",
+            "file": file_name(model),
             "settings_hash": shards.recipe_hash(ingredients.recipe(model)),
         }
         for model in models
@@ -120,7 +134,7 @@ def _missing(ingredients: Ingredients, folder: Path) -> tuple[list[Task], dict[s
     tasks, failures = [], {}
     for model in ingredients.settings["models"]:
         try:
-            if not shards.is_finished(folder / f"{model}.safetensors", ingredients.recipe(model)):
+            if not shards.is_finished(folder / file_name(model), ingredients.recipe(model)):
                 tasks.append(ingredients.task(model))
         except ValueError as error:
             failures[model] = str(error)

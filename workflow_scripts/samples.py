@@ -49,10 +49,14 @@ class SampleFile:
     def entry(self) -> dict[str, Any]:
         """The file's entry in the manifest."""
         model, prompt_set = self.samples[0].model, self.samples[0].prompt_set
-        file = f"{model}.{prompt_set}.parquet"
+        file = file_name(model, prompt_set)
         settings_hash = shards.recipe_hash(self.recipe)
         names = {"model": model, "prompt_set": prompt_set, "file": file}
         return {**names, "n": len(self.samples), "settings_hash": settings_hash}
+
+
+def file_name(model: str, prompt_set: str) -> str:
+    return f"{model}.{prompt_set}.parquet"
 
 
 def make_samples(base_model: Path, models: Path, folder: Path, settings: Mapping[str, Any], threads: int) -> list[dict]:
@@ -110,12 +114,18 @@ def _check_model(manifest: Path, entry: Mapping[str, str], base_hash: str) -> No
 
 
 def _plan_file(model: str, prompt_set: str, made_from: Mapping[str, Any], settings: Mapping[str, Any]) -> SampleFile:
-    prompts = fill_in(settings["prompts"][prompt_set], settings["class_words"][model])
-    samples = plan_samples(model, prompt_set, prompts, settings["sampling"]["samples_per_prompt"], settings["seed"])
+    decisive = settings_of(settings, model, prompt_set)
+    per_prompt = settings["sampling"]["samples_per_prompt"]
+    samples = plan_samples(model, prompt_set, decisive["prompts"], per_prompt, settings["seed"])
+    return SampleFile(samples, {**made_from, "settings": decisive})
+
+
+def settings_of(settings: Mapping[str, Any], model: str, prompt_set: str) -> dict[str, Any]:
+    """Those of the settings of the rule `sample` that decide what a file of samples holds."""
     names = {key: settings[key] for key in ("seed", "base_model", "customization")}
+    prompts = fill_in(settings["prompts"][prompt_set], settings["class_words"][model])
     sampling = shards.without(settings["sampling"], SPEED)
-    recipe = {**names, "model": model, "prompt_set": prompt_set, "prompts": prompts, "sampling": sampling}
-    return SampleFile(samples, {**made_from, "settings": recipe})
+    return {**names, "model": model, "prompt_set": prompt_set, "prompts": prompts, "sampling": sampling}
 
 
 def _refuse_long(base: "BaseModel", files: Sequence[SampleFile], kind: str) -> tuple[list[SampleFile], dict[str, str]]:

@@ -1,0 +1,364 @@
+"""Verify, on a stand-in for the finished smoke study: small files with the provenance that their jobs would write."""
+
+import os
+import random
+import shutil
+import socket
+import sys
+from collections.abc import Iterable
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.projects import DATA, ROOT
+from workflow_scripts import artifacts, checks, shards
+from workflow_scripts import settings as rule_settings
+from workflow_scripts.config import Study
+from workflow_scripts.integrity import Audit, audit
+from workflow_scripts.jobs import Job, jobs
+from workflow_scripts.orphans import orphans
+from workflow_scripts.recipes import Recipe, Recipes
+from workflow_scripts.repair import repair
+from workflow_scripts.steps import verify
+
+RULES = tuple(dict.fromkeys(job.rule for job in jobs(checks.named_study("smoke", ROOT))))
+
+
+@pytest.fixture(scope="session")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a project whose smoke study is finished; not to be changed."""
+    folder = tmp_path_factory.mktemp("planted")
+    shutil.copytree(ROOT / "config", folder / "config")
+    for name in DATA:
+        (folder / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "data" / name).write_text(name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        study = read_study()
+        for job in jobs(study):
+            plant(study, job)
+    return folder
+
+
+@pytest.fixture
+def project(planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it, and the working directory."""
+    shutil.copytree(planted, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path / "project"
+
+
+def read_study() -> Study:
+    return checks.named_study("smoke", Path())
+
+
+def provenance(recipe: Recipe) -> dict:
+    return {"settings": recipe.settings, "inputs": {name: given.value for name, given in recipe.inputs.items()}}
+
+
+def plant(study: Study, job: Job) -> None:
+    """Writes what a job makes."""
+    recipes = Recipes(study, lambda path: artifacts.input_hash(path))
+    for file in map(Path, (job.log, job.benchmark)):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(job.record)
+    if job.is_shard:
+        plant_shard(study, job, recipes)
+        return
+    recipe = recipes.of_output(job)
+    made = provenance(recipe) if recipe else {}
+    for file, number in zip(map(Path, job.outputs), count()):
+        if number or not recipe:
+            artifacts.write_text(file, f"{file}\n")
+        elif file.suffix == ".json":
+            artifacts.write_json(file, {"provenance": made})
+        elif file.suffix == ".parquet":
+            artifacts.write_table(file, exemplars(study, file.stem), made)
+        elif job.rule == "regularization":
+            words = recipe.settings["class_words"]
+            latents = {f"{word}.latents": np.full(3, i, np.float32) for i, word in enumerate(words)}
+            artifacts.write_tensors(file, latents, {**made, "captions": {word: [f"a {word}"] for word in words}})
+        else:
+            artifacts.write_tensors(file, {"features": np.zeros(9, np.float32)}, made)
+
+
+def exemplars(study: Study, name: str) -> pd.DataFrame:
+    found = study.cases[name].models.values() if name in study.cases else []
+    rows = [(model.name, k) for split in found for model in split for k in range(2)]
+    table = pd.DataFrame(rows, columns=["model", "k"])
+    return table.assign(sha256=[f"{model}/{k}" for model, k in rows])
+
+
+def plant_shard(study: Study, job: Job, recipes: Recipes) -> None:
+    manifest, entries = Path(job.outputs[0]), []
+    for file, recipe in recipes.of_models(job):
+        if job.rule == "finetune":
+            artifacts.write_tensors(file, {"token": np.zeros(9)}, provenance(recipe), sidecar=False)
+        else:
+            artifacts.write_table(file, pd.DataFrame({"seed": range(9)}), provenance(recipe), sidecar=False)
+        entries.append({"model": file.name.split(".")[0], "file": file.name})
+    settings = getattr(rule_settings, job.rule)(study, manifest.parent.name, manifest.stem)
+    shards.write_manifest(manifest, settings, entries)
+
+
+def check() -> Audit:
+    study = read_study()
+    return audit(study, jobs(study))
+
+
+def flip(file: Path) -> None:
+    """Changes one bit at a random place, the same each time."""
+    data = bytearray(file.read_bytes())
+    data[random.Random(str(file)).randrange(len(data))] ^= 1
+    file.write_bytes(data)
+
+
+def job_of(rule: str) -> Job:
+    return next(job for job in jobs(read_study()) if job.rule == rule)
+
+
+def files(found: Iterable) -> list[str]:
+    return [str(finding.file) for finding in found]
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["verify", "--study", "smoke", *arguments])
+    try:
+        verify.main()
+    except SystemExit as ended:
+        return ended.code
+    return 0
+
+
+def test_a_finished_study_is_whole(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
+    assert run(monkeypatch) == 0
+    planned = len(jobs(read_study()))
+    said = capsys.readouterr().out
+    assert said.startswith(f"smoke: {planned} of {planned} jobs finished; ")
+    assert said.endswith(": 0 corrupt, 0 stale, 0 orphaned.\n")
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_flipped_bit_is_found_in_what_every_rule_makes(project: Path, rule: str):
+    job = job_of(rule)
+    output = Path(job.outputs[-1])
+    flip(output)
+    found = check()
+    assert [(finding.file, finding.job) for finding in found.corrupt] == [(output, job)]
+    assert not found.stale and not found.unfinished
+
+
+@pytest.mark.parametrize("rule", ["finetune", "sample"])
+def test_a_flipped_bit_and_a_lost_file_of_a_single_model_are_found(project: Path, rule: str):
+    job = job_of(rule)
+    first, second = (Path(job.outputs[0]).with_name(name) for name in listed(job)[:2])
+    flip(first)
+    second.unlink()
+    found = check()
+    assert files(found.corrupt) == [str(first), str(second)]
+    assert [finding.reason for finding in found.corrupt] == [
+        "its bytes are not those that were written",
+        f"is gone, but {job.outputs[0]} lists it",
+    ]
+    assert not found.stale and not found.unfinished
+
+
+def listed(job: Job) -> list[str]:
+    return [entry["file"] for entry in artifacts.read_json(job.outputs[0])["models"]]
+
+
+def test_a_file_of_a_single_model_is_made_again_with_its_manifest(project: Path):
+    job = job_of("finetune")
+    model = Path(job.outputs[0]).with_name(listed(job)[0])
+    flip(model)
+    assert f"rm -f {model} {job.outputs[0]}" in repair("smoke", check().corrupt)
+    lines = repair("smoke", check().corrupt)
+    assert f"snakemake --profile config/profiles/default --config study=smoke -- {job.outputs[0]}" in lines
+
+
+def test_jobs_of_several_rules_are_kept_from_running_those_between(project: Path):
+    first, last = job_of("select_exemplars"), job_of("evaluate")
+    for job in (first, last):
+        flip(Path(job.outputs[0]))
+    (line,) = (line for line in repair("smoke", check().corrupt) if line.startswith("snakemake"))
+    assert line.endswith(f" --allowed-rules select_exemplars evaluate -- {first.outputs[0]} {last.outputs[0]}")
+
+
+def test_a_broken_sidecar_is_found(project: Path):
+    output = Path(job_of("evaluate").outputs[0])
+    artifacts.sidecar_of(output).write_text("")
+    (finding,) = check().corrupt
+    assert finding.file == output
+    assert finding.reason == f"its recorded hash cannot be read: {output}.sha256: not a line of sha256sum"
+
+
+def change_study(old: str, new: str) -> None:
+    file = Path("config/studies/smoke.yaml")
+    text = file.read_text()
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rules", "reason"),
+    [
+        (
+            "  steps: 4                        # ours\n  views",
+            "  steps: 5\n  views",
+            {"finetune"},
+            "customization.steps 4, the",
+        ),
+        ("  count: 200 ", "  count: 199 ", {"select_distractors"}, "made with count 200, the study says 199"),
+        ("  size: 16 ", "  size: 17 ", {"embed_exemplars", "embed_distractors", "embed_samples"}, "made with size 16"),
+    ],
+)
+def test_a_changed_setting_is_told(project: Path, old: str, new: str, rules: set[str], reason: str):
+    change_study(old, new)
+    found = check()
+    assert {finding.job.rule for finding in found.stale} == rules
+    assert any(reason in finding.reason for finding in found.stale)
+    assert not found.corrupt
+
+
+def test_a_changed_input_is_told_where_it_was_read(project: Path):
+    job = job_of("regularization")
+    recipe = Recipes(read_study(), artifacts.input_hash).of_output(job)
+    words = recipe.settings["class_words"]
+    latents = {f"{word}.latents": np.full(3, 100 + i, np.float32) for i, word in enumerate(words)}
+    captions = {word: [f"a {word}"] for word in words}
+    artifacts.write_tensors(job.outputs[0], latents, {**provenance(recipe), "captions": captions})
+    found = check()
+    assert {finding.reason for finding in found.stale} == {f"made from another {job.outputs[0]}"}
+    assert {finding.job.rule for finding in found.stale} == {"finetune"}
+
+
+def test_another_base_model_makes_all_that_was_made_from_it_stale(project: Path):
+    Path("data/base_model/unet/diffusion_pytorch_model.safetensors").write_text("another")
+    found = check()
+    encoded = {finding.job for finding in found.stale if finding.job.rule.startswith("embed")}
+    assert encoded == {job for job in jobs(read_study()) if job.record.startswith("embed/text.")}  # which reads it, too
+    assert {finding.job.rule for finding in found.stale} >= {"regularization", "finetune", "sample"}
+    assert {finding.reason for finding in found.stale} == {"made from another data/base_model"}
+
+
+@pytest.mark.parametrize("rule", ["embed_distractors", "train_head", "calibrate", "attribute", "evaluate"])
+def test_an_input_made_anew_is_told(project: Path, rule: str):
+    job = job_of(rule)
+    inputs = Recipes(read_study(), lambda path: None).of_output(job).inputs.values()
+    *_, source = (given.source for given in inputs if given.source.is_relative_to("results"))
+    write_anew(source)
+    assert f"made from another {source}" in [finding.reason for finding in check().stale if finding.job == job]
+
+
+def write_anew(file: Path) -> None:
+    """Other contents, of the same provenance."""
+    if file.suffix == ".json":
+        artifacts.write_json(file, {**artifacts.read_json(file), "new": 1})
+    elif file.suffix == ".safetensors":
+        artifacts.write_tensors(file, {"new": np.ones(9)}, artifacts.read_provenance(file))
+    else:
+        artifacts.write_table(file, artifacts.read_table(file).assign(new=1), artifacts.read_provenance(file))
+
+
+def test_an_unfinished_study_is_no_fault(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
+    job = job_of("sample")
+    Path(job.outputs[0]).unlink()
+    assert run(monkeypatch) == 0
+    assert f"missing:\n  sample: 1 jobs to do, such as the one of {job.outputs[0]}\n" in capsys.readouterr().out
+
+
+def test_a_study_from_before_there_were_sidecars_is_no_fault(project: Path, monkeypatch, capsys):
+    for sidecar in Path("results").rglob("*.sha256"):
+        sidecar.unlink()
+    assert run(monkeypatch) == 0
+    assert "have no recorded hash, such as results/smoke/" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("rule", ["select_exemplars", "regularization", "finetune", "sample", "calibrate"])
+def test_and_what_cannot_be_read_in_it_is_found(project: Path, rule: str):
+    for sidecar in Path("results").rglob("*.sha256"):
+        sidecar.unlink()
+    output = job_of(rule).outputs[0]
+    os.truncate(output, Path(output).stat().st_size - 3)
+    found = check()
+    assert files(found.corrupt) == [output]
+    assert not found.stale
+
+
+def test_what_no_job_makes_is_orphaned(project: Path):
+    strays = [
+        "features/removed/distractors.safetensors",
+        "logs/removed.log",
+        "models/emoji_seen/removed_0000.safetensors",
+        "models/emoji_seen/removed_0000.safetensors.sha256",
+        "scores/x.parquet.sha256",
+    ]
+    for name in strays:
+        Path("results/smoke", name).parent.mkdir(parents=True, exist_ok=True)
+        Path("results/smoke", name).touch()
+    assert orphans(read_study(), jobs(read_study())) == [Path("results/smoke", name) for name in strays]
+
+
+def test_what_a_worker_holds_is_not_orphaned(project: Path):
+    manifest = Path(job_of("finetune").outputs[0])
+    host = socket.gethostname()
+    alive, dead = (manifest.with_name(f"a.{host}.{process}.part") for process in (os.getpid(), 2**22 + 1))
+    young, old = (manifest.with_name(f"{name}.elsewhere.1.part") for name in "bc")
+    for part in (alive, dead, young, old):
+        part.touch()
+    os.utime(old, (0, 0))
+    left = manifest.with_name("left.lock")
+    left.touch()
+    with shards.locked(manifest):
+        assert orphans(read_study(), jobs(read_study())) == sorted([dead, old, left])
+
+
+def test_links_are_not_followed(project: Path, tmp_path: Path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/file").touch()
+    Path("results/smoke/link").symlink_to(tmp_path / "elsewhere")
+    Path("results/smoke/scores").rename(tmp_path / "scores")
+    Path("results/smoke/scores").symlink_to(tmp_path / "scores")
+    assert orphans(read_study(), jobs(read_study())) == [Path("results/smoke/link")]
+    assert not check().corrupt and not check().unfinished
+
+
+def test_orphans_are_removed_after_asking(project: Path, tmp_path: Path, monkeypatch, capsys):
+    stray = Path("results/smoke/features/removed/distractors.safetensors")
+    stray.parent.mkdir()
+    stray.write_bytes(b"12345")
+    (tmp_path / "elsewhere").touch()
+    Path("results/smoke/link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ValueError, match="standard input: is no terminal to ask at; --yes"):
+        run(monkeypatch, "--clean-orphans")
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    for answer in ("", "n"):
+        monkeypatch.setattr("builtins.input", lambda question, answer=answer: answer)
+        run(monkeypatch, "--clean-orphans")
+        assert stray.exists()
+    assert f"  {stray} (5.00B)" in capsys.readouterr().out
+    monkeypatch.setattr("builtins.input", lambda question: "y")
+    run(monkeypatch, "--clean-orphans")
+    assert not stray.parent.exists() and not Path("results/smoke/link").is_symlink()
+    assert (tmp_path / "elsewhere").exists()
+    assert Path("results/smoke/features/pixels").is_dir()
+    run(monkeypatch, "--clean-orphans", "--yes")
+    assert "nothing is orphaned" in capsys.readouterr().out
+
+
+def test_nothing_is_removed_while_snakemake_works(project: Path, monkeypatch):
+    Path("results/smoke/stray").touch()
+    Path(".snakemake/locks").mkdir(parents=True)
+    Path(".snakemake/locks/0.output.lock").touch()
+    with pytest.raises(ValueError, match=r"^\.snakemake/locks: Snakemake works in this folder"):
+        run(monkeypatch, "--clean-orphans", "--yes")
+    assert Path("results/smoke/stray").exists()
+
+
+def test_an_unknown_study_is_refused_by_name(project: Path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["verify", "--study", "smok"])
+    with pytest.raises(ValueError, match=r"'smok' has no file config/studies/smok\.yaml; studies: .*smoke"):
+        verify.main()
