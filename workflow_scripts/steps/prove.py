@@ -64,9 +64,7 @@ def prove(repo: "Repo") -> list[str]:
     unkept = {str(out): out for out in repo.index.outs if not out.use_cache}
     found = list(differences(repo.status(), set(unkept)))
     if found:
-        told = (
-            "the files are in place, but dvc.lock is not of this state; `make demo` makes what is missing or outdated"
-        )
+        told = "the files are in place, but dvc.lock is of another state; `make demo` makes what is outdated"
         raise ValueError(_listed(told, found))
     return sorted(path for path, out in unkept.items() if not out.exists)
 
