@@ -94,7 +94,7 @@ def atomic(path: str | os.PathLike, sidecar: bool = True) -> Iterator[Path]:
     try:
         yield part
         if sidecar:
-            sidecar_of(path).write_text(f"{file_hash(part)}  {path.name}\n", encoding="utf-8")
+            write_text(sidecar_of(path), f"{file_hash(part)}  {path.name}\n", sidecar=False)
         os.replace(part, path)
     except OSError as error:
         raise OSError(f"{path}: cannot be written ({error.strerror or error})") from error

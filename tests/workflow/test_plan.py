@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import projects
+from workflow_scripts.steps import rulegraph
 
 MILESTONES = ("exemplars", "models", "samples", "features", "heads", "scores", "metrics", "report")
 
@@ -51,6 +52,12 @@ def test_the_plans_that_the_readme_names_are_drawn(project: Path):
         done = projects.snakemake(project, *command.split())
         assert done.returncode == 0, done.stderr
         assert "sample" in done.stdout + done.stderr
+
+
+def test_the_rules_are_drawn_alike_every_time(project: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(project)
+    graphs = {rulegraph.describe(Path("Snakefile"), "smoke") for _ in range(3)}
+    assert len(graphs) == 1
 
 
 def test_with_one_model_per_job_the_dag_of_a_models_samples_is_its_own(project: Path):

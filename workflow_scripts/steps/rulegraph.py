@@ -1,5 +1,6 @@
 """Draws the graph of rules as SVG: Snakemake describes it, the Graphviz inside pygraphviz lays it out."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ from workflow_scripts import artifacts, cli
 def describe(snakefile: Path, study: str) -> str:
     """The rules of a study and their dependencies, in Graphviz's language."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--rulegraph", "dot", "--nolock"]
-    done = subprocess.run([*command, "--config", f"study={study}"], capture_output=True, text=True)
+    ordered = {**os.environ, "PYTHONHASHSEED": "0"}  # it numbers rules in the order of a set
+    done = subprocess.run([*command, "--config", f"study={study}"], capture_output=True, text=True, env=ordered)
     if done.returncode:
         raise ValueError(f"{snakefile}: snakemake --rulegraph failed: {done.stderr.strip()}")
     return done.stdout
