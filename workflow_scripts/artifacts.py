@@ -14,7 +14,7 @@ import re
 import socket
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from itertools import accumulate
 from pathlib import Path
@@ -86,20 +86,23 @@ def atomic(path: str | os.PathLike, sidecar: bool = True) -> Iterator[Path]:
         sidecar: whether to write the sidecar, before the renaming: so a file in place always has the right one.
 
     Raises:
-        OSError: it cannot be written, for the disk is full; what stood at `path` stands there still.
+        OSError: it cannot be written, for the disk is full or read-only; what stood at `path` stands there still.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield part
         if sidecar:
             write_text(sidecar_of(path), f"{file_hash(part)}  {path.name}\n", sidecar=False)
         os.replace(part, path)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise OSError(f"{path}: cannot be written ({error.filename} is no folder)") from error
     except OSError as error:
         raise OSError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # a read-only disk has none, but would not have it removed either
+            part.unlink(missing_ok=True)
 
 
 def sidecar_of(path: str | os.PathLike) -> Path:
@@ -381,7 +384,7 @@ def open_image(data: bytes, name: str) -> "Image.Image":  # noqa: F821
             image.load()
             return image
     except Image.DecompressionBombError as error:
-        raise ValueError(f"{name}: {error}; expected sides of {SMALLEST} to {LARGEST} pixels") from error
+        raise ValueError(f"{name}: too many pixels ({error}); expected sides of {SMALLEST} to {LARGEST}") from error
     except (OSError, SyntaxError) as error:
         raise ValueError(f"{name}: not a readable image ({error})") from error
 

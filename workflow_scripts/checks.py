@@ -11,6 +11,7 @@ from workflow_scripts import plugins, schema
 
 SCHEMA = Path("config/schemas/study.yaml")
 STUDIES = Path("config/studies")
+RESULTS = Path("results")  # in the folder where Snakemake works
 PRETRAINING = Path("config/pretraining.yaml")
 
 
@@ -45,6 +46,8 @@ def load_study(config: Mapping[str, Any], root: Path) -> study_config.Study:
     Raises:
         ValueError: it has problems; one line each, naming file, key, value and what would be valid.
     """
+    if RESULTS.is_file():
+        raise ValueError(f"{RESULTS}: is a file, but must be a folder; move it away")
     found = schema.study_problems(config, root / SCHEMA) or problems(config, root)
     if found:
         raise ValueError("\n".join(f"{STUDIES}/{config['study']}.yaml: {problem}" for problem in found))

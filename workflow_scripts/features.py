@@ -140,7 +140,10 @@ def _sample_tables(
 
 def _read_source_features(file: Path, parquet: Path, encoder: str, count: int) -> np.ndarray:
     _checked_provenance(file, parquet, encoder)
-    features = artifacts.read_tensors(file)["features"]
+    tensors = artifacts.read_tensors(file)
+    if "features" not in tensors:
+        raise ValueError(f"{file}: has no array 'features'; it has {', '.join(tensors) or 'none'}")
+    features = tensors["features"]
     _check_finite(file, "features", features)
     if len(features) != count:
         raise ValueError(f"{file}: {len(features)} rows of features, but {parquet} has {count} images")
@@ -150,7 +153,7 @@ def _read_source_features(file: Path, parquet: Path, encoder: str, count: int) -
 def _checked_provenance(file: Path, source: Path, encoder: str) -> dict[str, Any]:
     provenance = artifacts.read_provenance(file)
     artifacts.check_provenance(file, provenance, {"encoder": encoder})
-    if provenance["inputs"]["source"] != artifacts.file_hash(source):
+    if provenance.get("inputs", {}).get("source") != artifacts.file_hash(source):
         raise ValueError(f"{file}: features of another version of {source}; delete the file and run again")
     return provenance
 

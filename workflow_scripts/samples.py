@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from workflow_scripts import artifacts, plugins, shards
 from workflow_scripts.customization import TOKEN, check_prompts
+from workflow_scripts.features import read_manifest
 from workflow_scripts.seeds import derive_seed
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _plan(base_model: Path, models: Path, settings: Mapping[str, Any]) -> tuple[
     plugins.load("base_models", settings["base_model"]["name"]).check(base_model)
     provenance = artifacts.make_provenance({}, {"base_model": base_model})
     files, failures = [], {}
-    for entry in artifacts.read_json(models)["models"]:
+    for entry in read_manifest(models):
         try:
             _check_model(models, entry, provenance["inputs"]["base_model"])
         except ValueError as error:
@@ -104,9 +105,9 @@ def _plan(base_model: Path, models: Path, settings: Mapping[str, Any]) -> tuple[
     return files, failures
 
 
-def _check_model(manifest: Path, entry: Mapping[str, str], base_hash: str) -> None:
+def _check_model(manifest: Path, entry: Mapping[str, Any], base_hash: str) -> None:
     """Raises `ValueError` if the file of a customized model is not the manifest's, or is of another base model."""
-    file = manifest.parent / entry["file"]
+    file = entry["file"]
     if not file.is_file() or artifacts.file_hash(file) != entry["sha256"]:
         raise ValueError(f"{file}: is missing, or not the one that {manifest} lists; delete {manifest} and run again")
     if artifacts.read_provenance(file)["inputs"]["base_model"] != base_hash:

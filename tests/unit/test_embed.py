@@ -70,7 +70,7 @@ def shard(tmp_path):
         name = f"{model}.{prompt_set}.parquet"
         file = write_images(tmp_path / name, [grey(value) for value in values])
         entries.append({"model": model, "prompt_set": prompt_set, "file": name, "sha256": artifacts.file_hash(file)})
-    artifacts.write_json(tmp_path / "shard.json", {"models": entries})
+    artifacts.write_json(tmp_path / "shard.json", {"case": "pets", "models": entries})
     return tmp_path / "shard.json"
 
 

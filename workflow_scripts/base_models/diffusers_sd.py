@@ -1,7 +1,8 @@
 """Stable Diffusion 1.x in the diffusers layout: SD 1.4 itself, and the miniature's own small one alike."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,8 +107,10 @@ def load(folder: Path, device: str, precision: str = "fp32") -> DiffusersSD:
             # A row of 24 bf16 scores fills no vector register: in fp32, softmax is five times faster (measured).
             attention.upcast_softmax = True
         vae.to(memory_format=torch.channels_last)  # decodes a quarter faster; slows the UNet's normalization
+    with _naming(folder / "tokenizer"):
+        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
     return DiffusersSD(
-        tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True),
+        tokenizer=tokenizer,
         text_encoder=text_encoder,
         vae=vae,
         unet=unet,
@@ -147,14 +150,27 @@ def _load_part(kind: Any, folder: Path, device: str, dtype: "torch.dtype") -> An
     """One network of the pipeline, frozen. Both libraries fill absent weights with noise and only warn: refuse them."""
     plain = any(path.suffixes == [".safetensors"] for path in folder.glob("*.safetensors"))
     name_of_dtype = "dtype" if kind.__module__.startswith("transformers") else "torch_dtype"
-    network, report = kind.from_pretrained(
-        folder,
-        variant=None if plain else "fp16",
-        use_safetensors=True,
-        local_files_only=True,
-        output_loading_info=True,
-        **{name_of_dtype: dtype},
-    )
+    with _naming(folder):
+        network, report = kind.from_pretrained(
+            folder,
+            variant=None if plain else "fp16",
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+            **{name_of_dtype: dtype},
+        )
     if report["missing_keys"]:
         raise ValueError(f"{folder}: the weights lack {sorted(report['missing_keys'])[0]!r}; copy the folder again")
     return network.requires_grad_(False).eval().to(device)
+
+
+@contextmanager
+def _naming(folder: Path) -> Iterator[None]:
+    """Turns what the libraries say of files that are cut off, or of another network, into one line with the folder."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{folder}: cannot be loaded ({reason}); copy the folder again") from error

@@ -16,10 +16,12 @@ from workflow_scripts.corpus.roles import PRETRAIN
 from workflow_scripts.corpus.scenes import SIZE
 from workflow_scripts.seeds import derive_seed
 
+COLUMNS = ["id", "concept", "label", "family", "role", "order", "style_group", "image", "licence", "author"]
+
 
 def read_drawings(path: Path, role: str | None = None) -> pd.DataFrame:
     """The drawings of the corpus, by role if one is given, in the order in which they were held out."""
-    table = artifacts.read_table(path)
+    table = artifacts.read_table(path, COLUMNS)
     return table if role is None else table[table.role == role].sort_values("order")
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from workflow_scripts import artifacts, cli, devices, plugins
 from workflow_scripts.encoders import Encoder
 from workflow_scripts.encoders._batches import encode_files
+from workflow_scripts.features import read_manifest
 
 Rows = dict[str, dict[str, list[int]]]
 
@@ -21,10 +22,10 @@ def embed_shard(manifest: Path, encoder: Encoder, workers: int) -> tuple[dict[st
     """Features [n, d] of a shard's samples, and the rows [start, stop] of each model, both by prompt set.
 
     Raises:
-        ValueError: a file of samples is not the one that the manifest lists.
+        ValueError: a file of samples is not the one that the manifest lists, or it is no manifest.
     """
-    entries = artifacts.read_json(manifest)["models"]
-    files = [manifest.parent / entry["file"] for entry in entries]
+    entries = read_manifest(manifest)
+    files = [entry["file"] for entry in entries]
     for file, entry in zip(files, entries, strict=True):
         if artifacts.file_hash(file) != entry["sha256"]:
             raise ValueError(f"{file}: its sha256 is not the one in {manifest}; delete both and run again")

@@ -1,0 +1,577 @@
+"""Everything that a user may get wrong, as a table: each row runs the real command and says what it must answer.
+
+A command refuses by one line, which names file, key or row, value, and what would be valid; it shows no traceback, and
+what was there before is there still, byte for byte.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests import projects
+from tests.unit.chain import Chain, calibrate
+from tests.unit.spoilt import IMAGES, RGB, encode
+from workflow_scripts import artifacts, cli
+from workflow_scripts.corpus.roles import OBJECT
+from workflow_scripts.exemplar_sources._drawings import read_drawings
+from workflow_scripts.steps import embed, finetune, plan_table, regularization, sample, select_exemplars
+
+BASE = {"name": "diffusers_sd", "revision": None, "version": 1}
+SAMPLING = {"scheduler": "ddim", "steps": 1, "guidance": 3.0, "precision": "fp32", "batch": 4, "version": 1}
+SHARD = {"study": "bad", "seed": 0, "case": "pets", "kind": "object", "shard": "test_0000", "base_model": BASE}
+ONE_MODEL = {**SHARD, "models": ["cat_0000"], "class_words": {"cat_0000": "cat"}}
+GOOD = encode(RGB, "PNG")
+LONG = "on " * 12 + "red"  # the tiny base model takes 12 tokens
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder, but for what Snakemake and Python keep to themselves."""
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return {str(f): f.read_bytes() for f in files if not {".snakemake", "__pycache__"} & set(f.parts)}
+
+
+def one_error(text: str) -> str:
+    """The only line that is an error, of what a command wrote; there may be no traceback."""
+    assert "Traceback" not in text, text
+    errors = [line for line in text.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, text
+    return errors[0]
+
+
+def refused(main: Callable[[], None], folder: Path, **flags: object) -> str:
+    """The error of a step, run in this process as its command line would; nothing in `folder` may change.
+
+    Args:
+        flags: a flag without value is left out; `settings` travel as JSON.
+    """
+    arguments = []
+    for name, value in flags.items():
+        told = json.dumps(value) if name == "settings" else str(value)
+        arguments += [f"--{name.replace('_', '-')}", told]
+    before = contents(folder)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stopped:
+        patch.setattr(sys, "argv", ["step", *arguments])
+        cli.run(main)
+    assert isinstance(stopped.value.code, str)  # printed to stderr, and exit code 1
+    assert contents(folder) == before
+    return one_error(stopped.value.code)
+
+
+# Mistakes in a study: the file, what is replaced in it, and what Snakemake must answer.
+
+STUDY = "config/studies/smoke.yaml"
+OBJECTS = "config/classes/smoke.objects.txt"
+PROMPTS = "config/prompts/object.llm.train.txt"
+WHOLE = None  # the whole file is replaced
+PLANS: dict[str, tuple[str, str | None, str | bytes, tuple[str, ...]]] = {
+    "unknown config key": (
+        STUDY, "  guidance: 3.0  ", "  guidence: 3.0\n  guidance: 3.0  ",
+        (f"{STUDY}: regularization.guidence: unknown key, did you mean 'guidance'?; valid keys: images_",),
+    ),
+    "wrong type": (
+        STUDY, "models_per_job: 4", "models_per_job: four",
+        (f"{STUDY}: models_per_job: 'four' is not of type 'integer' (",),
+    ),
+    "number out of range": (
+        STUDY, "count: 200", "count: -1", (f"{STUDY}: distractors.count: -1 is less than the minimum of ",),
+    ),
+    "missing config key": (STUDY, "seed: 0  ", "# seed: 0  ", (f"{STUDY}: seed: missing key (",)),
+    "unknown study": ("config/config.yaml", "study: miniature", "study: nope",
+        ("config/config.yaml: study: 'nope' has no file config/studies/nope.yaml; studies: miniature, smoke",),
+    ),
+    "study that is not YAML": (STUDY, WHOLE, "study: [smoke\nseed: {", (f"{STUDY}: not valid YAML (line 2: ",)),
+    "study that is not text": (STUDY, WHOLE, b"\xff\xfe\x00", (f"{STUDY}: not UTF-8 text (",)),
+    "study without keys": (STUDY, WHOLE, "- smoke\n", (f"{STUDY}: holds no keys; expected those of config/schemas/",)),
+    "empty study": (STUDY, WHOLE, "", (f"{STUDY}: holds no keys; expected those of ",)),
+    "unknown encoder": (
+        STUDY, "  pixels:\n", "  pixel:\n",
+        (f"{STUDY}: encoders.pixel: 'pixel': no such plug-in in ", "it has clip_mini"),
+    ),
+    "missing class list": (
+        STUDY, OBJECTS, "config/classes/none.txt",
+        (f"{STUDY}: cases.emoji_seen.classes: no such file config/classes/none.txt; its folder has ", OBJECTS[15:]),
+    ),
+    "empty class list": (OBJECTS, WHOLE, "# none\n", (f"cases.emoji_seen.classes: {OBJECTS} is empty; it needs",)),
+    "class list that is not text": (OBJECTS, WHOLE, b"caf\xe9\n", (f"{OBJECTS}: not UTF-8 text (",)),
+    "duplicate id": (
+        OBJECTS, WHOLE, "cat\ndog\ncat\n",
+        (f"{STUDY}: cases.emoji_seen.classes: {OBJECTS} names 'cat' 2 times; each id may stand once",),
+    ),
+    "id with /": (OBJECTS, WHOLE, "cat/dog\n", (f"{OBJECTS} names 'cat/dog'; an id must match [a-z0-9]",)),
+    "id with ..": (OBJECTS, WHOLE, "..\n", (f"{OBJECTS} names '..'; an id must match [a-z0-9]",)),
+    "prompt without token": (
+        PROMPTS, WHOLE, "a {subject}\na cat\n",
+        (f"prompts.object.llm.train.file: {PROMPTS} has the prompt 'a cat'; each must hold {{subject}}",),
+    ),
+    "missing prompt list": (
+        STUDY, f"train: {{file: {PROMPTS}", "train: {file: config/prompts/none.txt",
+        (f"{STUDY}: prompts.object.llm.train.file: no such file config/prompts/none.txt",),
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return projects.copy_project(tmp_path_factory.mktemp("bad") / "project")
+
+
+@pytest.mark.parametrize("mistake", PLANS)
+def test_a_study_with_a_mistake_is_refused(mistake: str, project: Path):
+    name, old, new, says = PLANS[mistake]
+    file = project / name
+    kept = file.read_bytes()
+    text = new if old is WHOLE else kept.decode().replace(old, new, 1)
+    assert text != kept.decode()
+    try:
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        before = contents(project)
+        done = projects.snakemake(
+            project, "--dry-run", *(() if "unknown study" in mistake else ("--config", "study=smoke"))
+        )
+        assert contents(project) == before
+    finally:
+        file.write_bytes(kept)
+    assert done.returncode == 1
+    error = one_error(done.stderr)
+    assert all(part in error for part in says), error
+
+
+SNAKEMAKE = {
+    "empty exemplar folder": ("data/corpus", "Missing input files for rule select_exemplars"),
+    "missing base model": ("data/base_model", "Missing input files for rule regularization"),
+    "missing weights of an encoder": ("data/clip_mini", "Missing input files for rule embed_"),
+}
+
+
+@pytest.mark.parametrize("mistake", SNAKEMAKE)
+def test_data_that_is_missing_is_found_before_anything_runs(mistake: str, project: Path, tmp_path: Path):
+    """Snakemake's own words, which name rule and file."""
+    name, says = SNAKEMAKE[mistake]
+    kept = shutil.move(project / name, tmp_path / "kept")
+    if mistake.startswith("empty"):
+        (project / name).mkdir()
+    try:
+        done = projects.snakemake(project, "--config", "study=smoke")
+    finally:
+        shutil.rmtree(project / name, ignore_errors=True)
+        shutil.move(kept, project / name)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert says in done.stderr
+    assert name in done.stderr
+    assert not (project / "results").exists()
+
+
+def test_results_that_are_a_file_are_refused(project: Path):
+    file = project / "results"
+    file.write_text("a file")
+    try:
+        done = projects.snakemake(project, "--config", "study=smoke")
+        assert one_error(done.stderr) == "error: results: is a file, but must be a folder; move it away"
+        assert file.read_text() == "a file"
+    finally:
+        file.unlink()
+
+
+# Images that no step may take: see `spoilt`. They come with the corpus, or with a case's exemplars.
+
+
+@pytest.fixture(scope="module")
+def drawings(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    return read_drawings(projects.ROOT / "data/corpus/drawings.parquet")
+
+
+def write_corpus(folder: Path, table: pd.DataFrame) -> Path:
+    folder.mkdir(exist_ok=True)
+    artifacts.write_table(folder / "drawings.parquet", table, {})
+    shutil.copy(projects.ROOT / "data/corpus/twins.parquet", folder)
+    return folder / "drawings.parquet"
+
+
+def case_of(name: str) -> dict:
+    """The settings of `select_exemplars` for one class."""
+    counts = {"train": 1, "val": 0, "test": 0}
+    about = {"study": "bad", "seed": 0, "case": "emoji_seen", "kind": "object", "source": "emoji_objects", "corpus": 1}
+    return {**about, "members": {"train": [[name, name]]}, "models_per_class": counts, "set_sizes": []}
+
+
+def select(drawings: Path, folder: Path, name: str = "penguin") -> str:
+    flags = {"drawings": drawings, "output": folder / "emoji_seen.parquet", "settings": case_of(name)}
+    return refused(select_exemplars.main, folder, **flags)
+
+
+@pytest.mark.parametrize("kind", IMAGES)
+def test_a_drawing_of_another_kind_is_refused(kind: str, drawings: pd.DataFrame, tmp_path: Path):
+    image, says = IMAGES[kind]
+    penguin = drawings[(drawings.concept == "penguin") & (drawings.role == OBJECT)].sort_values("order").head(1)
+    corpus = write_corpus(tmp_path / "corpus", penguin.assign(image=[image]))
+    artifacts.write_text(tmp_path / "emoji_seen.parquet", "what an earlier run made")
+    assert f"drawings.parquet: drawing {penguin.id.iloc[0]!r}: {says}" in select(corpus, tmp_path)
+
+
+CORPORA: dict[str, tuple[Callable[[Path], object], str]] = {
+    "empty folder": (lambda corpus: shutil.rmtree(corpus), "corpus/drawings.parquet"),
+    "no drawings": (
+        lambda corpus: write_corpus(corpus, read_drawings(corpus / "drawings.parquet").head(0)),
+        "drawings.parquet: class 'penguin' of emoji_seen has 0 held-out drawings, 'penguin_0000' needs one more; "
+        "classes with some: none",
+    ),
+    "class without drawings": (
+        lambda corpus: write_corpus(corpus, read_drawings(corpus / "drawings.parquet").query("concept != 'penguin'")),
+        "drawings.parquet: class 'penguin' of emoji_seen has 0 held-out drawings, 'penguin_0000' needs one more; "
+        "classes with some: airplane, ",
+    ),
+    "cut off": (
+        lambda corpus: os.truncate(corpus / "drawings.parquet", 5000), "drawings.parquet: not a valid parquet file (",
+    ),
+    "damaged": (
+        lambda corpus: (corpus / "drawings.parquet").open("r+b").write(bytes(9000)), "drawings.parquet: ",
+    ),
+    "a text": (
+        lambda corpus: (corpus / "drawings.parquet").write_text("id,image\n"),
+        "drawings.parquet: not a valid parquet file (",
+    ),
+    "lacks a column": (
+        lambda corpus: write_corpus(corpus, read_drawings(corpus / "drawings.parquet").drop(columns="concept")),
+        "drawings.parquet: lacks column 'concept'; it has id, ",
+    ),
+    "twins missing": (lambda corpus: (corpus / "twins.parquet").unlink(), "corpus/twins.parquet"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", CORPORA)
+def test_a_corpus_without_the_exemplars_is_refused(mistake: str, drawings: pd.DataFrame, tmp_path: Path):
+    spoil, says = CORPORA[mistake]
+    corpus = write_corpus(tmp_path / "corpus", drawings)
+    spoil(corpus.parent)
+    artifacts.write_text(tmp_path / "emoji_seen.parquet", "what an earlier run made")
+    assert says in select(corpus, tmp_path)
+
+
+@pytest.fixture
+def exemplars(tmp_path: Path) -> Callable[[bytes], Path]:
+    """Writes the exemplars of one model, whose second image is given."""
+
+    def write(image: bytes) -> Path:
+        table = pd.DataFrame({"model": "cat_0000", "k": [0, 1], "image": [GOOD, image]})
+        artifacts.write_table(tmp_path / "pets.parquet", table, {})
+        return tmp_path / "pets.parquet"
+
+    return write
+
+
+def embed_exemplars(file: Path, encoder: str = "pixels", **settings: object) -> str:
+    flags = {"encoder": encoder, "exemplars": file, "output": file.parent / "features.safetensors"}
+    return refused(embed.main, file.parent, **flags, settings={"size": 4, "version": 1, **settings})
+
+
+@pytest.mark.parametrize("kind", IMAGES)
+def test_an_image_of_another_kind_is_not_embedded(kind: str, exemplars: Callable[[bytes], Path]):
+    image, says = IMAGES[kind]
+    assert f"pets.parquet: row 1: {says}" in embed_exemplars(exemplars(image))
+
+
+@pytest.mark.parametrize("kind", IMAGES)
+def test_an_exemplar_of_another_kind_teaches_no_model(
+    kind: str, exemplars: Callable[[bytes], Path], workshop: "Workshop"
+):
+    image, says = IMAGES[kind]
+    error = workshop.finetune(exemplars(image))
+    assert "error: 1 of 1 models failed, the others are kept: cat_0000: " in error
+    assert f"pets.parquet: exemplar cat_0000/1: {says}" in error
+
+
+# Base models and prompts: the steps that open one, on the tiny one of `conftest.py`.
+
+
+class Workshop:
+    """A base model in a folder, to spoil, and the steps that use it. They keep what earlier runs made."""
+
+    def __init__(self, root: Path, base: Path, customization: dict) -> None:
+        self.root, self.base, self.customization = root, base, customization
+        self.block, self.models, self.samples = root / "words.safetensors", root / "models.json", root / "samples.json"
+        captions = {"captions": {"cat": ["a cat"]}}
+        artifacts.write_tensors(self.block, {"cat.latents": np.zeros((1, 6, 4, 4), np.float32)}, captions)
+        artifacts.write_text(self.samples, "what an earlier run made")
+        file = root / "cat_0000.safetensors"
+        artifacts.write_tensors(file, {}, artifacts.make_provenance({}, {"base_model": base}))
+        entry = {"model": "cat_0000", "file": file.name, "sha256": artifacts.file_hash(file)}
+        artifacts.write_json(self.models, {"case": "pets", "models": [entry]})
+
+    def regularize(self, caption: str = "a {class_word}") -> str:
+        words = {"class_words": ["cat"], "captions": [caption], "images_per_class_word": 1}
+        settings = {"study_seed": 0, "base_model": BASE, **words, **SAMPLING}
+        return refused(regularization.main, self.root, base_model=self.base, output=self.block, settings=settings)
+
+    def finetune(self, exemplars: Path, prompt: str = "<new1> {class_word}") -> str:
+        settings = {**ONE_MODEL, "prompt": prompt, "customization": self.customization}
+        flags = {"base_model": self.base, "exemplars": exemplars, "regularization": self.block}
+        return refused(finetune.main, self.root, **flags, output=self.models, settings=settings)
+
+    def sample(self, prompt: str = "{subject}") -> str:
+        sampling = {**SAMPLING, "samples_per_prompt": 1}
+        settings = {
+            **ONE_MODEL,
+            "prompts": {"llm": [prompt]},
+            "sampling": sampling,
+            "customization": "custom_diffusion",
+        }
+        flags = {"base_model": self.base, "models": self.models, "output": self.samples}
+        return refused(sample.main, self.root, **flags, settings=settings)
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, base_folder: Path, customization: dict) -> Workshop:
+    return Workshop(tmp_path, shutil.copytree(base_folder, tmp_path / "base"), customization)
+
+
+def test_a_caption_longer_than_the_text_encoder_is_refused(workshop: Workshop):
+    says = f"prompts of regularization: prompt 'cat {LONG}' has 16 tokens, the text encoder takes 12; shorten it"
+    assert says in workshop.regularize("{class_word} " + LONG)
+
+
+def test_a_prompt_of_fine_tuning_longer_than_the_text_encoder_is_refused(
+    workshop: Workshop, exemplars: Callable[[bytes], Path]
+):
+    error = workshop.finetune(exemplars(GOOD), "<new1> {class_word} " + LONG)
+    assert f"cat_0000: prompts.object.finetune: prompt 'a picture of a <new1> cat {LONG}' has " in error
+    assert "the text encoder takes 12; shorten it" in error
+
+
+def test_a_prompt_of_sampling_longer_than_the_text_encoder_is_refused(workshop: Workshop):
+    error = workshop.sample("{subject} " + LONG)
+    assert f"cat_0000: prompts.object.llm: prompt '<new1> cat {LONG}' has 17 tokens, the text encoder takes 12" in error
+
+
+MANIFESTS = {
+    "not JSON": ("{", "not valid JSON ("),
+    "a list": ("[]", "not the manifest of a shard (lacks `case` or `models`); delete it and run again"),
+    "without models": ('{"case": "pets"}', "not the manifest of a shard (lacks `case` or `models`); delete it and run"),
+}
+
+
+@pytest.mark.parametrize("mistake", MANIFESTS)
+def test_a_file_that_is_no_manifest_is_refused(mistake: str, workshop: Workshop):
+    text, says = MANIFESTS[mistake]
+    workshop.models.write_text(text)
+    assert f"models.json: {says}" in workshop.sample()
+    output, settings = workshop.root / "features.safetensors", {"size": 4, "version": 1}
+    flags = {"encoder": "pixels", "samples": workshop.models, "output": output, "settings": settings}
+    assert f"models.json: {says}" in refused(embed.main, workshop.root, **flags)
+
+
+def test_a_model_that_is_not_the_manifest_s_is_refused(workshop: Workshop):
+    (workshop.root / "cat_0000.safetensors").write_bytes(b"another")
+    assert "cat_0000.safetensors: is missing, or not the one that " in workshop.sample()
+
+
+def replace(name: str, content: bytes) -> Callable[[Path], None]:
+    return lambda base: (base / name).write_bytes(content) and None
+
+
+LACKS = "base: not a base model, lacks"
+BASES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no folder": (shutil.rmtree, f"{LACKS} model_index.json; a StableDiffusionPipeline folder holds model_index"),
+    "lacks its index": (lambda base: (base / "model_index.json").unlink(), f"{LACKS} model_index.json; a Stable"),
+    "lacks weights": (
+        lambda base: (base / "unet/diffusion_pytorch_model.safetensors").unlink(),
+        f"{LACKS} unet/diffusion_pytorch_model*.safetensors; a StableDiffusionPipeline folder holds ",
+    ),
+    "lacks its tokenizer": (lambda base: shutil.rmtree(base / "tokenizer"), f"{LACKS} tokenizer/vocab.json; a "),
+    "holds a pickle beside": (
+        replace("vae/diffusion_pytorch_model.bin", b"\x80\x02."),
+        "base: holds the pickle vae/diffusion_pytorch_model.bin, which may run code; keep *.safetensors only",
+    ),
+    "holds a pickle instead": (
+        lambda base: (base / "unet/diffusion_pytorch_model.safetensors").rename(base / "unet/model.ckpt"),
+        "base: holds the pickle unet/model.ckpt, which may run code; keep *.safetensors only",
+    ),
+    "another pipeline": (
+        replace("model_index.json", b'{"_class_name": "FluxPipeline"}'),
+        "base/model_index.json: _class_name is 'FluxPipeline', expected 'StableDiffusionPipeline'",
+    ),
+    "index that is not JSON": (replace("model_index.json", b"{"), "base/model_index.json: not a JSON object ("),
+    "schedule that is a list": (
+        replace("scheduler/scheduler_config.json", b"[]"), "base/scheduler/scheduler_config.json: not a JSON object (",
+    ),
+    "weights that are cut off": (
+        lambda base: os.truncate(base / "unet/diffusion_pytorch_model.safetensors", 5000),
+        "base/unet: ",
+    ),
+    "weights of a text": (replace("vae/diffusion_pytorch_model.safetensors", b"weights"), "base/vae: "),
+    "text encoder that is cut off": (
+        lambda base: os.truncate(base / "text_encoder/model.safetensors", 5000), "base/text_encoder: ",
+    ),
+    "config that is not JSON": (replace("unet/config.json", b"{"), "base/unet"),
+    "tokenizer that is cut off": (replace("tokenizer/tokenizer.json", b"{"), "base/tokenizer"),
+    "weights of another size": (
+        lambda base: (base / "unet/config.json").write_text(
+            (base / "unet/config.json").read_text().replace('"cross_attention_dim": 16', '"cross_attention_dim": 32')
+        ),
+        "base/unet: ",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", BASES)
+def test_a_folder_that_is_no_base_model_is_refused(mistake: str, workshop: Workshop):
+    spoil, says = BASES[mistake]
+    spoil(workshop.base)
+    assert says in workshop.regularize()
+
+
+# Features: the synthetic study of `chain.py`, of which a file is spoilt before the head is calibrated.
+
+
+def features_of(chain: Chain) -> Path:
+    return chain.exemplar_features("pixels", "seen")
+
+
+def with_features(change: Callable[[np.ndarray], dict[str, np.ndarray]], **recorded: object) -> Callable[[Chain], None]:
+    """Writes other features of the same exemplars, or other provenance."""
+
+    def spoil(chain: Chain) -> None:
+        file = features_of(chain)
+        provenance = {**artifacts.read_provenance(file), **recorded}
+        artifacts.write_tensors(file, change(artifacts.read_tensors(file)["features"]), provenance)
+
+    return spoil
+
+
+def as_they_are(rows: np.ndarray) -> dict[str, np.ndarray]:
+    return {"features": rows}
+
+
+def with_nan(rows: np.ndarray) -> dict[str, np.ndarray]:
+    return {"features": np.where(np.arange(len(rows))[:, None] == 3, np.nan, rows).astype(np.float32)}
+
+
+FEATURES: dict[str, tuple[Callable[[Chain], object], str]] = {
+    "of another encoder": (
+        lambda chain: shutil.copy(chain.exemplar_features("efficientnet_lite0", "seen"), features_of(chain)),
+        "seen.safetensors: encoder is 'efficientnet_lite0' in the file's provenance, expected 'pixels'",
+    ),
+    "without provenance": (
+        lambda chain: artifacts.write_tensors(features_of(chain), {"features": np.zeros((14, 24), np.float32)}, {}),
+        "seen.safetensors: encoder is None in the file's provenance, expected 'pixels'",
+    ),
+    "of an unknown source": (
+        with_features(as_they_are, inputs={}), "seen.safetensors: features of another version of ",
+    ),
+    "of other exemplars": (
+        with_features(as_they_are, inputs={"source": "0" * 64}),
+        "exemplars/seen.parquet; delete the file and run again",
+    ),
+    "NaN": (with_features(with_nan), "seen.safetensors: row 3 of features holds NaN or infinity; delete the file and"),
+    "too few rows": (
+        with_features(lambda rows: {"features": rows[1:]}), "seen.safetensors: 13 rows of features, but ",
+    ),
+    "of another name": (
+        with_features(lambda rows: {"feature": rows}), "seen.safetensors: has no array 'features'; it has feature",
+    ),
+    "cut off": (lambda chain: os.truncate(features_of(chain), 300), "seen.safetensors: not a valid safetensors file ("),
+    "empty": (lambda chain: os.truncate(features_of(chain), 0), "seen.safetensors: not a valid safetensors file ("),
+    "missing": (lambda chain: features_of(chain).unlink(), "pixels/exemplars/seen.safetensors"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", FEATURES)
+def test_features_that_do_not_fit_are_refused(mistake: str, planted: Chain, tmp_path: Path):
+    spoil, says = FEATURES[mistake]
+    chain = Chain(shutil.copytree(planted.root, tmp_path / "chain"))
+    spoil(chain)
+    artifacts.write_text(chain.calibration("pixels", "identity"), "what an earlier run made")
+    before = contents(chain.root)
+    with pytest.raises(SystemExit) as stopped:
+        cli.run(lambda: calibrate(chain, "pixels", "identity"))
+    assert says in one_error(stopped.value.code)
+    assert contents(chain.root) == before
+
+
+# Places that cannot be written to.
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a file system that is mounted read-only: permissions do not bind root, who runs the tests."""
+    folder = tmp_path / "report"
+    folder.mkdir()
+
+    def mount(*options: str) -> bool:
+        return subprocess.run(["mount", *options, folder], capture_output=True, check=False).returncode == 0
+
+    if not mount("-t", "tmpfs", "tmpfs"):
+        pytest.skip("mounting is not allowed here")
+    try:
+        (folder / "tables").mkdir()
+        (folder / "tables/dataset.csv").write_text("what an earlier run made")
+        assert mount("-o", "remount,ro", "tmpfs")
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_snakemake_finds_a_report_that_is_read_only(read_only: Path, project: Path):
+    report = project / "results/smoke/report"
+    report.parent.mkdir(parents=True)
+    report.symlink_to(read_only, target_is_directory=True)
+    try:
+        done = projects.snakemake(project, "--config", "study=smoke")
+    finally:
+        shutil.rmtree(project / "results")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "Write-protected output files for rule dataset_table" in done.stderr
+    assert "results/smoke/report/tables/dataset.csv" in done.stderr
+    assert (read_only / "tables/dataset.csv").read_text() == "what an earlier run made"
+
+
+def count_dataset(output: Path, folder: Path) -> str:
+    row = {"kind": "object", "case": "pets", "split": "test", "models": 1, "prompts": {"llm": 1, "procedural": 1}}
+    return refused(plan_table.main, folder, output=output, settings={"rows": [row], "samples_per_prompt": 1})
+
+
+def test_a_report_folder_that_is_read_only_is_refused(read_only: Path):
+    says = f"error: {read_only}/tables/dataset.csv: cannot be written (Read-only file system)"
+    assert count_dataset(read_only / "tables/dataset.csv", read_only) == says
+
+
+def test_a_new_folder_in_a_read_only_one_is_refused(read_only: Path):
+    error = count_dataset(read_only / "new/dataset.csv", read_only)
+    assert error == f"error: {read_only}/new/dataset.csv: cannot be written (Read-only file system)"
+
+
+@pytest.mark.parametrize("place", ["report/dataset.csv", "report/tables/dataset.csv"])
+def test_a_report_folder_that_is_a_file_is_refused(place: str, tmp_path: Path):
+    artifacts.write_text(tmp_path / "report", "a file")
+    error = count_dataset(tmp_path / place, tmp_path)
+    assert error == f"error: {tmp_path / place}: cannot be written ({tmp_path / Path(place).parent} is no folder)"
+
+
+# The command line itself: steps as processes of their own.
+
+
+def test_a_step_as_a_process_answers_in_one_line(workshop: Workshop, tmp_path: Path):
+    (workshop.base / "model_index.json").unlink()
+    settings = {"study_seed": 0, "base_model": BASE, "class_words": ["cat"], "captions": ["a cat"], **SAMPLING}
+    flags = {"--base-model": workshop.base, "--output": workshop.block, "--settings": json.dumps(settings)}
+    command = [
+        sys.executable,
+        "-m",
+        "workflow_scripts.steps.regularization",
+        *(str(word) for flag in flags.items() for word in flag),
+    ]
+    before = contents(tmp_path)
+    done = subprocess.run(command, cwd=projects.ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert "base: not a base model, lacks model_index.json; " in one_error(done.stderr)
+    assert contents(tmp_path) == before
