@@ -17,7 +17,7 @@ DATA = (
     "clip_mini/open_clip_model.safetensors",
     "dino_mini/model.safetensors",
 )
-STAND_IN = '''"""Stands in for a step: writes its command line into its files, and as in a manifest the hash of its settings."""
+STAND_IN = '''"""Stands in for a step: writes its command line, and the hash of its settings, into its files."""
 import hashlib
 import json
 import sys
