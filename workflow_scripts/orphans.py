@@ -15,7 +15,10 @@ from workflow_scripts.features import read_manifest
 from workflow_scripts.jobs import Job
 from workflow_scripts.recipes import Recipes
 
-ASKED_FOR = ("logs/measure_customizability.log", "logs/publish.log")  # of rules that no report needs
+ASKED_FOR = (  # what rules make that no report needs
+    *("plan.md", "plan.csv"),
+    *("logs/plan.log", "logs/publish.log", "logs/measure_customizability.log"),
+)
 DVC = ".gitignore"  # which DVC writes beside what it keeps
 ELSEWHERE = 3600  # seconds without a change, after which a worker on another machine is taken for dead
 

@@ -5,43 +5,57 @@ But Snakemake compares large files by time: hence a file that is the same again 
 """
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
 
-from workflow_scripts import artifacts
+from workflow_scripts.features import read_manifest
 from workflow_scripts.integrity import Finding
 
 SNAKEMAKE = "snakemake --profile config/profiles/default --config study={study}"
+AGAIN = """again() {{
+    for file; do cp -p "$file.sha256" "$file.before" 2> /dev/null; done
+    {snakemake} -- "$@"
+    for file; do
+        cmp "$file.sha256" "$file.before" && touch -c -r "$file.before" "$file" "$file.sha256"
+        rm -f "$file.before"
+    done
+}}"""
 
 
 def repair(study: str, corrupt: Sequence[Finding]) -> list[str]:
-    """Lines for bash that make corrupt files of a study again, run in the project's folder; none if nothing is corrupt.
+    """Lines for the shell that make corrupt files of a study again, run in the project's folder.
 
-    A file of a single model goes together with the manifest of its shard, whose worker then makes this model alone.
+    Rule by rule, so that jobs between two that are repaired see no newer input. A file of a single model goes together
+    with its whole shard: models that are made in one batch depend on each other by rounding, so that one made alone
+    would differ in the last bits, and all that depends on it would have to run.
+
+    Args:
+        corrupt: in the order of the data flow.
     """
     if not corrupt:
         return []
-    jobs = list(dict.fromkeys(finding.job for finding in corrupt))
-    targets = {finding.job.outputs[0] if finding.job.is_shard else str(finding.file) for finding in corrupt}
-    recorded = [output for job in jobs for output in job.outputs if artifacts.sidecar_of(output).exists()]
-    # Jobs of other rules, between two that are repaired, would run as well: they have newer inputs.
-    rules = list(dict.fromkeys(job.rule for job in jobs))
-    only = f" --allowed-rules {shlex.join(rules)}" if len(rules) > 1 else ""
-    bad = dict.fromkeys([*(str(finding.file) for finding in corrupt if finding.file.exists()), *sorted(targets)])
-    each = f"for file in {shlex.join(recorded)}; do"
+    bad = dict.fromkeys(name for finding in corrupt for name in _to_remove(finding))
+    jobs = dict.fromkeys(finding.job for finding in corrupt)
+    outputs = [[output for job in group for output in job.outputs] for _, group in groupby(jobs, lambda job: job.rule)]
     return [
-        *(each, '    cp -p "$file.sha256" "$file.before"', "done"),
+        *AGAIN.format(snakemake=SNAKEMAKE.format(study=study)).splitlines(),
         f"rm -f {shlex.join(bad)}",
-        f"{SNAKEMAKE.format(study=study)}{only} -- {shlex.join(sorted(targets))}",
-        each,
-        '    cmp "$file.sha256" "$file.before" && touch -c -r "$file.before" "$file" "$file.sha256"',
-        '    rm "$file.before"',
-        "done",
+        *(f"again {shlex.join(files)}" for files in outputs),
     ]
 
 
 def remake(study: str, stale: Sequence[Finding]) -> list[str]:
-    """Lines for bash that make stale files again, and all that depends on them; none if nothing is stale."""
+    """Lines for the shell that make stale files again, and all that depends on them."""
     if not stale:
         return []
     bad = dict.fromkeys(finding.job.outputs[0] if finding.job.is_shard else str(finding.file) for finding in stale)
     return [f"rm -f {shlex.join(bad)}", SNAKEMAKE.format(study=study)]
+
+
+def _to_remove(finding: Finding) -> Iterator[str]:
+    yield str(finding.file)
+    manifest = Path(finding.job.outputs[0])
+    if finding.job.is_shard and finding.file != manifest:
+        yield str(manifest)
+        yield from (str(entry["file"]) for entry in read_manifest(manifest))

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import socket
 import sys
@@ -19,7 +20,7 @@ from workflow_scripts import settings as rule_settings
 from workflow_scripts.config import Study
 from workflow_scripts.integrity import Audit, audit
 from workflow_scripts.jobs import Job, jobs
-from workflow_scripts.orphans import orphans
+from workflow_scripts.orphans import ASKED_FOR, orphans
 from workflow_scripts.recipes import Recipe, Recipes
 from workflow_scripts.repair import repair
 from workflow_scripts.steps import verify
@@ -170,21 +171,24 @@ def listed(job: Job) -> list[str]:
     return [entry["file"] for entry in artifacts.read_json(job.outputs[0])["models"]]
 
 
-def test_a_file_of_a_single_model_is_made_again_with_its_manifest(project: Path):
+def test_a_file_of_a_single_model_is_made_again_with_its_shard(project: Path):
     job = job_of("finetune")
-    model = Path(job.outputs[0]).with_name(listed(job)[0])
-    flip(model)
-    assert f"rm -f {model} {job.outputs[0]}" in repair("smoke", check().corrupt)
-    lines = repair("smoke", check().corrupt)
-    assert f"snakemake --profile config/profiles/default --config study=smoke -- {job.outputs[0]}" in lines
+    manifest = Path(job.outputs[0])
+    first, second, *others = (str(manifest.with_name(name)) for name in listed(job))
+    flip(Path(second))
+    *_, remove, again = repair("smoke", check().corrupt)
+    assert remove.split() == ["rm", "-f", second, str(manifest), first, *others]
+    assert again == f"again {manifest}"
 
 
-def test_jobs_of_several_rules_are_kept_from_running_those_between(project: Path):
-    first, last = job_of("select_exemplars"), job_of("evaluate")
-    for job in (first, last):
-        flip(Path(job.outputs[0]))
-    (line,) = (line for line in repair("smoke", check().corrupt) if line.startswith("snakemake"))
-    assert line.endswith(f" --allowed-rules select_exemplars evaluate -- {first.outputs[0]} {last.outputs[0]}")
+def test_each_rule_is_repaired_after_those_before_it(project: Path):
+    first, last = job_of("select_exemplars"), job_of("train_head")
+    flip(Path(last.outputs[1]))
+    flip(Path(first.outputs[0]))
+    *_, remove, again, then = repair("smoke", check().corrupt)
+    assert remove.split() == ["rm", "-f", first.outputs[0], last.outputs[1]]
+    assert again == f"again {first.outputs[0]}"
+    assert then == f"again {' '.join(last.outputs)}"  # a job makes all its outputs
 
 
 def test_a_broken_sidecar_is_found(project: Path):
@@ -300,6 +304,13 @@ def test_what_no_job_makes_is_orphaned(project: Path):
         Path("results/smoke", name).parent.mkdir(parents=True, exist_ok=True)
         Path("results/smoke", name).touch()
     assert orphans(read_study(), jobs(read_study())) == [Path("results/smoke", name) for name in strays]
+
+
+def test_the_logs_of_rules_outside_the_plan_are_not_orphaned():
+    rules = "".join(file.read_text() for file in (ROOT / "rules").glob("*.smk"))
+    logs = re.findall(r"results/{STUDY\.name}/(logs/\w+\.log)", rules)
+    assert "logs/publish.log" in logs
+    assert set(logs) <= set(ASKED_FOR)
 
 
 def test_what_a_worker_holds_is_not_orphaned(project: Path):
