@@ -15,7 +15,7 @@ rule plan:
     conda:
         "../envs/environment.yaml"
     params:
-        settings=canonical_json(config),
+        settings=lambda wildcards: canonical_json(config),
     shell:
         r"""
         python -m workflow_scripts.steps.plan \

@@ -6,6 +6,9 @@
 SCORES = "results/{study}/scores/{method}/{encoder}/{head}/{training_set}/{case}.parquet"
 
 
+report: "../report/workflow.rst"
+
+
 localrules:
     tabulate,
     plot,
