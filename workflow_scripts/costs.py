@@ -5,6 +5,7 @@ study: priors, expected as they are until the first job of a rule is done. From 
 scale, and the section only says how unequal jobs compare. A rule that it does not name goes by size alone.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from workflow_scripts.jobs import Job
 
 GPU_RULES = frozenset({"regularization", "finetune", "sample", "embed_exemplars", "embed_distractors", "embed_samples"})
 SECONDS, MEGABYTES = "seconds", "mb"
+KEPT = re.compile(r" to make, (\d+) there already$", re.MULTILINE)  # what the worker of a shard logs when it begins
+GLANCE = 4096  # bytes of a log that surely hold that
 
 
 @dataclass(frozen=True)
@@ -101,12 +104,26 @@ def wall_time(costs: Costs, jobs: Iterable[Job], workers: float) -> float | None
 
 
 def read_seconds(jobs: Iterable[Job]) -> dict[str, float]:
-    """Wall time by record, of jobs that have a benchmark; of one that was interrupted it is that of its last try."""
+    """Wall time by record, of the jobs whose benchmark tells it.
+
+    That of a shard that was interrupted does not: it is of the last try alone, which found some of the models made.
+    """
     seconds = {}
     for job in jobs:
         try:
             _, row, *_ = Path(job.benchmark).read_text(encoding="utf-8").splitlines()
-            seconds[job.record] = float(row.partition("\t")[0])
+            if not (job.is_shard and kept(job)):
+                seconds[job.record] = float(row.partition("\t")[0])
         except (FileNotFoundError, ValueError):  # pulled from DVC, which keeps none; or being written
             continue
     return seconds
+
+
+def kept(job: Job) -> int:
+    """Files of a shard that its last worker found good when it began."""
+    try:
+        with open(job.log, "rb") as file:
+            found = KEPT.search(file.read(GLANCE).decode(errors="replace"))
+    except FileNotFoundError:
+        return 0
+    return int(found[1]) if found else 0

@@ -25,14 +25,13 @@ from pathlib import Path
 from workflow_scripts import settings
 from workflow_scripts.artifacts import settings_hash
 from workflow_scripts.config import PROMPT_SETS, Study
-from workflow_scripts.costs import Costs, by_rule
+from workflow_scripts.costs import Costs, by_rule, kept
 from workflow_scripts.jobs import Job
 
 RUNNING, FAILED, STOPPED, WAITING = "running", "failed", "stopped", "waiting"
 YOUNG = 600  # seconds; or thrice what the job is expected to take, if that is more
-GLANCE = 8192  # bytes of a log's beginning, or end, that are looked at
+TAIL = 8192  # bytes of a log in which its last words are sought
 WORKER = re.compile(r"process (?P<pid>\d+) on (?P<host>\S+)")
-KEPT = re.compile(r" to make, (\d+) there already$", re.MULTILINE)
 
 
 class Files:
@@ -188,10 +187,9 @@ def _worker(lock: os.DirEntry, lockers: set[int] | None) -> str | None:
 
 def _made(job: Job, lock: os.DirEntry, parts: list[str], files: Files) -> int:
     """Files that the worker found good when it began, by its log, and those written since."""
-    kept = KEPT.search(_glance(job.log, at_end=False))
     begun = _changed(lock)
     new = sum(_changed(entry) >= begun for entry in map(files.get, parts) if entry)
-    return min(len(parts), new + int(kept[1] if kept else 0))
+    return min(len(parts), kept(job) + new)
 
 
 def _changed(entry: os.DirEntry) -> float:
@@ -204,17 +202,16 @@ def _changed(entry: os.DirEntry) -> float:
 
 def _last_words(log: str) -> tuple[str, bool]:
     """The last line of a log, and whether the log ends in an error."""
-    tail = _glance(log, at_end=True)
+    tail = _tail(log)
     last = next((line.strip() for line in reversed(tail.splitlines()) if line.strip()), "")
     return last, bool(re.search(r"(^|: )error: ", last)) or "Traceback (most recent call last)" in tail
 
 
-def _glance(log: str, at_end: bool) -> str:
+def _tail(log: str) -> str:
     try:
         with open(log, "rb") as file:
-            if at_end:
-                file.seek(max(0, os.fstat(file.fileno()).st_size - GLANCE))
-            return file.read(GLANCE).decode(errors="replace")
+            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
+            return file.read().decode(errors="replace")
     except FileNotFoundError:
         return ""
 

@@ -1,16 +1,18 @@
 """What jobs are expected to cost, by hand-computed figures."""
 
+import inspect
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from tests.projects import ROOT
-from workflow_scripts import checks, costs, schema
+from workflow_scripts import checks, costs, models, samples, schema, settings
 from workflow_scripts.config import Study
 from workflow_scripts.jobs import Job, jobs
-from workflow_scripts.reporting import forecast
+from workflow_scripts.reporting import forecast, plan
 
 JOBS = [
     Job("finetune", "smoke", f"finetune/{name}", (name,), size=size)
@@ -85,6 +87,23 @@ def test_seconds_come_from_snakemakes_benchmarks(tmp_path: Path, monkeypatch: py
     assert costs.read_seconds(JOBS) == {"finetune/a": 96.74}
 
 
+def test_a_shard_that_was_interrupted_tells_nothing_of_what_a_whole_one_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    for job, found in zip(JOBS, (0, 1, 0), strict=True):
+        for path, text in ((job.benchmark, "s\n5\n"), (job.log, f"1 models to make, {found} there already\nmore\n")):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).write_text(text)
+    assert costs.read_seconds(JOBS) == {"finetune/a": 5, "finetune/c": 5}
+
+
+@pytest.mark.parametrize("worker", [models, samples])
+def test_the_workers_of_shards_log_what_they_found(worker: ModuleType):
+    message = re.search(r'log\.info\("(%d .* there already)"', inspect.getsource(worker))[1]
+    assert costs.KEPT.search(message % (3, 2))[1] == "2"
+
+
 def test_the_forecast_adds_up(study: Study):
     """7 models of 3,600 seconds each, of which 4 are done."""
     given = with_priors(study, finetune={"unit_seconds": 3600, "unit_mb": 1000})
@@ -103,7 +122,8 @@ def test_a_sum_of_which_part_is_unknown_is_a_lower_bound(study: Study):
     known, unknown = JOBS, [Job("plot", "smoke", "plot", ("plot.svg",))]
     seconds = costs.Costs({job.record: 36000 for job in known}, frozenset())
     table = forecast.expected([*known, *unknown], [], seconds, costs.Costs({}, frozenset()))
-    page = forecast.to_markdown("smoke", dataset_of(study), table, forecast.waits([*known, *unknown], seconds))
+    dataset = plan.tabulate(settings.dataset_table(study), {})
+    page = forecast.to_markdown("smoke", dataset, table, forecast.waits([*known, *unknown], seconds))
     cells = {
         line.split("|")[1].strip(): [cell.strip() for cell in line.split("|")[2:-1]]
         for line in page.splitlines()
@@ -111,13 +131,6 @@ def test_a_sum_of_which_part_is_unknown_is_a_lower_bound(study: Study):
     }
     assert cells["all"][:6] == ["4", "0", "4", "30", "> 0", "> 30"]
     assert cells["plot"][4:7] == ["-", "-", "unknown"]
-
-
-def dataset_of(study: Study):
-    from workflow_scripts import settings
-    from workflow_scripts.reporting import plan
-
-    return plan.tabulate(settings.dataset_table(study), {})
 
 
 def test_every_rule_of_a_study_can_have_a_prior(study: Study):
