@@ -111,13 +111,16 @@ def make_models(ingredients: Ingredients, folder: Path, threads: int) -> list[di
         ValueError: models failed; the message names each and why. The others are kept.
     """
     models = ingredients.settings["models"]
-    tasks, failures = _missing(ingredients, folder)
-    log.info("%d models to make, %d there already", len(tasks), len(models) - len(tasks) - len(failures))
+    unfinished, failures = _unfinished(ingredients, folder)
+    tasks = _tasks(ingredients, unfinished, failures)
+    log.info("%d models to make, %d there already", len(unfinished), len(models) - len(unfinished) - len(failures))
     for made in _customize(ingredients, tasks, threads) if tasks else ():
+        if made.model not in unfinished:  # it only kept its neighbours company
+            continue
         if made.error:
             failures[made.model] = made.error
         else:
-            _write(folder / file_name(made.model), made, ingredients.recipe(made.model))
+            _write(folder / f"{made.model}.safetensors", made, ingredients.recipe(made.model))
     shards.refuse(failures, len(models))
     return [
         {
@@ -129,16 +132,29 @@ def make_models(ingredients: Ingredients, folder: Path, threads: int) -> list[di
     ]
 
 
-def _missing(ingredients: Ingredients, folder: Path) -> tuple[list[Task], dict[str, str]]:
-    """The models to make, and those that cannot be made, with the reason."""
-    tasks, failures = [], {}
+def _unfinished(ingredients: Ingredients, folder: Path) -> tuple[set[str], dict[str, str]]:
+    """The models to make, and those whose recipe lacks something, with the reason."""
+    unfinished, failures = set(), {}
     for model in ingredients.settings["models"]:
         try:
-            if not shards.is_finished(folder / file_name(model), ingredients.recipe(model)):
-                tasks.append(ingredients.task(model))
+            if not shards.is_finished(folder / f"{model}.safetensors", ingredients.recipe(model)):
+                unfinished.add(model)
         except ValueError as error:
             failures[model] = str(error)
-    return tasks, failures
+    return unfinished, failures
+
+
+def _tasks(ingredients: Ingredients, unfinished: set[str], failures: dict[str, str]) -> list[Task]:
+    """What to train: whole banks. Adds to `failures` what cannot be trained."""
+    models = [model for model in ingredients.settings["models"] if model not in failures]
+    size = ingredients.settings["customization"]["models_per_batch"]
+    tasks = []
+    for model in shards.whole_batches(models, size, unfinished.__contains__):
+        try:
+            tasks.append(ingredients.task(model))
+        except ValueError as error:
+            failures[model] = str(error)
+    return tasks
 
 
 def _customize(ingredients: Ingredients, tasks: Sequence[Task], threads: int) -> Iterator[Customized]:

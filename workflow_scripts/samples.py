@@ -83,10 +83,25 @@ def make_samples(base_model: Path, models: Path, folder: Path, settings: Mapping
         base = load(base_model, devices.set_up(threads), settings["sampling"]["precision"])
         missing, refused = _refuse_long(base, missing, settings["kind"])
         failures |= refused
-        images = draw(base, models.parent, [s for file in missing for s in file.samples], settings)
-        failures |= _write_all(missing, images, folder)
+        drawable = [file for file in files if file.entry["model"] not in failures]
+        failures |= _write_all(missing, _draw_missing(base, models.parent, drawable, missing, settings), folder)
     shards.refuse(failures, len(settings["models"]))
     return [file.entry for file in files]
+
+
+def _draw_missing(
+    base: "BaseModel",
+    models: Path,
+    files: Sequence[SampleFile],
+    missing: Sequence[SampleFile],
+    settings: Mapping[str, Any],
+) -> Iterator[np.ndarray | None]:
+    """The images of the missing files, in order, from the batches that they share with finished ones."""
+    wanted = {sample for file in missing for sample in file.samples}
+    planned = [sample for file in files for sample in file.samples]
+    drawn = shards.whole_batches(planned, settings["sampling"]["batch"], wanted.__contains__)
+    images = draw(base, models, drawn, settings)
+    return (image for sample, image in zip(drawn, images, strict=True) if sample in wanted)
 
 
 def _plan(base_model: Path, models: Path, settings: Mapping[str, Any]) -> tuple[list[SampleFile], dict[str, str]]:

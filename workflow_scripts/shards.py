@@ -3,13 +3,15 @@
 import fcntl
 import os
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 from workflow_scripts import artifacts
+
+Item = TypeVar("Item")
 
 
 @contextmanager
@@ -78,6 +80,16 @@ def is_finished(path: Path, recipe: Mapping[str, Any]) -> bool:
         return recipe_hash(artifacts.read_provenance(path)) == recipe_hash(recipe)
     except (ValueError, OSError):  # absent, or cut off by a full disk: make it again
         return False
+
+
+def whole_batches(items: Sequence[Item], size: int, wanted: Callable[[Item], bool]) -> list[Item]:
+    """The items of every batch of `size` that holds a wanted one.
+
+    Who computes these in batches of `size` has the batches of an undisturbed run, and so its results to the last bit:
+    what stands beside an item in a batch decides how sums are rounded.
+    """
+    batches = (items[start : start + size] for start in range(0, len(items), size))
+    return [item for batch in batches if any(map(wanted, batch)) for item in batch]
 
 
 def write_manifest(path: Path, settings: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> None:

@@ -47,3 +47,8 @@ def test_all_failures_are_named():
     shards.refuse({}, 3)
     with pytest.raises(ValueError, match=r"^2 of 3 models failed, the others are kept: a: loss nan; b: no exemplar$"):
         shards.refuse({"a": "loss nan", "b": "no exemplar"}, 3)
+
+
+def test_what_is_left_of_a_shard_is_computed_in_the_batches_of_the_whole():
+    assert shards.whole_batches("abcdefgh", 3, {"b", "c", "g"}.__contains__) == list("abcgh")
+    assert shards.whole_batches("abc", 3, set().__contains__) == []
