@@ -17,7 +17,7 @@ include: "rules/common.smk"
 
 
 configfile: in_project("config/config.yaml")
-configfile: in_project(checked(checks.study_file, config["study"], ROOT))
+configfile: in_project(checked(checks.study_file, config.get("study"), ROOT))
 
 
 STUDY = checked(checks.load_study, config, ROOT)

@@ -87,6 +87,9 @@ PLANS: dict[str, tuple[str, str | None, str | bytes, tuple[str, ...]]] = {
     "unknown study": ("config/config.yaml", "study: miniature", "study: nope",
         ("config/config.yaml: study: 'nope' has no file config/studies/nope.yaml; studies: miniature, smoke",),
     ),
+    "no study": ("config/config.yaml", "study: miniature", "seed: 1",
+        ("config/config.yaml: study: None has no file config/studies/None.yaml; studies: miniature, smoke",),
+    ),
     "study that is not YAML": (STUDY, WHOLE, "study: [smoke\nseed: {", (f"{STUDY}: not valid YAML (line 2: ",)),
     "study that is not text": (STUDY, WHOLE, b"\xff\xfe\x00", (f"{STUDY}: not UTF-8 text (",)),
     "study without keys": (STUDY, WHOLE, "- smoke\n", (f"{STUDY}: holds no keys; expected those of config/schemas/",)),
@@ -106,10 +109,15 @@ PLANS: dict[str, tuple[str, str | None, str | bytes, tuple[str, ...]]] = {
         (f"{STUDY}: cases.emoji_seen.classes: {OBJECTS} names 'cat' 2 times; each id may stand once",),
     ),
     "id with /": (OBJECTS, WHOLE, "cat/dog\n", (f"{OBJECTS} names 'cat/dog'; an id must match [a-z0-9]",)),
+    "id with a space": (OBJECTS, WHOLE, "hot dog\n", (f"{OBJECTS} names 'hot dog'; an id must match [a-z0-9]",)),
     "id with ..": (OBJECTS, WHOLE, "..\n", (f"{OBJECTS} names '..'; an id must match [a-z0-9]",)),
     "prompt without token": (
         PROMPTS, WHOLE, "a {subject}\na cat\n",
         (f"prompts.object.llm.train.file: {PROMPTS} has the prompt 'a cat'; each must hold {{subject}}",),
+    ),
+    "prompt of fine-tuning without token": (
+        STUDY, "finetune: <new1> {class_word}", "finetune: a {class_word}",
+        (f"{STUDY}: prompts.object.finetune: 'a {{class_word}}' must match <new1>",),
     ),
     "missing prompt list": (
         STUDY, f"train: {{file: {PROMPTS}", "train: {file: config/prompts/none.txt",
@@ -128,14 +136,13 @@ def test_a_study_with_a_mistake_is_refused(mistake: str, project: Path):
     name, old, new, says = PLANS[mistake]
     file = project / name
     kept = file.read_bytes()
+    chosen = ["--config", "study=smoke"] if name != "config/config.yaml" else []
     text = new if old is WHOLE else kept.decode().replace(old, new, 1)
     assert text != kept.decode()
     try:
         file.write_bytes(text if isinstance(text, bytes) else text.encode())
         before = contents(project)
-        done = projects.snakemake(
-            project, "--dry-run", *(() if "unknown study" in mistake else ("--config", "study=smoke"))
-        )
+        done = projects.snakemake(project, "--dry-run", *chosen)
         assert contents(project) == before
     finally:
         file.write_bytes(kept)
@@ -428,6 +435,31 @@ def test_a_folder_that_is_no_base_model_is_refused(mistake: str, workshop: Works
     assert says in workshop.regularize()
 
 
+# Weights of encoders.
+
+CUT = "cannot be read as weights ("
+ENCODERS: dict[str, tuple[str, str, str]] = {  # the encoder, the file that is cut off or missing, what is said
+    "clip_mini": ("data/clip_mini", "open_clip_model.safetensors", f"clip_mini/open_clip_model.safetensors: {CUT}"),
+    "dino_mini": ("data/dino_mini", "model.safetensors", f"dino_mini/model.safetensors: {CUT}"),
+    "text": ("data/base_model", "text_encoder/model.safetensors", "text: cannot be loaded ("),
+}
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_weights_of_an_encoder_that_are_cut_off_or_missing_are_refused(
+    encoder: str, exemplars: Callable[[bytes], Path], tmp_path: Path
+):
+    source, file, says = ENCODERS[encoder]
+    folder, images = shutil.copytree(projects.ROOT / source, tmp_path / encoder), exemplars(GOOD)
+    settings = {"path": str(folder), "precision": "fp32"}
+    os.truncate(folder / file, 5000)
+    assert says in embed_exemplars(images, encoder, **settings)
+    (folder / file).unlink()
+    error = embed_exemplars(images, encoder, **settings)
+    assert str(folder) in error
+    assert Path(file).name in error
+
+
 # Features: the synthetic study of `chain.py`, of which a file is spoilt before the head is calibrated.
 
 
@@ -476,6 +508,23 @@ FEATURES: dict[str, tuple[Callable[[Chain], object], str]] = {
     ),
     "of another name": (
         with_features(lambda rows: {"feature": rows}), "seen.safetensors: has no array 'features'; it has feature",
+    ),
+    "of distractors of another encoder": (
+        lambda chain: shutil.copy(
+            chain.distractor_features("efficientnet_lite0"), chain.distractor_features("pixels")
+        ),
+        "distractors.safetensors: encoder is 'efficientnet_lite0' in the file's provenance, expected 'pixels'",
+    ),
+    "of samples of another encoder": (
+        lambda chain: shutil.copy(
+            chain.sample_features("efficientnet_lite0", "seen", "val_0000"),
+            chain.sample_features("pixels", "seen", "val_0000"),
+        ),
+        "val_0000.safetensors: encoder is 'efficientnet_lite0' in the file's provenance, expected 'pixels'",
+    ),
+    "with a head of another encoder": (
+        lambda chain: shutil.copy(chain.head("efficientnet_lite0", "identity"), chain.head("pixels", "identity")),
+        "all.safetensors: encoder is 'efficientnet_lite0' in the file's provenance, expected 'pixels'",
     ),
     "cut off": (lambda chain: os.truncate(features_of(chain), 300), "seen.safetensors: not a valid safetensors file ("),
     "empty": (lambda chain: os.truncate(features_of(chain), 0), "seen.safetensors: not a valid safetensors file ("),

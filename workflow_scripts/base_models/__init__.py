@@ -4,7 +4,8 @@ A plug-in is a module with the two functions of `Plugin`, named by `base_model.n
 Shapes in this package: n images of H x W pixels, c latent channels of h x w cells, l text positions, d text width.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -60,3 +61,15 @@ class Plugin(Protocol):
         Raises:
             ValueError: a file lacks weights.
         """
+
+
+@contextmanager
+def naming(folder: Path) -> Iterator[None]:
+    """Turns what the libraries say of files that are cut off, or of another network, into one line with the folder."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{folder}: cannot be loaded ({reason}); copy the folder again") from error

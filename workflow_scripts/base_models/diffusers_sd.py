@@ -1,11 +1,12 @@
 """Stable Diffusion 1.x in the diffusers layout: SD 1.4 itself, and the miniature's own small one alike."""
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from workflow_scripts.base_models import naming
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,7 +108,7 @@ def load(folder: Path, device: str, precision: str = "fp32") -> DiffusersSD:
             # A row of 24 bf16 scores fills no vector register: in fp32, softmax is five times faster (measured).
             attention.upcast_softmax = True
         vae.to(memory_format=torch.channels_last)  # decodes a quarter faster; slows the UNet's normalization
-    with _naming(folder / "tokenizer"):
+    with naming(folder / "tokenizer"):
         tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
     return DiffusersSD(
         tokenizer=tokenizer,
@@ -150,7 +151,7 @@ def _load_part(kind: Any, folder: Path, device: str, dtype: "torch.dtype") -> An
     """One network of the pipeline, frozen. Both libraries fill absent weights with noise and only warn: refuse them."""
     plain = any(path.suffixes == [".safetensors"] for path in folder.glob("*.safetensors"))
     name_of_dtype = "dtype" if kind.__module__.startswith("transformers") else "torch_dtype"
-    with _naming(folder):
+    with naming(folder):
         network, report = kind.from_pretrained(
             folder,
             variant=None if plain else "fp16",
@@ -162,15 +163,3 @@ def _load_part(kind: Any, folder: Path, device: str, dtype: "torch.dtype") -> An
     if report["missing_keys"]:
         raise ValueError(f"{folder}: the weights lack {sorted(report['missing_keys'])[0]!r}; copy the folder again")
     return network.requires_grad_(False).eval().to(device)
-
-
-@contextmanager
-def _naming(folder: Path) -> Iterator[None]:
-    """Turns what the libraries say of files that are cut off, or of another network, into one line with the folder."""
-    from safetensors import SafetensorError
-
-    try:
-        yield
-    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{folder}: cannot be loaded ({reason}); copy the folder again") from error

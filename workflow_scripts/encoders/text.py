@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from workflow_scripts import devices
+from workflow_scripts.base_models import naming
 from workflow_scripts.customization import TOKEN
 
 SETTINGS = {
@@ -51,4 +52,6 @@ def load(settings: Mapping[str, Any]) -> Text:
         if not (folder / part).is_dir():
             raise ValueError(f"{folder}: lacks {part}/; it must be a base model in the diffusers layout")
     encoder, tokenizer = (folder / part for part in PARTS)
-    return Text(CLIPTextModel.from_pretrained(encoder), CLIPTokenizer.from_pretrained(tokenizer))
+    with naming(folder):
+        network = CLIPTextModel.from_pretrained(encoder, use_safetensors=True, local_files_only=True)
+        return Text(network, CLIPTokenizer.from_pretrained(tokenizer, local_files_only=True))
