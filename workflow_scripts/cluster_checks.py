@@ -84,10 +84,9 @@ def requests(profile: Path, attempt: int, config: Sequence[str]) -> list[Request
         ValueError: Snakemake cannot plan it.
     """
     command = [sys.executable, "-m", "snakemake", "--profile", str(profile), "--dry-run", "--forceall", "--nolock"]
-    overrides = ["--config", *config] if config else []
-    done = subprocess.run(
-        [*command, "--attempt", str(attempt), *overrides], capture_output=True, text=True, check=False
-    )
+    command += ["--attempt", str(attempt), "--cores", "1024"]  # else threads are cut to those of this machine
+    command += ["--config", *config] if config else []
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ValueError(f"snakemake cannot plan it: {' '.join((done.stderr or done.stdout).split())[-600:]}")
     return parse_plan(done.stdout + done.stderr)
@@ -133,6 +132,7 @@ def _request_problems(request: Request, offered: Mapping[str, Partition]) -> Ite
     if request.gpus > most:
         key = "gpu_model" if model != "gpu" else "gpu"
         yield key, f"no node of partition {name!r} has {request.gpus} gpu:{model}; GPUs of its nodes: {has}"
+        return  # another partition has other limits
     for resource, value, limit, unit in (
         ("runtime", request.resources.get("runtime", 0), partition.minutes, "minutes"),
         ("mem_mb", request.resources.get("mem_mb", 0), partition.mem_mb, "MB"),

@@ -163,7 +163,8 @@ def configure(folder: Path, accounting: bool) -> None:
     keeper = (
         "AccountingStorageType=accounting_storage/slurmdbd\n"
         "AccountingStorageHost=127.0.0.1\nAccountingStoragePort=16819\n"
-        "AccountingStorageEnforce=associations,limits,qos\nAccountingStorageTRES=gres/gpu,gres/gpu:a100"
+        "AccountingStorageEnforce=associations,limits,qos\nAccountingStoreFlags=job_comment\n"
+        "AccountingStorageTRES=gres/gpu,gres/gpu:a100"
     )
     (folder / "slurm.conf").write_text(
         f"""ClusterName=test

@@ -1,0 +1,82 @@
+"""What can happen to a job on a cluster, and that it goes on where it was, to the same bits."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import slurm
+from tests.cluster.conftest import SHARD
+from tests.cluster.workflow import PATIENCE, Project, Run, ask, jobs, until
+
+MODELS = "results/smoke/models/emoji_seen/*[!k]"  # no lock
+
+pytestmark = pytest.mark.usefixtures("cluster")
+
+
+@pytest.fixture
+def begun(shard: Project) -> tuple[Project, Run, str, dict[Path, int]]:
+    """A shard under way, its run, the id of its job, and the models finished so far with their times."""
+    before = set(jobs())
+    run = shard.start("--", SHARD)
+    folder = (shard.folder / SHARD).parent
+    finished = until(lambda: run.poll() is None and list(folder.glob("*_0003.safetensors")), "the first model")
+    (job,) = set(jobs()) - before
+    return shard, run, job, {file: file.stat().st_mtime_ns for file in finished}
+
+
+def check(project: Project, undisturbed: Project, finished: dict[Path, int]) -> None:
+    assert project.hashes(MODELS) == undisturbed.hashes(MODELS)
+    assert {file: file.stat().st_mtime_ns for file in finished} == finished
+    assert len(undisturbed.hashes(MODELS)) > 4
+
+
+def test_a_shard_goes_on_when_its_node_vanishes(begun, undisturbed: Project, cluster: slurm.Cluster):
+    project, run, job, finished = begun
+    node = ask("squeue", f"--jobs={job}", "--noheader", "--format=%N").strip()
+    ask("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+    assert run.wait(PATIENCE) == 0, run.said
+    assert "Restarts=1" in ask("scontrol", "show", "job", job)
+    if "down" in ask("sinfo", "--noheader", f"--nodes={node}", "--format=%T"):
+        ask("scontrol", "update", f"nodename={node}", "state=resume")
+    check(project, undisturbed, finished)
+
+
+def test_a_shard_goes_on_after_its_time_is_over(begun, undisturbed: Project):
+    project, run, job, finished = begun
+    ask("scontrol", "update", f"jobid={job}", "endtime=now+1")
+    assert run.wait(PATIENCE) == 0, run.said
+    assert "TIMEOUT" in run.said
+    check(project, undisturbed, finished)
+
+
+def test_a_job_out_of_memory_gets_more(shard: Project, undisturbed: Project):
+    # On the command line, --set-resources replaces that of the profile.
+    wishes = ("slurm_partition=gpu", "gpu_model=a100", "mem_mb=300*attempt**3")
+    before = set(jobs())
+    run = shard.start("--set-resources", *(f"finetune:{wish}" for wish in wishes), "--", SHARD)
+    assert run.wait(PATIENCE) == 0, run.said
+    # Without cgroups, which tests lack, Slurm calls it failed instead of out of memory.
+    new = ",".join(sorted(set(jobs()) - before, key=int))
+    assert ask("sacct", "-X", "--noheader", f"--jobs={new}", "--format=ReqMem,State").split() == [
+        *("300M", "FAILED"),
+        *("2400M", "COMPLETED"),
+    ]
+    check(shard, undisturbed, {})
+
+
+def test_the_jobs_of_a_killed_controller_are_named_not_submitted_again(begun, undisturbed: Project):
+    project, run, job, finished = begun
+    run.kill()
+    run.wait()
+    before = jobs()
+    unlock = project.start("--unlock")
+    assert unlock.wait(60) == 0
+    again = project.start("--", SHARD)
+    assert again.wait(60) == 1
+    assert again.said.rstrip().endswith(f"scancel {job}"), again.said
+    assert f"{job} (finetune smoke_emoji_seen_test_0000, running)" in again.said
+    assert jobs() == before
+    ask("scancel", job)
+    until(lambda: job not in jobs("pending,running,completing"), "the end of the job")
+    project.finish(SHARD)
+    check(project, undisturbed, finished)
