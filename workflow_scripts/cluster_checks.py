@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -181,18 +182,14 @@ def submission_problems(profile: Mapping[str, Any], asked: Sequence[Request]) ->
     for request in asked:
         wish = repr((request.threads, sorted(request.resources.items())))
         if wish not in answers:  # each question costs slurmctld some work
-            answers[wish] = submission_problem(request, profile)
+            answers[wish] = submission_problem(profile, request)
         if answers[wish]:
             found.setdefault(answers[wish], []).append(request.rule)
     return found
 
 
-def submission_problem(request: Request, settings: Mapping[str, Any]) -> str:
-    """Why sbatch would refuse a rule's job, submitted as the executor does; empty if it would not.
-
-    Args:
-        settings: the profile, of which the keys `slurm-qos` and `slurm-reservation` count.
-    """
+def submission_problem(profile: Mapping[str, Any], request: Request) -> str:
+    """Why sbatch would refuse a rule's job, submitted as the executor does; empty if it would not."""
     from snakemake_executor_plugin_slurm.submit_string import get_submit_command
     from snakemake_executor_plugin_slurm.utils import set_gres_string
 
@@ -212,8 +209,8 @@ def submission_problem(request: Request, settings: Mapping[str, Any]) -> str:
     executor = SimpleNamespace(
         requeue=False,
         no_requeue=False,
-        qos=settings.get("slurm-qos"),
-        reservation=settings.get("slurm-reservation"),
+        qos=profile.get("slurm-qos"),
+        reservation=profile.get("slurm-reservation"),
     )
     call = get_submit_command(job, params, executor) + set_gres_string(job) + " --test-only --wrap true"
     try:
@@ -223,29 +220,39 @@ def submission_problem(request: Request, settings: Mapping[str, Any]) -> str:
     return ""
 
 
-def folder_problem(request: Request, folder: Path, wait: int) -> str:
-    """Whether a node of a rule's partition sees the files of a folder, and this Python; empty if it does.
+def folder_problem(profile: Mapping[str, Any], request: Request, folder: Path, wait: int) -> str:
+    """Why jobs on a node of a rule's partition could not work in a folder; empty if they can.
 
     Raises:
         ValueError: no node could be had within `wait` seconds, or at all.
     """
     wishes = [f"--partition={request.partition}"] if request.partition else []
     wishes += [f"--account={account}"] if (account := request.resources.get("slurm_account")) else []
+    wishes += [f"--qos={qos}"] if (qos := profile.get("slurm-qos")) else []
     wishes += [f"--gpus={request.resources.get('gpu_model', 'gpu')}:1".replace("=gpu:", "=")] if request.gpus else []
     with tempfile.TemporaryDirectory(prefix=".cluster_check-", dir=folder) as name:
         question, answer = Path(name, "question"), Path(name, "answer")
         question.write_text("seen")
-        script = 'echo node $SLURMD_NODENAME; cat "$0" && touch "$1" && test -x "$2" && echo python'
+        script = 'echo ${SLURMD_NODENAME:-unknown}; cat "$0" && touch "$1" && test -x "$2" && echo python'
         told = ask(
             *("srun", *wishes, "--ntasks=1", "--time=1", "--mem=100", f"--immediate={wait}", "--chdir=/"),
             *("sh", "-c", f"{script}; true", str(question), str(answer), sys.executable),
             timeout=wait + 60,
         )
-        where = f"node {told.split()[1]} of partition {request.partition!r}"
+        where = f"node {told.split()[0]} of partition {request.partition!r}"
         if "seen" not in told:
             return f"{where} does not see {folder}; the project must lie on a file system that all nodes share"
-        if not answer.exists():
-            return f"{where} cannot write to {folder}, or what it writes is not seen here at once"
+        if not _appears(answer, patience := profile.get("latency-wait", 5)):
+            return f"{where} cannot write to {folder}, or what it writes is not seen here within {patience} seconds"
         if "python" not in told:
             return f"{where} has no {sys.executable}; the environment must lie on a file system that all nodes share"
     return ""
+
+
+def _appears(file: Path, seconds: int) -> bool:
+    """Whether a file is there within some seconds, which network file systems may take."""
+    for _ in range(seconds):
+        if file.exists():
+            return True
+        time.sleep(1)
+    return file.exists()

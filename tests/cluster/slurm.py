@@ -112,7 +112,8 @@ class Cluster:
         self.start("slurmdbd", "slurmdbd", "-D")
         self.wait_for("sacctmgr", "--noheader", "show", "cluster")
         for entity in ("cluster test", f"account {ACCOUNT}", f"user root account={ACCOUNT}"):
-            subprocess.run(["sacctmgr", "--immediate", "--quiet", "add", *entity.split()], check=True, timeout=60)
+            add = ["sacctmgr", "--immediate", "--quiet", "add", *entity.split()]
+            subprocess.run(add, check=True, capture_output=True, timeout=60)
 
     def start_slurm(self) -> None:
         self.start("slurmctld", "slurmctld", "-D")

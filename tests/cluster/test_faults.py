@@ -1,5 +1,6 @@
 """What can happen to a job on a cluster, and that it goes on where it was, to the same bits."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,14 @@ pytestmark = pytest.mark.usefixtures("cluster")
 
 
 @pytest.fixture
-def begun(shard: Project) -> tuple[Project, Run, str, dict[Path, int]]:
+def begun(shard: Project) -> Iterator[tuple[Project, Run, str, dict[Path, int]]]:
     """A shard under way, its run, the id of its job, and the models finished so far with their times."""
     before = set(jobs())
-    run = shard.start("--", SHARD)
-    folder = (shard.folder / SHARD).parent
-    finished = until(lambda: run.poll() is None and list(folder.glob("*_0003.safetensors")), "the first model")
-    (job,) = set(jobs()) - before
-    return shard, run, job, {file: file.stat().st_mtime_ns for file in finished}
+    with shard.start("--", SHARD) as run:
+        folder = (shard.folder / SHARD).parent
+        finished = until(lambda: run.poll() is None and list(folder.glob("*_0003.safetensors")), "the first model")
+        (job,) = set(jobs()) - before
+        yield shard, run, job, {file: file.stat().st_mtime_ns for file in finished}
 
 
 def check(project: Project, undisturbed: Project, finished: dict[Path, int]) -> None:
@@ -53,8 +54,8 @@ def test_a_job_out_of_memory_gets_more(shard: Project, undisturbed: Project):
     # On the command line, --set-resources replaces that of the profile.
     wishes = ("slurm_partition=gpu", "gpu_model=a100", "mem_mb=300*attempt**3")
     before = set(jobs())
-    run = shard.start("--set-resources", *(f"finetune:{wish}" for wish in wishes), "--", SHARD)
-    assert run.wait(PATIENCE) == 0, run.said
+    with shard.start("--set-resources", *(f"finetune:{wish}" for wish in wishes), "--", SHARD) as run:
+        assert run.wait(PATIENCE) == 0, run.said
     # Without cgroups, which tests lack, Slurm calls it failed instead of out of memory.
     new = ",".join(sorted(set(jobs()) - before, key=int))
     assert ask("sacct", "-X", "--noheader", f"--jobs={new}", "--format=ReqMem,State").split() == [
@@ -69,10 +70,10 @@ def test_the_jobs_of_a_killed_controller_are_named_not_submitted_again(begun, un
     run.kill()
     run.wait()
     before = jobs()
-    unlock = project.start("--unlock")
-    assert unlock.wait(60) == 0
-    again = project.start("--", SHARD)
-    assert again.wait(60) == 1
+    with project.start("--unlock") as unlock:
+        assert unlock.wait(PATIENCE) == 0
+    with project.start("--", SHARD) as again:
+        assert again.wait(PATIENCE) == 1
     assert again.said.rstrip().endswith(f"scancel {job}"), again.said
     assert f"{job} (finetune smoke_emoji_seen_test_0000, running)" in again.said
     assert jobs() == before

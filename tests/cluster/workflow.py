@@ -36,8 +36,8 @@ class Project:
 
     def finish(self, *targets: str, profile: str = "slurm", limit: float = PATIENCE) -> str:
         """Makes targets on the cluster; returns what Snakemake says."""
-        run = self.start("--", *targets, profile=profile)
-        assert run.wait(limit) == 0, run.said
+        with self.start("--", *targets, profile=profile) as run:
+            assert run.wait(limit) == 0, run.said
         return run.said
 
     def check(self, *arguments: str) -> subprocess.CompletedProcess:
@@ -59,12 +59,16 @@ class Project:
 
 
 class Run(subprocess.Popen):
-    """Snakemake under way in a session of its own, its output in a file."""
+    """Snakemake under way in a session of its own, its output in a file; killed at the end of a `with` block."""
 
     def __init__(self, folder: Path, command: list[str]) -> None:
         self.log = folder / f"run.{time.monotonic_ns()}.log"
         with self.log.open("w") as log:
             super().__init__(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        self.wait()
 
     @property
     def said(self) -> str:

@@ -66,19 +66,36 @@ def test_requests_are_read_from_a_plan():
     assert (plot.rule, plot.threads, plot.gpus, plot.partition) == ("plot", 1, 0, "cpu")
 
 
+def test_the_last_attempt_asks_for_three_times_as_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(projects.copy_project(tmp_path / "project"))
+    first, last = (
+        {
+            request.rule: request
+            for request in cluster_checks.requests(Path("config/profiles/slurm"), n, ["study=smoke"])
+        }
+        for n in (1, 3)
+    )
+    assert first.keys() == last.keys()
+    for rule, request in first.items():
+        assert last[rule].resources["mem_mb"] == 3 * request.resources["mem_mb"]
+        assert last[rule].resources["runtime"] == 3 * request.resources["runtime"]
+    assert (first["finetune"].threads, first["finetune"].gpus, first["finetune"].partition) == (4, 1, "gpu")
+    assert (first["evaluate"].threads, first["evaluate"].gpus, first["evaluate"].partition) == (1, 0, "cpu")
+
+
 def test_a_wish_that_is_not_met_names_the_key_that_holds_it():
     profile = {"default-resources": {"slurm_partition": "gpus"}, "set-resources": {"sample": {"gpu_model": "a100"}}}
     gpus = {"slurm_partition": "gpu", "gpu": 1, "gpu_model": "a100"}
     asked = [
-        Request("sample", 4, {**gpus, "runtime": 2160, "mem_mb": 24000}),
-        Request("finetune", 8, {**gpus, "gpu_model": "v100", "mem_mb": 90000}),
+        Request("sample", 4, {**gpus, "runtime": 2160}),
+        Request("finetune", 8, {**gpus, "gpu_model": "v100", "runtime": 2160, "mem_mb": 90000}),
         Request("plot", 1, {"slurm_partition": "gpus", "mem_mb": 10**9}),
         Request("gallery", 1, {"slurm_partition": "gpus"}),
     ]
     found = cluster_checks.request_problems(profile, asked, {"gpu": Partition(4, 64000, 1440, {"v100": 4})})
     assert [f"{keys}: {problem}" for problem, keys in found.items()] == [
         "['set-resources.sample.gpu_model']: no node of partition 'gpu' has 1 gpu:a100; GPUs of its nodes: gpu:v100:4",
-        "['set-resources.sample.runtime']: 2160 minutes, in the last attempt, exceed the 1440 of partition 'gpu'",
+        "['set-resources.finetune.runtime']: 2160 minutes, in the last attempt, exceed the 1440 of partition 'gpu'",
         "['set-resources.finetune.mem_mb']: 90000 MB, in the last attempt, exceed the 64000 of partition 'gpu'",
         "['set-threads.finetune']: 8 CPUs, in the last attempt, exceed the 4 of partition 'gpu'",
         "['default-resources.slurm_partition']: 'gpus' is no partition of this cluster; partitions: gpu",

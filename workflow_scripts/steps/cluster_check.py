@@ -11,7 +11,7 @@ Example:
 import argparse
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from workflow_scripts import checks, cli, cluster_checks, plugins, schema
@@ -67,31 +67,37 @@ def problems(file: Path, overrides: list[str], jobs: bool, wait: int) -> Iterato
     status = profile.get("slurm-status-command", "sacct")
     if problem := cluster_checks.status_problem(status, ask("scontrol", "show", "config")):
         yield f"{file}: slurm-status-command: {problem}"
+    else:
+        print(f"cluster: answers, has the partitions {', '.join(sorted(offered))}; {status} tells the states of jobs")
     if weights:
         return
-    print("weights: on disk", flush=True)
+    print("weights: on disk")
     requests = cluster_checks.requests(file.parent, 1 + profile.get("retries", 0), overrides)
     refused = cluster_checks.request_problems(profile, requests, offered)
-    for problem, keys in refused.items():
-        yield f"{file}: {keys[0]}{f' and {len(keys) - 1} more' if keys[1:] else ''}: {problem}"
+    yield from (f"{file}: {_some(keys)}: {problem}" for problem, keys in refused.items())
     for account in sorted({str(r.resources["slurm_account"]) for r in requests if "slurm_account" in r.resources}):
         if problem := cluster_checks.account_problem(account):
             yield f"{file}: default-resources.slurm_account: {account!r}: {problem}"
             return
     if refused:
         return
-    for problem, rules in cluster_checks.submission_problems(profile, requests).items():
-        yield f"{file}: set-resources.{rules[0]}{f' and {len(rules) - 1} more' if rules[1:] else ''}: {problem}"
+    refused = cluster_checks.submission_problems(profile, requests)
+    yield from (f"{file}: set-resources.{_some(rules)}: {problem}" for problem, rules in refused.items())
+    if refused:
         return
-    print(f"requests: sbatch accepts what each of {len(requests)} rules asks for, up to the last retry", flush=True)
+    print(f"requests: sbatch accepts what each of {len(requests)} rules asks for, up to the last retry")
     for request in {request.partition: request for request in requests}.values() if jobs else ():
         try:
-            if problem := cluster_checks.folder_problem(request, Path.cwd(), wait):
+            if problem := cluster_checks.folder_problem(profile, request, Path.cwd(), wait):
                 yield f"{file}: {problem}"
             else:
-                print(f"files: a node of partition {request.partition or '(default)'} sees them", flush=True)
+                print(f"files: a node of partition {request.partition or '(default)'} sees them")
         except ValueError as error:
-            print(f"files: not checked on partition {request.partition or '(default)'}: {error}", flush=True)
+            print(f"files: not checked on partition {request.partition or '(default)'}: {error}")
+
+
+def _some(names: Sequence[str]) -> str:
+    return f"{names[0]} and {len(names) - 1} more" if names[1:] else names[0]
 
 
 def main() -> None:
