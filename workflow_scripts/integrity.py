@@ -95,16 +95,16 @@ def _read_manifests(found: Audit, shards: Sequence[Job], intact: dict[Path, str]
     for job in shards:
         manifest = Path(job.outputs[0])
         try:
-            entries = read_manifest(manifest) if manifest in intact else []
-        except ValueError as error:  # its hash was not recorded
-            found.corrupt.append(Finding(manifest, job, str(error)))
+            listed = {e["file"]: e["sha256"] for e in read_manifest(manifest)} if manifest in intact else {}
+        except (ValueError, KeyError) as error:  # its own hash was not recorded
+            found.corrupt.append(Finding(manifest, job, f"cannot be read: {error}"))
             del intact[manifest]
             continue
-        for entry in entries:
-            if entry["file"].exists():
-                artefacts.append(_Artefact(entry["file"], job, entry["sha256"]))
+        for file, recorded in listed.items():
+            if file.exists():
+                artefacts.append(_Artefact(file, job, recorded))
             else:
-                found.corrupt.append(Finding(entry["file"], job, f"is gone, but {manifest} lists it"))
+                found.corrupt.append(Finding(file, job, f"is gone, but {manifest} lists it"))
     return artefacts
 
 
@@ -146,30 +146,30 @@ def _check_recipes(found: Audit, study: Study, jobs: Sequence[Job], intact: dict
     of_input = cache(_input_hash)
     recipes = Recipes(study, lambda path: intact.get(path) if path in artefacts else of_input(path))
     for job in jobs:
-        manifest = Path(job.outputs[0])
+        output = Path(job.outputs[0])
         if job.is_shard:
-            if manifest in intact and (reason := _check_manifest(study, manifest, job.rule)):
-                found.stale.append(Finding(manifest, job, reason))
+            if output in intact and (reason := _check_manifest(study, output, job.rule)):
+                found.stale.append(Finding(output, job, reason))
             expected = list(recipes.of_models(job))
         else:
-            recipe = recipes.of_output(job)
-            expected = [(manifest, recipe)] if recipe else []
+            expected = [(output, recipes.of_output(job))]
         for file, recipe in expected:
-            if file in intact:
-                try:
-                    reason = recipe.departure(_provenance(file))
-                except ValueError as error:  # its hash was not recorded
-                    found.corrupt.append(Finding(file, job, str(error)))
-                    del intact[file]
-                    continue
-                if reason:
-                    found.stale.append(Finding(file, job, reason))
+            if file not in intact or recipe is None:
+                continue
+            try:
+                reason = recipe.departure(_provenance(file))
+            except ValueError as error:  # its hash was not recorded
+                found.corrupt.append(Finding(file, job, str(error)))
+                del intact[file]
+                continue
+            if reason:
+                found.stale.append(Finding(file, job, reason))
 
 
 def _check_manifest(study: Study, manifest: Path, rule: str) -> str | None:
     case, shard = manifest.with_suffix("").parts[-2:]
     today = artifacts.settings_hash(getattr(settings, rule)(study, case, shard))
-    made = artifacts.read_json(manifest)["settings_hash"]
+    made = artifacts.read_json(manifest).get("settings_hash")
     return None if made == today else "made with other settings than the study's"
 
 
