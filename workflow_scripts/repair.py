@@ -5,11 +5,9 @@ But Snakemake compares large files by time: hence a file that is the same again 
 """
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
-from pathlib import Path
 
-from workflow_scripts.features import read_manifest
 from workflow_scripts.integrity import Finding
 
 SNAKEMAKE = "snakemake --profile config/profiles/default --config study={study}"
@@ -27,8 +25,7 @@ def repair(study: str, corrupt: Sequence[Finding]) -> list[str]:
     """Lines for the shell that make corrupt files of a study again, run in the project's folder.
 
     Rule by rule, so that jobs between two that are repaired see no newer input. A file of a single model goes together
-    with its whole shard: models that are made in one batch depend on each other by rounding, so that one made alone
-    would differ in the last bits, and all that depends on it would have to run.
+    with the manifest of its shard, whose worker then makes this file alone.
 
     Args:
         corrupt: in the order of the data flow.
@@ -53,9 +50,5 @@ def remake(study: str, stale: Sequence[Finding]) -> list[str]:
     return [f"rm -f {shlex.join(bad)}", SNAKEMAKE.format(study=study)]
 
 
-def _to_remove(finding: Finding) -> Iterator[str]:
-    yield str(finding.file)
-    manifest = Path(finding.job.outputs[0])
-    if finding.job.is_shard and finding.file != manifest:
-        yield str(manifest)
-        yield from (str(entry["file"]) for entry in read_manifest(manifest))
+def _to_remove(finding: Finding) -> list[str]:
+    return [str(finding.file), finding.job.outputs[0]] if finding.job.is_shard else [str(finding.file)]

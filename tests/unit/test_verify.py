@@ -168,14 +168,13 @@ def listed(job: Job) -> list[str]:
     return [entry["file"] for entry in artifacts.read_json(job.outputs[0])["models"]]
 
 
-def test_a_file_of_a_single_model_is_made_again_with_its_shard(project: Path):
+def test_a_file_of_a_single_model_is_made_again_with_the_manifest(project: Path):
     job = job_of("finetune")
-    manifest = Path(job.outputs[0])
-    first, second, *others = (str(manifest.with_name(name)) for name in listed(job))
-    flip(Path(second))
+    model = Path(job.outputs[0]).with_name(listed(job)[1])
+    flip(model)
     *_, remove, again = repair("smoke", check().corrupt)
-    assert remove.split() == ["rm", "-f", second, str(manifest), first, *others]
-    assert again == f"again {manifest}"
+    assert remove.split() == ["rm", "-f", str(model), job.outputs[0]]
+    assert again == f"again {job.outputs[0]}"
 
 
 def test_each_rule_is_repaired_after_those_before_it(project: Path):
