@@ -25,10 +25,6 @@ def settings_of(settings: Mapping[str, Any], model: str) -> dict[str, Any]:
     return {**names, "model": model, "prompt": prompt, "customization": customization}
 
 
-def file_name(model: str) -> str:
-    return f"{model}.safetensors"
-
-
 def latents_hash(latents: np.ndarray) -> str:
     """SHA-256 of the latents of a class word's images, as hex."""
     return hashlib.sha256(latents.tobytes()).hexdigest()
@@ -125,7 +121,7 @@ def make_models(ingredients: Ingredients, folder: Path, threads: int) -> list[di
     return [
         {
             "model": model,
-            "file": file_name(model),
+            "file": f"{model}.safetensors",
             "settings_hash": shards.recipe_hash(ingredients.recipe(model)),
         }
         for model in models

@@ -103,7 +103,7 @@ class Recipes:
             chosen = settings.finetune(self.study, case, shard)
             for model in chosen["models"]:
                 recipe = Recipe(models.settings_of(chosen, model), self._inputs_of_model(job, chosen, model))
-                yield folder / models.file_name(model), recipe
+                yield folder / f"{model}.safetensors", recipe
             return
         chosen = settings.sample(self.study, case, shard)
         manifest = Path(job.needs[0])
@@ -112,7 +112,7 @@ class Recipes:
             inputs = {"base_model": self._input(self._base_model), "model": Input(manifest, hashes.get(model))}
             for prompt_set in chosen["prompts"]:
                 recipe = Recipe(samples.settings_of(chosen, model, prompt_set), inputs)
-                yield folder / samples.file_name(model, prompt_set), recipe
+                yield folder / f"{model}.{prompt_set}.parquet", recipe
 
     @property
     def _base_model(self) -> Path:

@@ -50,14 +50,10 @@ class SampleFile:
     def entry(self) -> dict[str, Any]:
         """The file's entry in the manifest."""
         model, prompt_set = self.samples[0].model, self.samples[0].prompt_set
-        file = file_name(model, prompt_set)
+        file = f"{model}.{prompt_set}.parquet"
         settings_hash = shards.recipe_hash(self.recipe)
         names = {"model": model, "prompt_set": prompt_set, "file": file}
         return {**names, "n": len(self.samples), "settings_hash": settings_hash}
-
-
-def file_name(model: str, prompt_set: str) -> str:
-    return f"{model}.{prompt_set}.parquet"
 
 
 def make_samples(base_model: Path, models: Path, folder: Path, settings: Mapping[str, Any], threads: int) -> list[dict]:
