@@ -141,16 +141,15 @@ def settings_of(settings: Mapping[str, Any], model: str, prompt_set: str) -> dic
 
 
 def _refuse_long(base: "BaseModel", files: Sequence[SampleFile], kind: str) -> tuple[list[SampleFile], dict[str, str]]:
-    """The files whose prompts the text encoder takes whole, and by model of the others the reason."""
-    kept, refused = [], {}
+    """The files of models whose prompts the text encoder takes whole, and by model of the others the reason."""
+    refused = {}
     for file in files:
         first = file.samples[0]
         try:
             check_prompts(base, file.recipe["settings"]["prompts"], f"prompts.{kind}.{first.prompt_set}")
-            kept.append(file)
         except ValueError as error:
             refused[first.model] = str(error)
-    return kept, refused
+    return [file for file in files if file.samples[0].model not in refused], refused
 
 
 def fill_in(templates: Sequence[str], class_word: str) -> list[str]:

@@ -56,8 +56,9 @@ class Chain:
         settings |= {"prompt": "<new1> {class_word}", "customization": {**self.customization, **changes}}
         self.step(finetune, settings, exemplars=self.exemplars, regularization=self.regularization, output=self.models)
 
-    def sample(self, **changes):
-        settings = {**NAMES, "models": MODELS, "class_words": {model: model[:3] for model in MODELS}}
+    def sample(self, words=None, **changes):
+        class_words = {model: model[:3] for model in MODELS} | (words or {})
+        settings = {**NAMES, "models": MODELS, "class_words": class_words}
         sampling = {**SAMPLING, "samples_per_prompt": 2, "batch": 5, **changes}
         settings |= {"prompts": PROMPTS, "sampling": sampling, "customization": "custom_diffusion"}
         self.step(sample, settings, models=self.models, output=self.samples)
@@ -290,6 +291,25 @@ def test_models_that_changed_or_give_no_image_are_named(made):
         made.sample()
     assert not made.samples.exists()
     assert {path.name.split(".")[0] for path in made.samples.parent.iterdir()} == {"cat_0000", "dog_0000"}
+
+
+def test_a_model_with_a_prompt_that_is_too_long_gets_no_images_and_takes_none(made, monkeypatch):
+    monkeypatch.setitem(PROMPTS, "procedural", ["a {subject}"])
+    made.sample()
+    undisturbed = {path: artifacts.Images(path).decode(0, 2) for path in made.samples.parent.glob("*.parquet")}
+    for path in (*undisturbed, made.samples):
+        path.unlink()
+    says = (
+        r"^1 of 3 models failed, the others are kept: cat_0001: prompts\.object\.llm: prompt 'a <new1> small .* has 13 "
+    )
+    with pytest.raises(ValueError, match=says):
+        made.sample(words={"cat_0001": "small red cat of the cat"})
+    kept = set(made.samples.parent.glob("*.parquet"))
+    assert kept == {path for path in undisturbed if not path.name.startswith("cat_0001")}
+    for path in kept:  # other batches, so to rounding
+        assert (
+            np.abs(np.stack(artifacts.Images(path).decode(0, 2)) - np.stack(undisturbed[path]).astype(int)).max() <= 2
+        )
 
 
 def test_a_shard_that_another_worker_makes_is_left_alone(chain):
