@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TypeVar
 
 SNAKEMAKE = (sys.executable, "-m", "snakemake", "--config", "study=smoke")
+GPU_RULES = ("regularization", "finetune", "sample", "embed_exemplars", "embed_distractors", "embed_samples")
 # Polling for tests, and as many threads as on a laptop, so that results are the same to the bit.
 QUICK = (
     *("--latency-wait", "5", "--slurm-init-seconds-before-status-checks", "1", "--seconds-between-status-checks", "1"),
-    *("--set-threads", *(f"{rule}=1" for rule in ("finetune", "sample", "embed_exemplars", "embed_distractors"))),
-    "embed_samples=1",
+    *("--set-threads", *(f"{rule}=1" for rule in GPU_RULES)),
 )
 PATIENCE = 240  # seconds; a quiet machine takes a tenth
 T = TypeVar("T")

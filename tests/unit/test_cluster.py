@@ -21,8 +21,8 @@ def test_only_the_jobs_that_snakemake_submitted_from_this_folder_are_orphans(tmp
     queue = (
         line(1, here)
         + line(2, other)
-        + line(3, here, name="bash", comment="(null)")  # a shell, or the controller itself, as a job
-        + line(4, here, name=RUN, comment="(null)")
+        + line(3, here, name="bash")  # a shell, or the controller itself, as a job
+        + line(4, here, comment="(null)")
         + line(5, tmp_path / "link", name=f"prefix_{RUN}", comment="rule_tabulate_wildcards_smoke")
     )
     found = cluster.orphans(queue, here)
