@@ -20,8 +20,8 @@ COLUMNS = {
     "cpu_hours": "CPU-hours",
     "hours_to_do": "hours to do",
     "time_from": "time from",
-    "gigabytes": "GB",
-    "gigabytes_to_do": "GB to do",
+    "gigabytes": "storage",
+    "gigabytes_to_do": "to do",
     "size_from": "size from",
 }
 COSTS_NOTE = """\
@@ -78,27 +78,34 @@ def to_markdown(study: str, dataset: pd.DataFrame, costs: pd.DataFrame, waiting:
     for part in plan.paper_layout(dataset):
         rows = [[row["name"], *row["cells"]] for row in part["rows"]]
         lines += [f"## {part['title']}", "", *aligned(["", *part["headings"]], rows), ""]
-    rows = [[_cell(value) for value in row] for row in costs.itertuples(index=False)]
+    rows = [[_cell(value, name) for name, value in row.items()] for row in costs.to_dict("records")]
     lines += ["## Jobs", "", *aligned(list(COLUMNS.values()), [*rows, _total(costs)]), "", COSTS_NOTE, ""]
-    rows = [[_cell(value) for value in row] for row in waiting.itertuples(index=False)]
-    headings = ["jobs at once", "hours of the rules for a GPU", "of the others", "of all"]
-    lines += ["## Time until the rest is done", "", *aligned(headings, rows), "", WAITS_NOTE, ""]
+    if costs["to_do"].any():
+        rows = [[_cell(value) for value in row] for row in waiting.itertuples(index=False)]
+        headings = ["jobs at once", "hours of the rules for a GPU", "of the others", "of all"]
+        lines += ["## Time until the rest is done", "", *aligned(headings, rows), "", WAITS_NOTE, ""]
     return "\n".join(lines)
 
 
 def _total(costs: pd.DataFrame) -> list[str]:
     """The sum of each column; of what is known, where part of it is not."""
     sums = costs.sum(numeric_only=True)
-    cells = [("> " if costs[name].isna().any() else "") + _cell(sums[name]) if name in sums else "" for name in costs]
-    return ["all", *cells[1:]]
+    least = {name: "> " if costs[name].isna().any() else "" for name in sums.index}
+    return ["all", *(least[name] + _cell(sums[name], name) if name in least else "" for name in list(COLUMNS)[1:])]
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, column: str = "") -> str:
     """Text as it is; of a number three digits, with thousands separated, or a dash if it is not known."""
     if isinstance(value, str):
         return value
     if pd.isna(value):
         return plan.MISSING
+    if column.startswith("gigabytes"):
+        return f"{_digits(value)} GB" if value >= 1 else f"{_digits(1000 * value)} MB"
+    return _digits(value)
+
+
+def _digits(value: float) -> str:
     if 0 < value < 0.001:
         return "<0.001"
     return f"{value:,.0f}" if value >= 100 or float(value).is_integer() else f"{value:.3g}"
