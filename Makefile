@@ -100,6 +100,7 @@ smoke: data
 	@echo "The smoke study, to its report: three minutes."
 	@$(MAKE) --no-print-directory demo STUDY=smoke
 	@snakemake --cores 1 --dry-run --config study=smoke 2>&1 | grep "Nothing to be done"
+	@python -m workflow_scripts.steps.verify --study smoke
 
 .venv/requirements.lock: envs/requirements.lock
 	@if ! cmp --silent $< $@; then \
