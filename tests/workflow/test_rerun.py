@@ -2,17 +2,12 @@
 
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests import projects
 from tests.projects import pending
-
-DVC = [sys.executable, "-m", "dvc"]
-GIT = ["git", "-c", "user.name=test", "-c", "user.email=test@localhost"]
 
 
 @pytest.fixture
@@ -67,33 +62,3 @@ def test_a_new_seed_reruns_every_model(project: Path):
     edit(project / "config/studies/smoke.yaml", r"\nseed: 0", "\nseed: 1")
     models = {file for file, rule in pending(project).items() if rule == "finetune"}
     assert models == {str(file.relative_to(project)) for file in project.glob("results/smoke/models/*/*.json")}
-
-
-def test_a_clone_with_the_results_of_dvc_has_nothing_to_be_done(project: Path, tmp_path: Path):
-    """`make pull` with a remote that keeps results: pull, prove by content, settle Snakemake's times."""
-    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
-        shutil.copy(projects.ROOT / name, project / name)
-    (project / "config/config.yaml").write_text("study: smoke\n")
-    (project / "dvc.yaml").write_text((project / "dvc.yaml").read_text().replace(", cache: false", ""))
-    (project / "config/corpus").mkdir(exist_ok=True)
-    command(project, *GIT, "init", "--quiet")
-    command(project, *DVC, "init", "--quiet")
-    command(project, *DVC, "config", "cache.type", "copy")
-    command(project, *DVC, "remote", "add", "--default", "store", str(tmp_path / "store"))
-    command(project, *DVC, "commit", "--force", "--quiet")
-    command(project, *DVC, "push", "--quiet")
-    command(project, *GIT, "add", ".")
-    command(project, *GIT, "commit", "--quiet", "--message", "finished")
-    clone = tmp_path / "clone"
-    command(tmp_path, *GIT, "clone", "--quiet", str(project), str(clone))
-    command(clone, *DVC, "pull", "--quiet")
-    command(clone, *DVC, "status", "--quiet")
-    projects.run(clone, "--touch", "--forceall")
-    assert pending(clone) == {}
-    edit(clone / "config/studies/smoke.yaml", r"\nseed: 0", "\nseed: 1")
-    assert "finetune" in pending(clone).values()
-
-
-def command(folder: Path, *arguments: str) -> None:
-    done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{' '.join(arguments)}: {done.stdout}{done.stderr}"
