@@ -25,7 +25,8 @@ rule plot:
 [Tue Nov 24 18:24:47 2026]
 localrule models:
     input: a
-    resources: tmpdir=<TBD>
+    threads: 2
+    resources: tmpdir=<TBD>, slurm_partition=cpu
 """
 
 
