@@ -18,8 +18,6 @@ from workflow_scripts.cluster import ask
 
 NODES = "%R|%c|%m|%G|%l"  # of sinfo: partition, CPUs, memory, generic resources, time limit
 
-logger = logging.getLogger(__name__)
-
 
 @dataclass
 class Partition:
@@ -169,7 +167,7 @@ def account_problem(account: str) -> str:
     from snakemake_interface_common.exceptions import WorkflowError
 
     try:
-        validate_account(account, logger)
+        validate_account(account, logging.Logger("executor", logging.ERROR))
     except (WorkflowError, OSError) as error:
         return " ".join(str(error).split())
     return ""

@@ -24,6 +24,7 @@ def test_the_check_knows_which_profile_fits(project: Project):
     assert fits.returncode == 0, fits.stderr
     other = project.check("--profile", "slurm")
     assert other.returncode == 1
-    file = "error: config/profiles/slurm/config.yaml"
-    assert f"{file}: slurm-status-command: 'sacct' says nothing here" in other.stderr
-    assert f"{file}: default-resources.slurm_account: 'lab': " in other.stderr
+    assert other.stderr.startswith(
+        "error: config/profiles/slurm/config.yaml: slurm-status-command: 'sacct' says nothing here"
+    )
+    assert len(other.stderr.strip().splitlines()) == 1
