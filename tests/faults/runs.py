@@ -70,7 +70,7 @@ class Run(subprocess.Popen):
                         return process
                 except psutil.Error:  # it has just ended
                     continue
-            time.sleep(0.02)
+            time.sleep(0.1)  # looking is costly
         return None
 
     def kill(self) -> None:
@@ -136,8 +136,9 @@ class Project:
         }
 
     def times(self) -> dict[str, int]:
-        """When each file was written, in nanoseconds."""
-        return {name: (self.results / name).stat().st_mtime_ns for name in self.contents()}
+        """When each artefact was written, in nanoseconds."""
+        artefacts = (name for name in self.contents() if not name.endswith(artifacts.SIDECAR))
+        return {name: (self.results / name).stat().st_mtime_ns for name in artefacts}
 
     def plan(self) -> str:
         """What a dry run says."""
