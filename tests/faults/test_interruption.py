@@ -16,6 +16,7 @@ WORKERS = {  # by rule the step and a job
     "embed_samples": ("embed", job_of("embed_samples", f"clip_mini.samples.{CASE}.test_0000")),
     "attribute": ("attribute", job_of("attribute", f"pixels.linear.object+style.{CASE}")),
 }
+MILESTONES = ("exemplars", "models", "samples", "features", "heads", "scores", "metrics", "report")
 A_PART_OF_ALL = (  # from models to the report, in less than a minute
     job_of("finetune", f"{CASE}.test_0000"),
     job_of("finetune", "families_seen.test_0000"),
@@ -95,7 +96,8 @@ def test_a_run_ended_at_any_moment_goes_on_where_it_was(ending: str, moment: int
     assert project.contents().items() <= before.items()
     again = project.make()
     assert again.end() == 0, again.said
-    project.finish(*targets)
+    # Snakemake removes a file before it makes it again, and makes none that only finished files depend on.
+    project.finish(*MILESTONES)
     assert_restored(project, before)
 
 
