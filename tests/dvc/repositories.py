@@ -78,9 +78,10 @@ class Repository:
             path.write_bytes(before)
 
     def contents(self, *parts: str) -> dict[str, str]:
-        """SHA-256 by path of the files in some folders."""
-        files = (file for part in parts for file in (self.folder / part).rglob("*") if file.is_file())
-        return {str(file.relative_to(self.folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+        """SHA-256 by path of the files in some folders, but those that .dvcignore leaves out."""
+        files = [file for part in parts for file in (self.folder / part).rglob("*") if file.is_file()]
+        kept = (file for file in files if not file.match("report/summary/*.sha256"))
+        return {str(file.relative_to(self.folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in kept}
 
 
 def publish(folder: Path, study: Path) -> Repository:
