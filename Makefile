@@ -16,14 +16,14 @@ BENCHMARKS := finetune sample rank dag demo
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo     the whole benchmark on this machine's CPU, to a report: half an hour on two cores"
-	@echo "make test     lint, dry runs, unit tests and the smoke study: 10 minutes"
-	@echo "make test-system  interruptions, DVC remotes and a real SLURM, which needs root and Debian's slurm-wlm: 15 minutes"
+	@echo "make demo         the whole benchmark on this machine's CPU, to a report: half an hour on two cores"
+	@echo "make test         lint, dry runs, unit tests and the smoke study: 10 minutes"
+	@echo "make test-system  interruptions, DVC remotes and a real SLURM, which wants root and Debian's slurm-wlm: 15 minutes"
 	@echo "make test-long    the same at more random moments, and every kind of full disk: an hour"
-	@echo "make report   one HTML file of results, pictures, run times and provenance: report.html"
-	@echo "make pull     fetch what the DVC remote keeps, prove it, and tell Snakemake that it is up to date"
-	@echo "make bench    after make demo: each main step beside a named peer: half an hour on two cores"
-	@echo "make lint     ruff, snakefmt, snakemake --lint"
+	@echo "make report       one HTML file of results, pictures, run times and provenance: report.html"
+	@echo "make pull         fetch what the DVC remote keeps, prove it, and tell Snakemake that it is up to date"
+	@echo "make bench        after make demo: each main step beside a named peer: half an hour on two cores"
+	@echo "make lint         ruff, snakefmt, snakemake --lint"
 	@echo
 	@echo "demo and report take STUDY=smoke and CORES=8. Whichever comes first installs into .venv (2 minutes, 6 GB)."
 	@echo "Each can be run again: what is there already is not made again."
