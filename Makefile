@@ -12,14 +12,14 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 BENCHMARKS := finetune sample rank dag demo
 
-.PHONY: help demo run test test-system test-long pull lint report bench data dry-runs pytest smoke faults versions cluster
+.PHONY: help demo run test test-system test-long pull lint report bench data dry-runs pytest smoke faults cluster
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo         the whole benchmark on this machine's CPU, to a report: half an hour on two cores"
 	@echo "make test         lint, dry runs, unit tests and the smoke study: 10 minutes"
 	@echo "make test-system  interruptions, DVC remotes and a real SLURM, which wants root and Debian's slurm-wlm: 15 minutes"
-	@echo "make test-long    the same at more random moments, and every kind of full disk: an hour"
+	@echo "make test-long    interruptions at more random moments, and every kind of full disk: an hour"
 	@echo "make report       one HTML file of results, pictures, run times and provenance: report.html"
 	@echo "make pull         fetch what the DVC remote keeps, prove it, and tell Snakemake that it is up to date"
 	@echo "make bench        after make demo: each main step beside a named peer: half an hour on two cores"
@@ -41,19 +41,15 @@ run:
 test: lint dry-runs pytest smoke
 	@echo "All is well."
 
-# Two groups side by side, for a job that is interrupted keeps one core busy; SLURM gets both cores.
+# Side by side: a job that is interrupted keeps one core busy, and a queue is half the time waiting.
 test-system: smoke
-	@$(MAKE) --no-print-directory --jobs 2 faults versions
-	@$(MAKE) --no-print-directory cluster
+	@$(MAKE) --no-print-directory --jobs 2 faults cluster
 
 test-long: LONG := --long
-test-long: smoke faults versions cluster
+test-long: smoke faults
 
 faults:
-	@python -m pytest tests/faults $(LONG)
-
-versions:
-	@python -m pytest tests/dvc
+	@python -m pytest tests/faults tests/dvc $(LONG)
 
 cluster:
 	@python -m pytest tests/cluster

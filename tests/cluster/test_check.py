@@ -50,7 +50,7 @@ def test_a_good_profile_passes_and_is_told_what_was_checked(project: Project):
         (
             "# slurm-qos: normal",
             "slurm-qos: urgent",
-            r"set-resources.regularization and \d+ more: sbatch: .*Invalid qos specification",
+            r"jobs of \w+ and \d+ more: sbatch: .*Invalid qos specification",
         ),
         (
             "gpu_model: a100}",

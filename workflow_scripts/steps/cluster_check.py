@@ -82,7 +82,7 @@ def problems(file: Path, overrides: list[str], jobs: bool, wait: int) -> Iterato
     if refused:
         return
     refused = cluster_checks.submission_problems(profile, requests)
-    yield from (f"{file}: set-resources.{_some(rules)}: {problem}" for problem, rules in refused.items())
+    yield from (f"{file}: jobs of {_some(rules)}: {problem}" for problem, rules in refused.items())
     if refused:
         return
     print(f"requests: sbatch accepts what each of {len(requests)} rules asks for, up to the last retry")
