@@ -110,7 +110,8 @@ def main() -> None:
     file = profile_file(args.profile)
     if found := list(problems(file, args.config, args.jobs, args.wait)):
         sys.exit("\n".join(f"error: {problem}" for problem in found))
-    print(f"No problem with {file}. Now: snakemake --profile {args.profile} {' '.join(['--config', *args.config])}")
+    config = ["--config", *args.config] if args.config else []
+    print(f"No problem with {file}. Now: {' '.join(['snakemake', '--profile', args.profile, *config])}")
 
 
 if __name__ == "__main__":
