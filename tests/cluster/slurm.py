@@ -39,9 +39,15 @@ def missing() -> str:
         return "needs root"
     if absent := [program for program in PROGRAMS if not shutil.which(program)]:
         return f"lacks {', '.join(absent)}: apt-get install {' '.join(PACKAGES)}"
-    if CONFIGURATION.exists() or subprocess.run(["munge", "--no-input"], capture_output=True).returncode == 0:
+    configured = CONFIGURATION.exists() and not _left_over(CONFIGURATION)
+    if configured or subprocess.run(["munge", "--no-input"], capture_output=True).returncode == 0:
         return "has a Slurm or a munge of its own"
     return ""
+
+
+def _left_over(file: Path) -> bool:
+    """Whether it is the link of tests that were killed."""
+    return file.is_symlink() and file.readlink().is_relative_to(tempfile.gettempdir())
 
 
 class Cluster:
@@ -137,7 +143,7 @@ def running(accounting: bool = True) -> Iterator[Cluster]:
         folder.chmod(0o755)  # munge and the database run as users of their own
         configure(folder, accounting)
         CONFIGURATION.parent.mkdir(exist_ok=True)
-        CONFIGURATION.unlink(missing_ok=True)  # a link that leads nowhere, of tests that were killed
+        CONFIGURATION.unlink(missing_ok=True)  # of tests that were killed
         CONFIGURATION.symlink_to(folder / "slurm.conf")
         stack.callback(CONFIGURATION.unlink)
         os.environ["SLURM_CONF"] = str(folder / "slurm.conf")
@@ -224,6 +230,7 @@ CommunicationParameters=NoInAddrAny
 if __name__ == "__main__":
     if reason := missing():
         sys.exit(f"error: this machine {reason}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with running(), contextlib.suppress(KeyboardInterrupt):
         print("Up until Ctrl-C. Try: sinfo; snakemake --profile slurm --jobs 3 --config study=smoke", flush=True)
         signal.pause()
