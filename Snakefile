@@ -48,12 +48,12 @@ rule all:
         REPORT,
 
 
-include: "rules/assets.smk"
-include: "rules/exemplars.smk"
-include: "rules/models.smk"
-include: "rules/samples.smk"
-include: "rules/features.smk"
-include: "rules/heads.smk"
-include: "rules/evaluation.smk"
-include: "rules/report.smk"
-include: "rules/plan.smk"
+PHASES = ("assets", "exemplars", "models", "samples", "features", "heads", "evaluation", "report", "plan")
+for phase in PHASES:
+
+    include: f"rules/{phase}.smk"
+
+
+if "release" in config:
+
+    include: "rules/release.smk"

@@ -40,15 +40,9 @@ def growing(amount):
     return lambda wildcards, attempt: amount * attempt
 
 
-def pretraining(section):
-    """The settings of an asset of the miniature as one JSON object."""
-    return lambda wildcards: canonical_json({"seed": PRETRAINING["seed"], **PRETRAINING[section]})
-
-
-def corpus_lists():
-    """The lists that say which drawings are kept from pre-training."""
-    corpus = PRETRAINING["corpus"]
-    return list(map(in_project, [corpus["vocabulary"], *corpus["object_classes"], *corpus["style_groups"]]))
+def memory(rule, amount):
+    """The memory of a rule's jobs, in megabytes: `amount`, unless the study says otherwise."""
+    return growing(config.get("memory_mb", {}).get(rule, amount))
 
 
 def files_of(folder):
@@ -123,13 +117,6 @@ def over_heads(pattern, **fixed):
             for file in expand(pattern, **{**names, "head": head, "training_set": training_set, **fixed})
         )
     )
-
-
-def untuned_scores(wildcards):
-    """The scores of all cases by the encoder as it is, with which a learned head is compared."""
-    pattern = "results/{study}/scores/{method}/{encoder}/identity/{training_set}/{case}.parquet"
-    untuned = every_case(pattern.replace("{training_set}", STUDY.untuned_set), STUDY.test_cases)(wildcards)
-    return untuned if wildcards.head != "identity" else []
 
 
 def every_case(pattern, cases=None):

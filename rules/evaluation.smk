@@ -5,6 +5,13 @@ metrics in every cell (case and prompt set).
 """
 
 
+def untuned_scores(wildcards):
+    """The scores of all cases by the encoder as it is, with which a learned head is compared."""
+    pattern = "results/{study}/scores/{method}/{encoder}/identity/{training_set}/{case}.parquet"
+    untuned = every_case(pattern.replace("{training_set}", STUDY.untuned_set), STUDY.test_cases)(wildcards)
+    return untuned if wildcards.head != "identity" else []
+
+
 rule attribute:
     """We rank each sample's own exemplars among all distractors and turn the similarities into influence."""
     input:
@@ -28,7 +35,7 @@ rule attribute:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=growing(8000),
+        mem_mb=memory("attribute", 8000),
         runtime=growing(120),
     params:
         settings=settings("attribute", "method", "encoder", "head", "training_set", "case"),
@@ -66,7 +73,7 @@ rule evaluate:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("evaluate", 4000),
         runtime=growing(60),
     params:
         settings=settings("evaluate", "method", "encoder", "head", "training_set"),

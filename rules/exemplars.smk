@@ -1,14 +1,32 @@
 """Exemplars and distractors: the real images of the benchmark (paper section 4.1).
 
-Reads the corpus; writes one parquet file of images for each case, and one of distractors.
+Reads the corpus, or data at paths of their own, which are no inputs: so a study can be planned before they are there.
+Writes one parquet file of images for each case, and one of distractors.
 """
+
+
+def source_of(section):
+    """The folder that a source of images reads."""
+    return section.get("path") or config["corpus"]["path"]
+
+
+def corpus_of(section):
+    """The files that a source of images chooses from, if it is the corpus."""
+    return [] if "path" in section else [f"{source_of(section)}/{file}.parquet" for file in ("drawings", "twins")]
+
+
+def source_of_case(wildcards):
+    return source_of(config["cases"][wildcards.case])
+
+
+def corpus_of_case(wildcards):
+    return corpus_of(config["cases"][wildcards.case])
 
 
 rule select_exemplars:
     """We choose the images that models will be customized on, and split them into train, val and test."""
     input:
-        drawings=f"{config['corpus']['path']}/drawings.parquet",
-        twins=f"{config['corpus']['path']}/twins.parquet",
+        corpus_of_case,
     output:
         "results/{study}/exemplars/{case}.parquet",
     log:
@@ -19,14 +37,15 @@ rule select_exemplars:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("select_exemplars", 4000),
         runtime=growing(60),
     params:
+        source=source_of_case,
         settings=settings("exemplars", "case"),
     shell:
         r"""
         python -m workflow_scripts.steps.select_exemplars \
-            --drawings {input.drawings:q} \
+            --source {params.source:q} \
             --output {output:q} \
             --settings - \
             <<< {params.settings:q} \
@@ -37,8 +56,7 @@ rule select_exemplars:
 rule select_distractors:
     """We choose images that influenced no model, for attribution to find the exemplars among."""
     input:
-        drawings=f"{config['corpus']['path']}/drawings.parquet",
-        twins=f"{config['corpus']['path']}/twins.parquet",
+        corpus=corpus_of(config["distractors"]),
         exemplars=over_study("results/{study}/exemplars/{case}.parquet"),
     output:
         "results/{study}/exemplars/distractors.parquet",
@@ -50,14 +68,15 @@ rule select_distractors:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("select_distractors", 4000),
         runtime=growing(60),
     params:
+        source=source_of(config["distractors"]),
         settings=settings("distractors"),
     shell:
         r"""
         python -m workflow_scripts.steps.select_distractors \
-            --drawings {input.drawings:q} \
+            --source {params.source:q} \
             --exemplars {input.exemplars:q} \
             --output {output:q} \
             --settings {params.settings:q} \

@@ -19,7 +19,7 @@ rule embed_exemplars:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=growing(6000),
+        mem_mb=memory("embed_exemplars", 6000),
         runtime=growing(240),
         gpu=1,
     params:
@@ -63,7 +63,7 @@ rule embed_samples:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=growing(6000),
+        mem_mb=memory("embed_samples", 6000),
         runtime=growing(240),
         gpu=1,
     params:

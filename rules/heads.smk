@@ -24,7 +24,7 @@ rule train_head:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=growing(8000),
+        mem_mb=memory("train_head", 8000),
         runtime=growing(240),
     params:
         settings=settings("train_head", "encoder", "head", "training_set"),
@@ -61,7 +61,7 @@ rule calibrate:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=growing(8000),
+        mem_mb=memory("calibrate", 8000),
         runtime=growing(240),
     params:
         settings=settings("calibrate", "encoder", "head", "training_set"),

@@ -19,7 +19,7 @@ rule regularization:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=growing(8000),
+        mem_mb=memory("regularization", 8000),
         runtime=growing(240),
         gpu=1,
     params:
@@ -52,7 +52,7 @@ rule finetune:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=growing(8000),
+        mem_mb=memory("finetune", 8000),
         runtime=growing(720),
         gpu=1,
     params:

@@ -6,6 +6,18 @@
 SCORES = "results/{study}/scores/{method}/{encoder}/{head}/{training_set}/{case}.parquet"
 
 
+def drawings(wildcards):
+    """The drawings of the corpus."""
+    return f"{config['corpus']['path']}/drawings.parquet"
+
+
+def attribution(wildcards):
+    """Whose images a study shows: what the corpus says, or else the file beside the study."""
+    if "corpus" in config:
+        return f"{config['corpus']['path']}/ATTRIBUTION.md"
+    return in_project(f"config/studies/{STUDY.name}.attribution.md")
+
+
 report: "../report/workflow.rst"
 
 
@@ -127,7 +139,7 @@ rule gallery:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory("gallery", 4000),
         runtime=growing(20),
     params:
         settings=settings("gallery"),
@@ -208,7 +220,7 @@ rule index:
         figures=expand("results/{{study}}/report/figures/{figure}.svg", figure=FIGURES),
         gallery="results/{study}/report/gallery.html",
         rulegraph="results/{study}/report/rulegraph.svg",
-        attribution=f"{config['corpus']['path']}/ATTRIBUTION.md",
+        attribution=attribution,
     output:
         report("results/{study}/report/index.html", caption="../report/index.rst", category="Results"),
     log:
@@ -251,7 +263,7 @@ rule measure_customizability:
         models=over_study("results/{study}/models/{case}/{shard}.json", ["test"], "object"),
         exemplars=over_study("results/{study}/exemplars/{case}.parquet", ["test"], "object"),
         distractors=f"results/{STUDY.name}/exemplars/distractors.parquet",
-        drawings=f"{config['corpus']['path']}/drawings.parquet",
+        drawings=drawings,
         prompts=in_project("config/prompts/customizability.txt"),
     output:
         figures="docs/customizability.json",

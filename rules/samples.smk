@@ -20,7 +20,7 @@ rule sample:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=growing(8000),
+        mem_mb=memory("sample", 8000),
         runtime=growing(720),
         gpu=1,
     params:

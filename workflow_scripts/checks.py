@@ -1,13 +1,13 @@
 """What must hold between the keys of a study, beyond what its schema can say. All problems are reported at once."""
 
 import itertools
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from workflow_scripts import config as study_config
-from workflow_scripts import plugins, schema
+from workflow_scripts import plugins, prompt_checks, schema
 
 SCHEMA = Path("config/schemas/study.yaml")
 STUDIES = Path("config/studies")
@@ -69,11 +69,13 @@ def load_pretraining(root: Path) -> dict[str, Any]:
 
 def problems(config: Mapping[str, Any], root: Path) -> list[str]:
     """Every cross-field problem of a configuration that fits the schema, one line each."""
-    found = [*_plugin_problems(config), *_prompt_problems(config, root), *_training_set_problems(config)]
-    lists = {}
+    found = [*_plugin_problems(config), *_training_set_problems(config)]
+    lists, words = {}, defaultdict(dict)
     for key, file in _lists(config):
         found += [f"{key}: {problem}" for problem in _list_problems(root, file)]
-        lists[key] = set(study_config.read_list(root / file)) if (root / file).is_file() else set()
+        lists[key] = study_config.read_list(root / file) if (root / file).is_file() else {}
+        words[study_config.prompts_of(config["cases"][key.split(".")[1]])] |= dict.fromkeys(lists[key].values())
+    found += prompt_checks.problems(config, root, words)
     return found + _case_problems(config) + _sharing_problems(config, lists)
 
 
@@ -84,7 +86,11 @@ def _plugin_problems(config: Mapping[str, Any]) -> Iterator[str]:
             for section, kind in schema.PLUGIN_SECTIONS.items()
             for name in config[section]
         ),
-        *((f"{section}.name", kind, config[section]["name"]) for section, kind in schema.NAMED_SECTIONS.items()),
+        *(
+            (f"{section}.name", kind, config[section]["name"])
+            for section, kind in schema.NAMED_SECTIONS.items()
+            if section in config
+        ),
         *((f"cases.{case}.source", "exemplar_sources", section["source"]) for case, section in config["cases"].items()),
         ("distractors.source", "exemplar_sources", config["distractors"]["source"]),
     ]
@@ -99,7 +105,8 @@ def _lists(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if "classes" in section:
             yield f"cases.{case}.classes", section["classes"]
         for split, file in section.get("groups", {}).items():
-            yield f"cases.{case}.groups.{split}", file
+            if isinstance(file, str):
+                yield f"cases.{case}.groups.{split}", file
 
 
 def _list_problems(root: Path, file: str) -> Iterator[str]:
@@ -130,20 +137,33 @@ def _case_problems(config: Mapping[str, Any]) -> list[str]:
             f"keys: {', '.join(sorted(needed))}"
             for key in sorted(given ^ needed)
         ]
-        if section["kind"] not in config["prompts"]:
+        found += [f"cases.{case}.{problem}" for problem in _prompts_of_case(config, section)]
+        if "path" not in section and "corpus" not in config:
             found.append(
-                f"cases.{case}.kind: {section['kind']!r} has no prompts; prompts has {_names(config['prompts'])}"
+                f"cases.{case}.path: missing key; there is no corpus that {section['source']!r} could choose from"
             )
     return found
 
 
-def _sharing_problems(config: Mapping[str, Any], lists: Mapping[str, set[str]]) -> list[str]:
+def _prompts_of_case(config: Mapping[str, Any], section: Mapping[str, Any]) -> Iterator[str]:
+    name = study_config.prompts_of(section)
+    if name not in config["prompts"]:
+        key = "prompts" if "prompts" in section else "kind"
+        yield f"{key}: {name!r} has no prompts; prompts has {_names(config['prompts'])}"
+        return
+    for split in section.get("models_per_class", section.get("groups", {})):
+        for prompt_set in study_config.PROMPT_SETS:
+            if split not in config["prompts"][name][prompt_set]:
+                yield f"kind: it has models of split {split!r}, but prompts.{name}.{prompt_set} has no {split!r}"
+
+
+def _sharing_problems(config: Mapping[str, Any], lists: Mapping[str, Mapping[str, str]]) -> list[str]:
     """Lists of one source that share an id would show a head its test exemplars, or give two models one name."""
     source = {key: config["cases"][key.split(".")[1]]["source"] for key in lists}
     return [
         f"{second}: shares {', '.join(sorted(shared)[:5])} with {first}; the lists of a source must be disjoint"
         for first, second in itertools.combinations(lists, 2)
-        if source[first] == source[second] and (shared := lists[first] & lists[second])
+        if source[first] == source[second] and (shared := lists[first].keys() & lists[second].keys())
     ]
 
 
@@ -165,42 +185,6 @@ def _training_set_problems(config: Mapping[str, Any]) -> Iterator[str]:
     for head in config["heads"]:
         if head not in learned:
             yield f"training_sets: none lists the head {head!r}; name it in the `heads` of one"
-
-
-def _prompt_problems(config: Mapping[str, Any], root: Path) -> Iterator[str]:
-    for kind, section in config["prompts"].items():
-        token = {"object": "{subject}", "style": "<new1>"}[kind]
-        yield from _template_problems(root, f"prompts.{kind}.regularization", section["regularization"], 1, "")
-        for prompt_set in study_config.PROMPT_SETS:
-            key = f"prompts.{kind}.{prompt_set}"
-            for split, prompts in section[prompt_set].items():
-                yield from _template_problems(root, f"{key}.{split}", prompts["file"], prompts["count"], token)
-            yield from _overlap_problems(root, key, {split: p["file"] for split, p in section[prompt_set].items()})
-
-
-def _template_problems(root: Path, key: str, file: str, count: int, token: str) -> Iterator[str]:
-    if not (root / file).is_file():
-        yield f"{key}.file: no such file {file}"
-        return
-    templates = study_config.read_lines(root / file)
-    if count > len(templates):
-        yield f"{key}.count: {count} prompts asked, but {file} has {len(templates)}"
-    for template in templates:
-        if token not in template:
-            yield f"{key}.file: {file} has the prompt {template!r}; each must hold {token}"
-    for template, times in Counter(templates).items():
-        if times > 1:
-            yield f"{key}.file: {file} has the prompt {template!r} {times} times"
-
-
-def _overlap_problems(root: Path, key: str, files: Mapping[str, str]) -> Iterator[str]:
-    """Prompts of val and test are held out: none may stand in the training list (paper section 4)."""
-    if not all((root / file).is_file() for file in files.values()):
-        return
-    train = set(study_config.read_lines(root / files["train"]))
-    for split in ("val", "test"):
-        for template in sorted(train & set(study_config.read_lines(root / files[split]))):
-            yield f"{key}.{split}.file: {files[split]} shares the prompt {template!r} with {files['train']}"
 
 
 def _names(mapping: Mapping[str, Any]) -> str:

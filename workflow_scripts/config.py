@@ -8,7 +8,7 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +16,7 @@ from typing import Any, Self
 SPLITS = ("train", "val", "test")
 PROMPT_SETS = ("llm", "procedural")
 ID = re.compile(r"[a-z0-9][a-z0-9_+-]*")
+CLASS_WORD = "{class_word}"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,9 @@ class Case:
         members: class word by id, per split. Objects: the classes, the same in each split; styles: the split's groups.
         models_per_class: number of models of each class, per split; 1 for styles.
         set_sizes: of a style case, how many of a group's exemplars to tune on, a model for each size; empty: all.
+        numbered: of an object case, the splits in the order in which the models of a class are numbered.
+        group_counts: of a style case whose groups are counted instead of listed, their number per split; else empty.
+        prompts: which of the study's prompts its models have; if nothing else is said, those of its kind.
     """
 
     name: str
@@ -51,19 +55,37 @@ class Case:
     members: Mapping[str, Mapping[str, str]]
     models_per_class: Mapping[str, int]
     set_sizes: tuple[int, ...] = ()
+    numbered: tuple[str, ...] = SPLITS
+    group_counts: Mapping[str, int] = field(default_factory=dict)
+    prompts: str = ""
 
     @classmethod
     def from_mapping(cls, name: str, section: Mapping[str, Any], class_word: str | None, root: Path) -> Self:
         """Reads the lists that a case's section names; `class_word` replaces the words of the lists unless null."""
+        counts = {}
         if section["kind"] == "object":
-            per_class = {split: section["models_per_class"].get(split, 0) for split in SPLITS}
+            per_class = section["models_per_class"]
             members = dict.fromkeys(SPLITS, read_list(root / section["classes"], class_word))
         else:
             groups = section["groups"]
-            per_class = {split: int(split in groups) for split in SPLITS}
-            members = {split: read_list(root / groups[split], class_word) for split in SPLITS if split in groups}
-        set_sizes = tuple(section.get("set_sizes", ()))
-        return cls(name, section["kind"], section["source"], members, per_class, set_sizes)
+            per_class = dict.fromkeys(groups, 1)
+            counts = {split: group["count"] for split, group in groups.items() if isinstance(group, Mapping)}
+            members = {
+                split: read_list(root / file, class_word) for split, file in groups.items() if split not in counts
+            }
+            for split, count in counts.items():
+                members[split] = {f"{name}_{split}_{i:05d}": class_word or "" for i in range(count)}
+        return cls(
+            name,
+            section["kind"],
+            section["source"],
+            members,
+            models_per_class={split: per_class.get(split, 0) for split in SPLITS},
+            set_sizes=tuple(section.get("set_sizes", ())),
+            numbered=tuple(section.get("numbered", SPLITS)),
+            group_counts=counts,
+            prompts=prompts_of(section),
+        )
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
@@ -76,6 +98,8 @@ class Case:
             members,
             settings["models_per_class"],
             tuple(settings["set_sizes"]),
+            tuple(settings["numbered"]),
+            settings["group_counts"],
         )
 
     @cached_property
@@ -84,7 +108,7 @@ class Case:
         return {split: tuple(self._models(split)) for split in SPLITS}
 
     def _models(self, split: str) -> Iterator[Model]:
-        first = sum(self.models_per_class[earlier] for earlier in SPLITS[: SPLITS.index(split)])
+        first = sum(self.models_per_class[earlier] for earlier in self.numbered[: self.numbered.index(split)])
         for class_name, word in self.members.get(split, {}).items():
             if self.kind == "style" and not self.set_sizes:
                 yield Model(class_name, split, class_name, word)
@@ -103,29 +127,52 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Templates:
+    """The first `count` lines of a list of prompts; for objects with `{subject}` ("<new1> cat").
+
+    Attributes:
+        file: of all class words, or with `{class_word}` in its name, one of each.
+    """
+
+    file: Path
+    count: int
+
+    @property
+    def by_class_word(self) -> bool:
+        return CLASS_WORD in self.file.name
+
+    def of(self, class_word: str) -> list[str]:
+        return read_lines(file_of(self.file, class_word))[: self.count]
+
+
+def file_of(file: Path, class_word: str) -> Path:
+    """The list of prompts of a class word; a file name has no spaces."""
+    return file.with_name(file.name.replace(CLASS_WORD, class_word.replace(" ", "-")))
+
+
+@dataclass(frozen=True)
 class Prompts:
     """The prompts of a kind of model.
 
     Attributes:
         finetune: the prompt of fine-tuning, with `{class_word}`.
         regularization: captions of the prior-preservation images, with `{class_word}`.
-        templates: the sampling prompts by split and prompt set; for objects with `{subject}` ("<new1> cat").
+        templates: the sampling prompts by split and prompt set.
     """
 
     finetune: str
     regularization: tuple[str, ...]
-    templates: Mapping[str, Mapping[str, tuple[str, ...]]]
+    templates: Mapping[str, Mapping[str, Templates]]
 
     @classmethod
     def from_mapping(cls, section: Mapping[str, Any], root: Path) -> Self:
         templates = {
             split: {
-                prompt_set: tuple(read_lines(root / section[prompt_set][split]["file"]))[
-                    : section[prompt_set][split]["count"]
-                ]
+                prompt_set: Templates(root / section[prompt_set][split]["file"], section[prompt_set][split]["count"])
                 for prompt_set in PROMPT_SETS
             }
             for split in SPLITS
+            if all(split in section[prompt_set] for prompt_set in PROMPT_SETS)
         }
         return cls(section["finetune"], tuple(read_lines(root / section["regularization"])), templates)
 
@@ -165,17 +212,17 @@ class Study:
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any], root: Path = Path()) -> Self:
         """The study of a configuration that has passed `checks.problems`."""
-        words = {kind: section["class_word"] for kind, section in config["prompts"].items()}
+        words = {name: section["class_word"] for name, section in config["prompts"].items()}
         return cls(
             name=config["study"],
             seed=config["seed"],
             models_per_job=config["models_per_job"],
             class_words_per_job=config["class_words_per_job"],
             cases={
-                name: Case.from_mapping(name, section, words[section["kind"]], root)
+                name: Case.from_mapping(name, section, words[prompts_of(section)], root)
                 for name, section in config["cases"].items()
             },
-            prompts={kind: Prompts.from_mapping(section, root) for kind, section in config["prompts"].items()},
+            prompts={name: Prompts.from_mapping(section, root) for name, section in config["prompts"].items()},
             training_sets={
                 name: TrainingSet(
                     tuple(section["cases"]),
@@ -228,9 +275,22 @@ class Study:
     def _block_of(self) -> dict[str, str]:
         return {word: block for block, words in self.blocks.items() for word in words}
 
-    def block_kind(self, block: str) -> str:
-        """Kind of the models that a block of regularization serves."""
-        return self.cases[block.rpartition("_")[0]].kind
+    def block_prompts(self, block: str) -> Prompts:
+        """The prompts of the case that a block of regularization is named after."""
+        return self.prompts_of(block.rpartition("_")[0])
+
+    def prompts_of(self, case: str) -> Prompts:
+        return self.prompts[self.cases[case].prompts]
+
+    @property
+    def samples_per_prompt(self) -> int:
+        """Images of each model and prompt: that are made, or that were released."""
+        return self.sections.get("sampling", self.sections.get("release"))["samples_per_prompt"]
+
+    def images(self, case: str, split: str) -> int:
+        """Images of each model of a case and split."""
+        templates = self.prompts_of(case).templates[split]
+        return sum(listed.count for listed in templates.values()) * self.samples_per_prompt
 
     @property
     def fitted(self) -> list[tuple[str, str]]:
@@ -246,6 +306,16 @@ class Study:
     def test_cases(self) -> list[str]:
         """The cases that are evaluated: those with a test split."""
         return [name for name, case in self.cases.items() if "test" in case.splits]
+
+
+def _numbered(prefix: str, count: int, class_word: str) -> dict[str, str]:
+    """Class words by id of groups that are only counted."""
+    return {f"{prefix}_{i:05d}": class_word for i in range(count)}
+
+
+def prompts_of(section: Mapping[str, Any]) -> str:
+    """Which of the study's prompts the models of a case have."""
+    return section.get("prompts", section["kind"])
 
 
 def _batched(items: Any, size: int) -> Iterator[tuple]:

@@ -205,10 +205,8 @@ class _Planner:
         return Job(rule, self.study.name, record, tuple(outputs), tuple(needs), size)
 
     def _shards(self, case: str, split: str) -> list[_Shard]:
-        templates = self.study.prompts[self.study.cases[case].kind].templates[split]
-        images = sum(map(len, templates.values())) * self.study.sections["sampling"]["samples_per_prompt"]
         shards = [(name, len(self.study.shard(case, name))) for name in self.study.shards(case, split)]
-        return [_Shard(case, name, models, models * images) for name, models in shards]
+        return [_Shard(case, name, models, models * self.study.images(case, split)) for name, models in shards]
 
     def _all_shards(self) -> Iterator[_Shard]:
         return chain.from_iterable(self.shards.values())

@@ -65,13 +65,13 @@ class Recipes:
 
     def of_output(self, job: Job) -> Recipe | None:
         """Of the file that a job makes; None for manifests and the report's files, which have no provenance."""
-        study, corpus = self.study, Path(self.study.sections["corpus"]["path"])
+        study = self.study
         match Path(job.outputs[0]).parts[2:]:
             case ("exemplars", "distractors.parquet"):
-                return self._recipe(settings.distractors(study), {"drawings": corpus / "drawings.parquet"})
+                return self._recipe(settings.distractors(study), self._drawings(study.sections["distractors"]))
             case ("exemplars", file):
-                exemplars = settings.exemplars(study, Path(file).stem)
-                return self._recipe(exemplars, {"drawings": corpus / "drawings.parquet"})
+                case = Path(file).stem
+                return self._recipe(settings.exemplars(study, case), self._drawings(study.sections["cases"][case]))
             case ("regularization", file):
                 block = settings.regularization(study, Path(file).stem)
                 return self._recipe(block, {"base_model": self._base_model})
@@ -113,6 +113,11 @@ class Recipes:
             for prompt_set in chosen["prompts"]:
                 recipe = Recipe(samples.settings_of(chosen, model, prompt_set), inputs)
                 yield folder / f"{model}.{prompt_set}.parquet", recipe
+
+    def _drawings(self, section: Mapping[str, Any]) -> dict[str, Path]:
+        """What a source chooses from, if it is the corpus; data at a path of their own are in nobody's provenance."""
+        corpus = Path(self.study.sections.get("corpus", {}).get("path", ""))
+        return {} if "path" in section else {"drawings": corpus / "drawings.parquet"}
 
     @property
     def _base_model(self) -> Path:

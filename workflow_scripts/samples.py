@@ -135,7 +135,8 @@ def _plan_file(model: str, prompt_set: str, made_from: Mapping[str, Any], settin
 def settings_of(settings: Mapping[str, Any], model: str, prompt_set: str) -> dict[str, Any]:
     """Those of the settings of the rule `sample` that decide what a file of samples holds."""
     names = {key: settings[key] for key in ("seed", "base_model", "customization")}
-    prompts = fill_in(settings["prompts"][prompt_set], settings["class_words"][model])
+    word, templates = settings["class_words"][model], settings["prompts"][prompt_set]
+    prompts = fill_in(templates[word] if isinstance(templates, Mapping) else templates, word)
     sampling = shards.without(settings["sampling"], SPEED)
     return {**names, "model": model, "prompt_set": prompt_set, "prompts": prompts, "sampling": sampling}
 

@@ -19,15 +19,18 @@ def exemplars(study: Study, case: str) -> dict[str, Any]:
         "source": chosen.source,
         "members": {split: list(chosen.members[split].items()) for split in chosen.splits},
         "models_per_class": dict(chosen.models_per_class),
+        "numbered": list(chosen.numbered),
         "set_sizes": list(chosen.set_sizes),
-        "corpus": study.sections["corpus"]["version"],
+        "group_counts": dict(chosen.group_counts),
+        **_data(study, study.sections["cases"][case]),
     }
 
 
 def distractors(study: Study) -> dict[str, Any]:
     """For `select_distractors`."""
-    corpus = study.sections["corpus"]["version"]
-    return {"study": study.name, "seed": study.seed, "corpus": corpus, **study.sections["distractors"]}
+    section = study.sections["distractors"]
+    chosen = {key: section[key] for key in ("source", "count", "version")}
+    return {"study": study.name, "seed": study.seed, **chosen, **_data(study, section)}
 
 
 def regularization(study: Study, block: str) -> dict[str, Any]:
@@ -36,7 +39,7 @@ def regularization(study: Study, block: str) -> dict[str, Any]:
         "study_seed": study.seed,
         "base_model": base_model(study),
         "class_words": list(study.blocks[block]),
-        "captions": list(study.prompts[study.block_kind(block)].regularization),
+        "captions": list(study.block_prompts(block).regularization),
         **study.sections["regularization"],
     }
 
@@ -46,19 +49,23 @@ def finetune(study: Study, case: str, shard: str) -> dict[str, Any]:
     return {
         **_shard(study, case, shard),
         "base_model": base_model(study),
-        "prompt": study.prompts[study.cases[case].kind].finetune,
+        "prompt": study.prompts_of(case).finetune,
         "customization": study.sections["customization"],
     }
 
 
 def sample(study: Study, case: str, shard: str) -> dict[str, Any]:
-    """For `sample`: the models of a shard and the prompt templates of each prompt set."""
+    """For `sample`: the models of a shard and the prompt templates of each prompt set, by class word if they differ."""
     models = study.shard(case, shard)
-    templates = study.prompts[study.cases[case].kind].templates[models[0].split]
+    words = dict.fromkeys(model.class_word for model in models)
+    templates = study.prompts_of(case).templates[models[0].split]
     return {
         **_shard(study, case, shard),
         "base_model": base_model(study),
-        "prompts": {prompt_set: list(prompts) for prompt_set, prompts in templates.items()},
+        "prompts": {
+            prompt_set: {word: listed.of(word) for word in words} if listed.by_class_word else listed.of("")
+            for prompt_set, listed in templates.items()
+        },
         "sampling": study.sections["sampling"],
         "customization": study.sections["customization"]["name"],
     }
@@ -142,20 +149,35 @@ def dataset_table(study: Study) -> dict[str, Any]:
     rows = [
         {
             "kind": case.kind,
-            "case": name,
+            "case": name_of_case,
             "split": split,
             "models": len(case.models[split]),
-            "prompts": {name: len(texts) for name, texts in study.prompts[case.kind].templates[split].items()},
+            "prompts": {name: listed.count for name, listed in study.prompts_of(name_of_case).templates[split].items()},
+            "exemplars": _expected_exemplars(study, name_of_case, split),
         }
-        for name, case in study.cases.items()
+        for name_of_case, case in study.cases.items()
         for split in case.splits
     ]
-    return {"rows": rows, "samples_per_prompt": study.sections["sampling"]["samples_per_prompt"]}
+    return {"rows": rows, "samples_per_prompt": study.samples_per_prompt}
+
+
+def _expected_exemplars(study: Study, case: str, split: str) -> int | None:
+    """How many exemplars there will be: one of each object model; of styles what the study says, if it does."""
+    chosen = study.cases[case]
+    if chosen.kind == "object":
+        return len(chosen.models[split])
+    groups = study.sections["cases"][case]["groups"][split]
+    return groups.get("exemplars") if isinstance(groups, Mapping) else None
 
 
 def base_model(study: Study) -> dict[str, Any]:
     """Which base model, but not where it lies: the path must not change an image."""
     return {key: value for key, value in study.sections["base_model"].items() if key != "path"}
+
+
+def _data(study: Study, section: Mapping[str, Any]) -> dict[str, Any]:
+    """Version of what a source chooses from: the corpus, or the data at its own path."""
+    return {"data": section.get("version", 1)} if "path" in section else {"corpus": study.sections["corpus"]["version"]}
 
 
 def _names(study: Study, case: str) -> dict[str, Any]:

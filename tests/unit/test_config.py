@@ -94,7 +94,7 @@ def test_blocks_hold_each_class_word_once(study: Study):
     assert study.blocks["families_seen_0000"] == ("art",)
     assert study.blocks_of("emoji_seen", "train_0000") == ["emoji_seen_0000"]
     assert study.blocks_of("emoji_seen", "test_0000") == ["emoji_seen_0000", "emoji_seen_0001"]
-    assert study.block_kind("families_seen_0000") == "style"
+    assert study.block_prompts("families_seen_0000") == study.prompts["style"]
 
 
 def test_a_set_case_has_a_model_for_each_size(study: Study):
@@ -115,7 +115,7 @@ def test_the_settings_of_select_exemplars_hold_the_case(study: Study, case: str)
 
 def test_settings_follow_the_split_and_kind(study: Study):
     sent = settings.sample(study, "families_seen", "val_0000")
-    assert sent["prompts"]["llm"] == list(study.prompts["style"].templates["val"]["llm"])
+    assert sent["prompts"]["llm"] == study.prompts["style"].templates["val"]["llm"].of("art")
     assert sent["class_words"] == {"d": "art"}
     assert settings.regularization(study, "emoji_seen_0000")["class_words"] == ["cat", "hot dog"]
     assert settings.finetune(study, "emoji_seen", "train_0001")["models"] == ["crab_0000", "crab_0001"]

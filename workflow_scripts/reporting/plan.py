@@ -39,13 +39,11 @@ def tabulate(settings: Mapping[str, Any], exemplars: Mapping[str, Mapping[str, i
 
     Args:
         settings: of the rule `dataset_table`: known from configuration alone.
-        exemplars: number of exemplars by case and split. Where it is missing, object models have one each, and of a
-            style it is not known.
+        exemplars: number of exemplars by case and split; where it is missing, what the study expects, if it does.
     """
     rows = []
     for row in settings["rows"]:
-        known = row["models"] if row["kind"] == "object" else None
-        counts = {"exemplars": exemplars.get(row["case"], {}).get(row["split"], known)}
+        counts = {"exemplars": exemplars.get(row["case"], {}).get(row["split"], row["exemplars"])}
         for name, prompts in row["prompts"].items():
             counts[f"{name}_prompts"] = prompts
             counts[f"{name}_samples"] = row["models"] * prompts * settings["samples_per_prompt"]
