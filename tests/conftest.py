@@ -156,7 +156,7 @@ def customization() -> dict:
         "models_per_batch": 4,
         "precision": "fp32",
         "compile": False,
-        "rank": None,
+        "compression_ratio": 1.0,
     }
 
 

@@ -168,6 +168,8 @@ def _write(path: Path, made: Customized, recipe: Mapping[str, Any]) -> None:
     tenth = max(1, len(made.losses) // 10)  # single steps' losses vary with their timesteps
     loss = {"first": float(np.mean(made.losses[:tenth])), "last": float(np.mean(made.losses[-tenth:]))}
     losses = [round(value, 5) for value in made.losses]
-    provenance = {**recipe, "loss": loss, "losses": losses}
+    size = sum(array.nbytes for array in made.weights.values()) / 1e6
+    provenance = {**recipe, "loss": loss, "losses": losses, "size_mb": size, **made.lost}
     artifacts.write_tensors(path, made.weights, provenance, sidecar=False)  # the manifest lists its hash
-    log.info("%s: loss %.4f -> %.4f", made.model, loss["first"], loss["last"])
+    told = "".join(f", {name.replace('_', ' ')} {value:.3g}" for name, value in made.lost.items())
+    log.info("%s: loss %.4f -> %.4f, %.3g MB%s", made.model, loss["first"], loss["last"], size, told)

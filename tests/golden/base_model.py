@@ -42,7 +42,7 @@ def _settings() -> dict:
         "token_learning_rate": 2e-2, "betas": [0.9, 0.99], "weight_decay": 0.0, "max_grad_norm": None,
         "schedule": "cosine", "warmup_steps": 1, "initializer_token": {"object": "<instance>", "style": "<artist>"},
         "flip": 0.0, "looks": looks, "models_per_batch": 1, "precision": "fp32", "compile": False,
-        "rank": None,
+        "compression_ratio": 1.0,
     }  # fmt: skip
 
 

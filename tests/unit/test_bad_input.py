@@ -83,6 +83,10 @@ PLANS: dict[str, tuple[str, str | None, str | bytes, tuple[str, ...]]] = {
     "number out of range": (
         STUDY, "count: 200", "count: -1", (f"{STUDY}: distractors.count: -1 is less than the minimum of ",),
     ),
+    "share of nothing": (
+        STUDY, "compression_ratio: 1.0", "compression_ratio: 0",
+        (f"{STUDY}: customization.compression_ratio: 0 is less than or equal to the minimum of 0 (",),
+    ),
     "missing config key": (STUDY, "seed: 0  ", "# seed: 0  ", (f"{STUDY}: seed: missing key (",)),
     "unknown study": ("config/config.yaml", "study: miniature", "study: nope",
         ("config/config.yaml: study: 'nope' has no file config/studies/nope.yaml; studies: miniature, smoke",),

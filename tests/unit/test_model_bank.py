@@ -1,13 +1,16 @@
+import re
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from workflow_scripts.customization import token_id, tokenize
+from workflow_scripts.customization import custom_diffusion, token_id, tokenize
 from workflow_scripts.customization._model_bank import (
     ModelBank,
     StackedEmbedding,
     StackedLinear,
+    effective_weights,
     projections,
 )
 
@@ -76,40 +79,68 @@ def test_the_base_model_is_itself_again_afterwards(base):
     assert base.text_encoder.get_input_embeddings() is embedding
 
 
-def test_weights_come_back_from_their_tensors(base):
-    bank, other = bank_of(base, 3), bank_of(base, 1)
-    weights = bank.weights(2, rank=None)
-    other.load(0, weights)
-    for mine, theirs in zip(bank.deltas, other.deltas, strict=True):
-        assert torch.equal(mine[2], theirs[0])
-    assert torch.equal(bank.embedding.rows[2], other.embedding.rows[0])
+def test_a_file_gives_back_the_weights_of_the_bank_to_the_last_bit(base):
+    bank = bank_of(base, 3)
+    effective = effective_weights(base, bank.weights(2))
+    for path, layer in bank.linear.items():
+        assert torch.equal(effective[path], layer.weight + layer.delta[2])
 
 
-def test_low_rank_keeps_the_leading_singular_values(base):
-    bank, other = bank_of(base, 1), bank_of(base, 1)
-    for rank in (1, 4, 16):
-        weights = bank.weights(0, rank)
-        assert all(array.size <= 48 * rank for array in weights.values())
-        other.load(0, weights)
-        for path, layer in bank.linear.items():
-            delta = layer.delta[0].detach().numpy()
-            error = np.linalg.norm(other.linear[path].delta[0].detach().numpy() - delta)
-            lost = np.linalg.norm(np.linalg.svd(delta, compute_uv=False)[rank:])  # Eckart-Young
-            np.testing.assert_allclose(error, lost, atol=1e-4)
+def test_a_model_of_a_file_conditions_as_a_bank_of_one_does_to_the_last_bit(base):
+    bank = bank_of(base, 1)
+    prompts = ["", "a picture of a <new1> cat"]
+    ids = tokenize(base, prompts)
+    with torch.no_grad(), bank.installed():
+        states = base.text_encoder(ids).last_hidden_state
+        projected = bank.project(states)
+    found = custom_diffusion.condition(base, bank.weights(0), prompts)
+    assert torch.equal(found.states, states)
+    assert all(torch.equal(found.projected[path], projected[path]) for path in projected)
+
+
+def test_a_whole_weight_is_taken_as_it_is(base):
+    weights = bank_of(base, 1).weights(0)
+    rng = np.random.default_rng(0)
+    whole = {path: rng.normal(size=layer.weight.shape) for path, layer in projections(base.unet).items()}
+    tensors = {f"{path}.weight": array.astype(np.float32) for path, array in whole.items()}
+    effective = effective_weights(base, {**tensors, "<new1>": weights["<new1>"]})
+    for path in whole:
+        assert np.array_equal(effective[path].numpy().T, tensors[f"{path}.weight"])
+
+
+def test_a_file_may_hold_factors(base):
+    weights = bank_of(base, 1).weights(0)
+    path, layer = next(iter(projections(base.unet).items()))
+    rows, columns = layer.weight.shape
+    del weights[f"{path}.delta"]
+    weights[f"{path}.delta.u"] = np.full((rows, 2), 3, np.float32)
+    weights[f"{path}.delta.v"] = np.full((2, columns), 5, np.float32)
+    assert torch.equal(effective_weights(base, weights)[path], (layer.weight + 30).T)
 
 
 def test_weights_of_another_base_model_are_refused(base):
-    bank = bank_of(base, 1)
-    weights = bank.weights(0, rank=None)
-    path = next(iter(bank.linear))
+    weights = bank_of(base, 1).weights(0)
+    path, layer = next(iter(projections(base.unet).items()))
+    rows, columns = layer.weight.shape
+    small, rest = np.zeros((2, 2), np.float32), {k: v for k, v in weights.items() if k != f"{path}.delta"}
+    u, v = np.zeros((rows, 3), np.float32), np.zeros((3, columns), np.float32)
+    shape = f"{rows}, {columns}"
     broken = {
-        "<new1>": {name: array for name, array in weights.items() if name != "<new1>"},
-        path: {**weights, f"{path}.delta": np.zeros((2, 2), np.float32)},
-        "mid.attn9.delta": {**weights, "mid.attn9.delta": np.zeros((2, 2), np.float32)},
+        "<new1> is missing": {name: array for name, array in weights.items() if name != "<new1>"},
+        "<new1> is of shape [2, 2], expected [16]": {**weights, "<new1>": small},
+        f"{path}.delta is missing": rest,
+        f"{path}.delta is of shape [2, 2], expected [{shape}]": {**weights, f"{path}.delta": small},
+        f"{path}.weight is of shape [2, 2], expected [{shape}]": {**rest, f"{path}.weight": small},
+        f"{path}.weight is unknown": {**weights, f"{path}.weight": weights[f"{path}.delta"]},
+        f"{path}.delta.v is missing": {**rest, f"{path}.delta.u": u},
+        f"{path}.delta.u is missing": {**rest, f"{path}.delta.v": v},
+        f"{path}.delta.v is of shape [2, {columns}]": {**rest, f"{path}.delta.u": u, f"{path}.delta.v": v[:2]},
+        f"{path}.delta.u is unknown": {**weights, f"{path}.delta.u": u},
+        "mid.attn9.delta is unknown": {**weights, "mid.attn9.delta": small},
     }
-    for name, tensors in broken.items():
-        with pytest.raises(ValueError, match=f"weights of another base model: {name} is"):
-            bank.load(0, tensors)
+    for says, tensors in broken.items():
+        with pytest.raises(ValueError, match=re.escape(f"weights of another base model: {says}")):
+            effective_weights(base, tensors)
 
 
 def test_a_prompt_is_never_cut_off(base):

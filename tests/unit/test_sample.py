@@ -12,6 +12,7 @@ import torch
 from workflow_scripts import artifacts, models, samples, shards
 from workflow_scripts.base_models import diffusers_sd
 from workflow_scripts.customization import custom_diffusion
+from workflow_scripts.customization._model_bank import ModelBank
 from workflow_scripts.sampling import SCHEDULERS, denoise, make_scheduler, to_images
 from workflow_scripts.seeds import derive_seed
 from workflow_scripts.steps import finetune, regularization, sample
@@ -86,7 +87,7 @@ def made(chain):
 def weights(base, customization):
     """The tensors of a customized model that differs much from its base."""
     rng = np.random.default_rng(5)
-    paths = custom_diffusion.ModelBank(base, torch.zeros(16), 1).weights(0, None)
+    paths = ModelBank(base, torch.zeros(16), 1).weights(0)
     return {name: rng.normal(size=array.shape).astype(np.float32) for name, array in paths.items()}
 
 
@@ -173,6 +174,27 @@ def test_the_chain_writes_what_its_manifests_list(made):
     assert list(zip(table["prompt_index"], table["index"], strict=True)) == [(0, 0), (0, 1), (1, 0), (1, 1)]
     assert table["seed"][3] == derive_seed(0, "dog_0000", "the <new1> dog", 1)
     assert len({image.tobytes() for image in made.images()}) == 18
+
+
+def test_compressed_models_say_so_and_give_samples(made, caplog):
+    folder = made.models.parent
+    whole = artifacts.read_provenance(folder / "cat_0000.safetensors")
+    assert "relative_error" not in whole
+    caplog.set_level("INFO")
+    made.finetune(compression_ratio=0.3)  # made again: the ratio decides what a file holds
+    tensors = artifacts.read_tensors(folder / "cat_0000.safetensors")
+    assert {name.rpartition("attn2")[2] for name in tensors} == {"<new1>"} | {
+        f".{layer}.delta.{factor}" for layer in ("to_k", "to_v") for factor in "uv"
+    }
+    compressed = artifacts.read_provenance(folder / "cat_0000.safetensors")
+    assert compressed["size_mb"] == sum(array.nbytes for array in tensors.values()) / 1e6 < whole["size_mb"]
+    assert 1 <= compressed["rank_mean"] <= 16 and 0 < compressed["relative_error"] < 1
+    told = f"MB, rank mean {compressed['rank_mean']:.3g}, relative error {compressed['relative_error']:.3g}"
+    assert any(
+        f"MB, rank mean {compressed['rank_mean']:.3g}, relative error {error}" in text for text in caplog.messages
+    )
+    made.sample()
+    assert len(made.images()) == 18
 
 
 def test_images_do_not_depend_on_the_batch(made):

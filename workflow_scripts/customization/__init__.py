@@ -57,6 +57,7 @@ class Customized:
     model: str
     weights: "dict[str, np.ndarray]" = field(default_factory=dict)
     losses: Sequence[float] = ()  # per step, on the views of the exemplars
+    lost: "dict[str, float]" = field(default_factory=dict)  # by compressing the weights, for the file's header
     error: str | None = None
 
 

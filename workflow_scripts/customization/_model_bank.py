@@ -17,6 +17,8 @@ from workflow_scripts.customization import TOKEN, token_id
 if TYPE_CHECKING:
     from workflow_scripts.base_models import BaseModel
 
+SUFFIXES = (".delta", ".delta.u", ".delta.v", ".weight")  # of a projection's tensors in a model's file
+
 
 class StackedLinear(nn.Module):
     """m linear maps x -> x (W + delta_i) that share the frozen W [in, out].
@@ -84,6 +86,16 @@ def replaced(unet: nn.Module, modules: Mapping[str, nn.Module]) -> Iterator[None
             unet.set_submodule(path, module)
 
 
+@contextmanager
+def embedded(base: "BaseModel", embedding: StackedEmbedding) -> Iterator[None]:
+    """While the block runs, the base model's text encoder knows V*."""
+    base.text_encoder.set_input_embeddings(embedding)
+    try:
+        yield
+    finally:
+        base.text_encoder.set_input_embeddings(embedding.base)
+
+
 class ModelBank:
     """m customized models of one base model: their deltas of W_k and W_v, and their V*.
 
@@ -108,13 +120,8 @@ class ModelBank:
         """While the block runs, the base model's networks take model-major batches of the bank's models; before each
         call of the denoising network, `attend` tells it the text states.
         """
-        text_encoder = self.base.text_encoder
-        with replaced(self.base.unet, self.given):
-            text_encoder.set_input_embeddings(self.embedding)
-            try:
-                yield
-            finally:
-                text_encoder.set_input_embeddings(self.embedding.base)
+        with replaced(self.base.unet, self.given), embedded(self.base, self.embedding):
+            yield
 
     def project(self, states: torch.Tensor) -> dict[str, torch.Tensor]:
         """Keys and values [b, l, out] by path, of text states [b, l, d], model-major."""
@@ -125,47 +132,55 @@ class ModelBank:
         for path, rows in self.project(states).items():
             self.given[path].rows = rows
 
-    def weights(self, index: int, rank: int | None) -> dict[str, np.ndarray]:
-        """The tensors of one model's file: `<new1>` [d], and per projection `{path}.delta` [out, in].
-
-        With a `rank`, the leading singular values of a delta instead, as the factors `{path}.delta.u` [out, rank] and
-        `{path}.delta.v` [rank, in].
-        """
+    def weights(self, index: int) -> dict[str, np.ndarray]:
+        """The tensors of one model's file: `<new1>` [d], and per projection `{path}.delta` [out, in]."""
         tensors = {TOKEN: self.embedding.rows[index].detach().cpu().numpy()}
         for path, layer in self.linear.items():
-            delta = layer.delta[index].T.detach().cpu().numpy()
-            tensors |= {f"{path}.delta{suffix}": part for suffix, part in _factors(delta, rank).items()}
+            tensors[f"{path}.delta"] = layer.delta[index].T.detach().cpu().numpy()
         return tensors
 
-    def load(self, index: int, weights: Mapping[str, np.ndarray]) -> None:
-        """Takes one model from the tensors of its file, see `weights`. Nothing may be missing or left over.
 
-        Raises:
-            ValueError: the names or shapes are not this base model's.
-        """
-        deltas = {path: _product(weights, f"{path}.delta") for path in self.linear}
-        own = {path: layer.delta[index].T for path, layer in self.linear.items()}  # views
-        wrong = [path for path, delta in deltas.items() if delta is None or delta.shape != own[path].shape]
-        if TOKEN not in weights or weights[TOKEN].shape != self.embedding.rows[index].shape:
-            wrong.append(TOKEN)
-        known = {f"{path}.delta{suffix}" for path in deltas for suffix in ("", ".u", ".v")} | {TOKEN}
-        wrong += sorted(set(weights) - known)
-        if wrong:
-            raise ValueError(f"weights of another base model: {wrong[0]} is missing, unknown, or of another shape")
-        with torch.no_grad():
-            self.embedding.rows[index] = torch.from_numpy(weights[TOKEN])
-            for path, delta in deltas.items():
-                own[path].copy_(torch.from_numpy(delta))
+def effective_weights(base: "BaseModel", weights: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    """W_k and W_v of one customized model by path, fp32 [in, out], from the tensors of its file.
 
+    Of each projection the file holds the change of the base model's weight (`{path}.delta` [out, in]), its factors
+    (`{path}.delta.u` [out, rank], `{path}.delta.v` [rank, in]), or the weight itself (`{path}.weight` [out, in]).
 
-def _factors(delta: np.ndarray, rank: int | None) -> dict[str, np.ndarray]:
-    if rank is None:
-        return {"": delta}
-    u, s, vh = np.linalg.svd(delta, full_matrices=False)
-    return {".u": u[:, :rank] * s[:rank], ".v": vh[:rank]}
+    Raises:
+        ValueError: names or shapes are not this base model's; nothing may be missing or left over.
+    """
+    effective, known = {}, {TOKEN}
+    for path, layer in projections(base.unet).items():
+        stored = _stored(weights, path, *layer.weight.shape)
+        known |= stored.keys()
+        factors = list(stored.values())
+        matrix = factors[0] @ factors[1] if len(factors) == 2 else factors[0]  # by NumPy, which autocast does not round
+        given = torch.from_numpy(matrix).to(base.device, torch.float32).T
+        effective[path] = (given if f"{path}.weight" in stored else layer.weight.T + given).contiguous()
+    width = base.text_encoder.get_input_embeddings().weight.shape[1]
+    _check_shape(weights, TOKEN, (width,))
+    for name in sorted(weights.keys() - known):
+        raise ValueError(f"weights of another base model: {name} is unknown")
+    return effective
 
 
-def _product(weights: Mapping[str, np.ndarray], name: str) -> np.ndarray | None:
-    if f"{name}.u" in weights and f"{name}.v" in weights:
-        return weights[f"{name}.u"] @ weights[f"{name}.v"]
-    return weights.get(name)
+def _stored(weights: Mapping[str, np.ndarray], path: str, rows: int, columns: int) -> dict[str, np.ndarray]:
+    """The tensors of one projection, in the one form that the file holds them in."""
+    names = [name for suffix in SUFFIXES if (name := f"{path}{suffix}") in weights]
+    if names and names[0].endswith((".u", ".v")):
+        u, v = f"{path}.delta.u", f"{path}.delta.v"
+        rank = weights[names[0]].size // (rows if names[0] == u else columns)
+        shapes = {u: (rows, rank), v: (rank, columns)}
+    else:
+        shapes = {names[0] if names else f"{path}.delta": (rows, columns)}
+    for name, shape in shapes.items():
+        _check_shape(weights, name, shape)
+    return {name: weights[name] for name in shapes}
+
+
+def _check_shape(weights: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...]) -> None:
+    if name not in weights:
+        raise ValueError(f"weights of another base model: {name} is missing")
+    if weights[name].shape != shape:
+        found = list(weights[name].shape)
+        raise ValueError(f"weights of another base model: {name} is of shape {found}, expected {list(shape)}")

@@ -14,6 +14,7 @@ import torch
 from torch.nn import functional as F
 
 from workflow_scripts.customization import Customized, Task, tokenize
+from workflow_scripts.customization._low_rank import compress
 from workflow_scripts.customization._model_bank import ModelBank
 from workflow_scripts.customization._views import draw_views
 from workflow_scripts.seeds import derive_seed
@@ -56,7 +57,8 @@ def train_bank(
             schedule.step()
             # The loss that must stay small is the whole one, the curve to look at is that of the exemplar.
             losses[step] = torch.where(loss < DIVERGED, view_loss, loss).detach()
-    return [_customized(task, bank, i, losses[:, i].tolist(), settings["rank"]) for i, task in enumerate(tasks)]
+    ratio = settings["compression_ratio"]
+    return [_customized(task, bank, i, losses[:, i].tolist(), ratio) for i, task in enumerate(tasks)]
 
 
 @dataclass(frozen=True)
@@ -165,11 +167,12 @@ def _clip_each(parameters: Sequence[torch.nn.Parameter], max_norm: float) -> Non
         p.grad.mul_(factor.view(-1, *[1] * (p.dim() - 1)))
 
 
-def _customized(task: Task, bank: ModelBank, index: int, losses: list[float], rank: int | None) -> Customized:
+def _customized(task: Task, bank: ModelBank, index: int, losses: list[float], ratio: float) -> Customized:
     for step, loss in enumerate(losses):
         if not loss < DIVERGED:  # no number is not below it, either
             return Customized(task.model, losses=losses, error=f"loss {loss:.4g} at step {step}")
-    weights = bank.weights(index, rank)
+    weights = bank.weights(index)
     if not all(np.isfinite(array).all() for array in weights.values()):
         return Customized(task.model, losses=losses, error=f"weights not finite after step {len(losses) - 1}")
-    return Customized(task.model, weights, losses)
+    kept, lost = compress(weights, ratio, bank.base.device)
+    return Customized(task.model, kept, losses, lost)

@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from workflow_scripts.customization import Customized, Task, check_prompts, tokenize
-from workflow_scripts.customization._model_bank import Given, ModelBank, replaced
+from workflow_scripts.customization import TOKEN, Customized, Task, check_prompts, token_id, tokenize
+from workflow_scripts.customization._model_bank import (
+    Given,
+    StackedEmbedding,
+    effective_weights,
+    embedded,
+    replaced,
+)
 from workflow_scripts.customization._training import train_bank
 from workflow_scripts.devices import autocast, in_batches
 
@@ -95,10 +101,12 @@ SETTINGS = {
         "type": "boolean",
         "description": "Compile the network with torch.compile: faster steps after a minute or two of compiling.",
     },
-    "rank": {
-        "type": ["integer", "null"],
-        "minimum": 1,
-        "description": "Leading singular values kept of each change of W_k and W_v; null: all, as full matrices.",
+    "compression_ratio": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "maximum": 1,
+        "description": "Share of the sum of its singular values that the file keeps of each change of W_k and W_v, the "
+        "leading ones as factors; 1: all, as full matrices.",
     },
 }
 
@@ -138,11 +146,14 @@ class Prompts:
 def condition(base: "BaseModel", weights: Mapping[str, np.ndarray], prompts: Sequence[str]) -> Prompts:
     """See `customization.Plugin`. Keys and values depend on model and prompt, but not on the step: computed once."""
     ids = tokenize(base, prompts)
-    bank = ModelBank(base, torch.zeros(base.text_encoder.config.hidden_size, device=base.device), models=1)
-    bank.load(0, weights)
-    with torch.no_grad(), bank.installed():
+    effective = effective_weights(base, weights)
+    token = torch.from_numpy(weights[TOKEN]).to(base.device, torch.float32)
+    embedding = StackedEmbedding(base.text_encoder.get_input_embeddings(), token_id(base), token, models=1)
+    with torch.no_grad(), embedded(base, embedding):
         states = base.text_encoder(ids).last_hidden_state  # [p, l, d]
-        return Prompts(bank.project(states), states)
+        rows = states.reshape(1, -1, states.shape[-1])
+        projected = {path: torch.bmm(rows, weight[None]) for path, weight in effective.items()}
+    return Prompts({path: each.reshape(*states.shape[:-1], -1) for path, each in projected.items()}, states)
 
 
 @contextmanager
