@@ -80,6 +80,13 @@ def _messages(error: ValidationError, key: str) -> Iterator[str]:
         case "required":
             for missing in set(error.validator_value) - error.instance.keys():
                 yield f"{prefix}{missing}: missing key ({_describe(error.schema['properties'].get(missing, {}))})"
+        case "dependentRequired":
+            for given, needed in error.validator_value.items():
+                for missing in set(needed) - error.instance.keys() if given in error.instance else ():
+                    yield f"{prefix}{missing}: missing key ({_describe(error.schema['properties'][missing])})"
+        case "anyOf" if "required" in error.validator_value[0]:
+            valid = " or ".join(choice["required"][0] for choice in error.validator_value)
+            yield f"{prefix}{valid}: missing key; one of these is needed"
         case "pattern":
             yield f"{key}: {error.instance!r} must match {error.validator_value}"
         case _:

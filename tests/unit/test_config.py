@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from workflow_scripts import checks, schema, settings
+from workflow_scripts import checks, samples, schema, settings
 from workflow_scripts.cli import canonical_json
 from workflow_scripts.config import Case, Study, read_list
 
@@ -54,12 +54,77 @@ def test_a_list_line_is_an_id_and_perhaps_a_class_word(tmp_path: Path):
     assert set(read_list(file, "art").values()) == {"art"}
 
 
-def test_object_models_count_train_then_val_then_test(study: Study):
+def test_object_models_are_numbered_train_then_val_then_test(study: Study):
     models = study.cases["emoji_seen"].models
     assert [m.name for m in models["train"]][:3] == ["cat_0000", "cat_0001", "hot-dog_0000"]
     assert [m.name for m in models["val"]] == ["cat_0002", "hot-dog_0002", "crab_0002"]
     assert [m.name for m in models["test"]] == ["cat_0003", "hot-dog_0003", "crab_0003"]
     assert models["test"][1].class_word == "hot dog"
+
+
+def test_a_study_may_number_the_splits_in_another_order(config: dict, root: Path):
+    config["cases"]["emoji_seen"] |= {
+        "numbered": ["train", "test", "val"],
+        "models_per_class": {"train": 8, "val": 1, "test": 1},
+    }
+    models = Study.from_mapping(config, root).cases["emoji_seen"].models
+    assert [models[split][0].name[-4:] for split in ("train", "test", "val")] == ["0000", "0008", "0009"]
+
+
+def test_counted_groups_are_numbered(config: dict, root: Path):
+    groups = {
+        "train": {"count": 2},
+        "val": {"count": 1, "exemplars": 7},
+        "test": "config/classes/smoke.styles.test.txt",
+    }
+    config["cases"]["families_seen"]["groups"] = groups
+    study = checks.load_study(config, root)
+    case = study.cases["families_seen"]
+    assert [m.name for m in case.models["train"]] == ["families_seen_train_00000", "families_seen_train_00001"]
+    assert case.models["val"][0].class_word == "art"
+    assert len(case.models["test"]) == 1
+    rows = settings.dataset_table(study)["rows"]
+    assert {row["split"]: row["exemplars"] for row in rows if row["case"] == "families_seen"} == {
+        "train": None,
+        "val": 7,
+        "test": None,
+    }
+
+
+def test_prompts_may_differ_by_class_word(study: Study, config: dict, root: Path):
+    for word in ("cat", "hot-dog", "sea-animal"):
+        (root / f"config/prompts/{word}.test.txt").write_text(
+            f"# {word}\nThe {{subject}} of {word}\nOne more {{subject}}\n"
+        )
+    config["cases"]["emoji_seen"]["models_per_class"] = {"train": 2, "test": 1, "val": 1}
+    config["prompts"]["object"]["llm"]["test"] = {"file": "config/prompts/{class_word}.test.txt", "count": 1}
+    (root / "config/classes/smoke.objects.txt").write_text("cat\nhot-dog\ncrab\tsea animal\n")
+    grown = checks.load_study(config | {"models_per_job": 2}, root)
+    sent = settings.sample(grown, "emoji_seen", "test_0000")
+    assert sent["prompts"]["llm"] == {"cat": ["The {subject} of cat"], "hot dog": ["The {subject} of hot-dog"]}
+    made = samples.settings_of(sent, "hot-dog_0003", "llm")
+    assert made["prompts"] == ["The <new1> hot dog of hot-dog"]
+    assert grown.images("emoji_seen", "test") == (1 + 2) * 2
+    (root / "config/prompts/hot-dog.test.txt").unlink()
+    assert "prompts.object.llm.test.file: no such file config/prompts/hot-dog.test.txt" in problems(config, root)
+
+
+def test_a_case_may_have_prompts_of_its_own(config: dict, root: Path):
+    config["prompts"]["plump"] = copy.deepcopy(config["prompts"]["style"]) | {"finetune": "<new1> for {class_word}"}
+    config["cases"]["families_sets"]["prompts"] = "plump"
+    study = checks.load_study(config, root)
+    assert settings.finetune(study, "families_sets", "test_0000")["prompt"] == "<new1> for {class_word}"
+    assert settings.finetune(study, "families_seen", "test_0000")["prompt"].startswith("a picture")
+
+
+def test_a_source_with_data_of_its_own_needs_no_corpus(config: dict, root: Path):
+    del config["corpus"]
+    for section in (*config["cases"].values(), config["distractors"]):
+        section["path"] = "data/mine"
+    study = checks.load_study(config, root)
+    assert settings.exemplars(study, "emoji_seen")["data"] == 1
+    assert "data/mine" not in canonical_json(settings.exemplars(study, "emoji_seen"))
+    assert "data/mine" not in canonical_json(settings.distractors(study))
 
 
 def test_a_style_model_is_its_group(study: Study):
@@ -195,6 +260,25 @@ def test_a_wrong_type_is_refused_with_the_meaning_of_the_key(config: dict, root:
         (
             lambda c: c["cases"]["emoji_seen"].pop("models_per_class"),
             "cases.emoji_seen.models_per_class: missing key for kind 'object'",
+        ),
+        (
+            lambda c: c["cases"]["families_sets"].update(prompts="plump"),
+            "cases.families_sets.prompts: 'plump' has no prompts; prompts has object, style",
+        ),
+        (
+            lambda c: c["prompts"]["object"]["llm"].pop("val"),
+            "cases.emoji_seen.kind: it has models of split 'val', but prompts.object.llm has no 'val'",
+        ),
+        (
+            lambda c: c.pop("corpus"),
+            "cases.emoji_seen.path: missing key; there is no corpus for 'emoji_objects' to choose from",
+        ),
+        (lambda c: c.pop("corpus"), "distractors.path: missing key; there is no corpus for 'emoji_distractors'"),
+        (lambda c: c.pop("sampling"), "sampling: missing key (How customized models are sampled.)"),
+        (lambda c: c.pop("base_model"), "base_model or release: missing key; one of these is needed"),
+        (
+            lambda c: c["cases"]["families_seen"]["groups"].update(val={"count": 0}),
+            "cases.families_seen.groups.val.count: 0 is less than the minimum of 1",
         ),
         (lambda c: c["prompts"].pop("style"), "cases.families_seen.kind: 'style' has no prompts; prompts has object"),
         (
