@@ -13,10 +13,10 @@ import os
 import re
 import socket
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from workflow_scripts.cli import canonical_json
 
 PROVENANCE = "provenance"
 SIDECAR = ".sha256"
-ROWS_OF_IMAGES = 1024  # in a row group, the least that can be read of a table
+ROWS, ROWS_OF_IMAGES = 1 << 20, 1024  # in a row group, the least that can be read of a table
 CAPTIONS = ("prompt", "caption")  # columns that say what an image shows, of samples and of real images
 MODES = ("RGB", "L", "RGBA", "LA")  # of images, in Pillow's words
 SMALLEST = 16  # pixels a side: a smaller image shows nothing to learn, and is most likely a placeholder
@@ -219,34 +219,90 @@ def _open_tensors(path: str | os.PathLike) -> Iterator[Any]:
 
 def write_table(
     path: str | os.PathLike,
-    table: "pd.DataFrame",  # noqa: F821
+    table: "pd.DataFrame | Iterable[pd.DataFrame]",  # noqa: F821
     provenance: Mapping[str, Any],
     sidecar: bool = True,
 ) -> None:
-    """Writes a data frame as parquet. A column `image` of bytes becomes a Hugging Face `Image` column."""
-    import pyarrow as pa
+    """Writes a data frame as parquet, or the parts of one as they come, with one row group in memory.
+
+    A column `image` of bytes becomes a Hugging Face `Image` column. How a table is cut changes no byte of the file.
+
+    Args:
+        table: a part has the columns of the first, which decides the types; what has no value in it holds strings.
+
+    Raises:
+        ValueError: there is no part, or one has other columns than the first.
+    """
+    import pandas as pd
     import pyarrow.parquet as pq
 
-    image = "image" in table.columns
-    arrow = pa.Table.from_pandas(table.drop(columns="image") if image else table, preserve_index=False)
-    metadata = {PROVENANCE: canonical_json(provenance)}
-    if image:
-        structs = [{"bytes": data, "path": None} for data in table["image"]]
-        column = pa.array(structs, pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
-        arrow = arrow.append_column("image", column)
-        metadata["huggingface"] = canonical_json({"info": {"features": _hf_features(arrow)}})
-    arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **metadata})
-    with atomic(path, sidecar) as part:
-        pq.write_table(arrow, part, compression="zstd", row_group_size=ROWS_OF_IMAGES if image else None)
+    parts = iter([table] if isinstance(table, pd.DataFrame) else table)
+    first = next(parts, None)
+    if first is None:
+        raise ValueError(f"{path}: no rows to write")
+    schema = _schema_of(first, provenance)
+    tables = (_to_arrow(path, frame, schema) for frame in chain([first], parts))
+    rows = ROWS_OF_IMAGES if "image" in schema.names else ROWS
+    with atomic(path, sidecar) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
+        for group in _row_groups(tables, rows):
+            writer.write_table(group)
 
 
-def _hf_features(arrow: Any) -> dict:
+def _schema_of(frame: "pd.DataFrame", provenance: Mapping[str, Any]) -> Any:  # noqa: F821
+    """The Arrow schema of a table that begins with these rows."""
+    import pyarrow as pa
+
+    plain = frame.drop(columns="image", errors="ignore")
+    schema = pa.Table.from_pandas(plain, preserve_index=False).schema
+    empty = [field.name for field in schema if pa.types.is_null(field.type)]
+    empty_lists = [field.name for field in schema if field.type == pa.list_(pa.null())]
+    if empty or empty_lists:  # once more, because the schema's metadata name types, too
+        plain = plain.astype(dict.fromkeys(empty, "str"))
+        fields = [field for field in schema if field.name not in empty + empty_lists]
+        fields += [pa.field(name, pa.large_string()) for name in empty]
+        fields += [pa.field(name, pa.list_(pa.string())) for name in empty_lists]
+        typed = pa.schema(sorted(fields, key=lambda field: schema.get_field_index(field.name)))
+        schema = pa.Table.from_pandas(plain, typed, preserve_index=False).schema
+    metadata = {**(schema.metadata or {}), PROVENANCE: canonical_json(provenance)}
+    if "image" in frame.columns:
+        schema = schema.append(pa.field("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])))
+        metadata["huggingface"] = canonical_json({"info": {"features": _hf_features(schema)}})
+    return schema.with_metadata(metadata)
+
+
+def _to_arrow(path: str | os.PathLike, frame: "pd.DataFrame", schema: Any) -> Any:  # noqa: F821
+    import pyarrow as pa
+
+    if set(frame.columns) != set(schema.names):
+        raise ValueError(f"{path}: a part has columns {', '.join(frame.columns)}; expected {', '.join(schema.names)}")
+    columns = []
+    for field in schema:
+        image = field.name == "image"
+        values = [{"bytes": data, "path": None} for data in frame["image"]] if image else frame[field.name]
+        columns.append(pa.array(values, field.type, from_pandas=not image))
+    return pa.table(columns, schema=schema)
+
+
+def _row_groups(tables: Iterable[Any], rows: int) -> Iterator[Any]:
+    """Cuts tables anew, to `rows` each; the last has the rest. At least one, if it has no rows at all."""
+    import pyarrow as pa
+
+    held = None
+    for table in tables:
+        held = table if held is None else pa.concat_tables([held, table])
+        while len(held) > rows:
+            yield held[:rows].combine_chunks()
+            held = held[rows:]
+    yield held.combine_chunks()
+
+
+def _hf_features(schema: Any) -> dict:
     names = {"double": "float64", "bool": "bool", "large_string": "string"}
     return {
         field.name: {"_type": "Image"}
         if field.name == "image"
         else {"dtype": names.get(str(field.type), str(field.type)), "_type": "Value"}
-        for field in arrow.schema
+        for field in schema
     }
 
 
@@ -361,12 +417,16 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
     Raises:
         ValueError: as `open_image`.
     """
+    return np.asarray(on_white(open_image(data, name)))
+
+
+def on_white(image: "Image.Image") -> "Image.Image":  # noqa: F821
+    """An image as 8-bit RGB; what is transparent shows white."""
     from PIL import Image
 
-    image = open_image(data, name)
     if "A" in image.getbands():
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
-    return np.asarray(image.convert("RGB"))
+    return image.convert("RGB")
 
 
 def open_image(data: bytes, name: str) -> "Image.Image":  # noqa: F821

@@ -197,25 +197,26 @@ def test_results_that_are_a_file_are_refused(project: Path):
 
 @pytest.fixture(scope="module")
 def drawings(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
-    return read_drawings(projects.ROOT / "data/corpus/drawings.parquet")
+    return read_drawings(projects.ROOT / "data/corpus")
 
 
 def write_corpus(folder: Path, table: pd.DataFrame) -> Path:
     folder.mkdir(exist_ok=True)
     artifacts.write_table(folder / "drawings.parquet", table, {})
     shutil.copy(projects.ROOT / "data/corpus/twins.parquet", folder)
-    return folder / "drawings.parquet"
+    return folder
 
 
 def case_of(name: str) -> dict:
     """The settings of `select_exemplars` for one class."""
     counts = {"train": 1, "val": 0, "test": 0}
     about = {"study": "bad", "seed": 0, "case": "emoji_seen", "kind": "object", "source": "emoji_objects", "corpus": 1}
-    return {**about, "members": {"train": [[name, name]]}, "models_per_class": counts, "set_sizes": []}
+    layout = {"set_sizes": [], "numbered": ["train", "val", "test"], "group_counts": {}}
+    return {**about, **layout, "members": {"train": [[name, name]]}, "models_per_class": counts}
 
 
-def select(drawings: Path, folder: Path, name: str = "penguin") -> str:
-    flags = {"drawings": drawings, "output": folder / "emoji_seen.parquet", "settings": case_of(name)}
+def select(source: Path, folder: Path, name: str = "penguin") -> str:
+    flags = {"source": source, "output": folder / "emoji_seen.parquet", "settings": case_of(name)}
     return refused(select_exemplars.main, folder, **flags)
 
 
@@ -231,12 +232,12 @@ def test_a_drawing_of_another_kind_is_refused(kind: str, drawings: pd.DataFrame,
 CORPORA: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty folder": (lambda corpus: shutil.rmtree(corpus), "corpus/drawings.parquet"),
     "no drawings": (
-        lambda corpus: write_corpus(corpus, read_drawings(corpus / "drawings.parquet").head(0)),
+        lambda corpus: write_corpus(corpus, read_drawings(corpus).head(0)),
         "drawings.parquet: class 'penguin' of emoji_seen has 0 held-out drawings, 'penguin_0000' needs one more; "
         "classes with some: none",
     ),
     "class without drawings": (
-        lambda corpus: write_corpus(corpus, read_drawings(corpus / "drawings.parquet").query("concept != 'penguin'")),
+        lambda corpus: write_corpus(corpus, read_drawings(corpus).query("concept != 'penguin'")),
         "drawings.parquet: class 'penguin' of emoji_seen has 0 held-out drawings, 'penguin_0000' needs one more; "
         "classes with some: airplane, ",
     ),
@@ -251,7 +252,7 @@ CORPORA: dict[str, tuple[Callable[[Path], object], str]] = {
         "drawings.parquet: not a valid parquet file (",
     ),
     "lacks a column": (
-        lambda corpus: write_corpus(corpus, read_drawings(corpus / "drawings.parquet").drop(columns="concept")),
+        lambda corpus: write_corpus(corpus, read_drawings(corpus).drop(columns="concept")),
         "drawings.parquet: lacks column 'concept'; it has id, ",
     ),
     "twins missing": (lambda corpus: (corpus / "twins.parquet").unlink(), "corpus/twins.parquet"),
@@ -262,7 +263,7 @@ CORPORA: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_a_corpus_without_the_exemplars_is_refused(mistake: str, drawings: pd.DataFrame, tmp_path: Path):
     spoil, says = CORPORA[mistake]
     corpus = write_corpus(tmp_path / "corpus", drawings)
-    spoil(corpus.parent)
+    spoil(corpus)
     artifacts.write_text(tmp_path / "emoji_seen.parquet", "what an earlier run made")
     assert says in select(corpus, tmp_path)
 

@@ -1,5 +1,6 @@
 """Exemplars and distractors of the miniature, on small corpora of drawn rectangles."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,18 @@ from workflow_scripts.config import Case
 from workflow_scripts.corpus.rendering import encode
 from workflow_scripts.exemplar_sources import (
     DISTRACTOR_COLUMNS,
+    DRAWINGS,
     EXEMPLAR_COLUMNS,
     emoji_distractors,
     emoji_objects,
     emoji_sets,
     emoji_styles,
 )
+
+
+def table_of(choose: Callable[..., Iterable[pd.DataFrame]], source: Path, *args, **names) -> pd.DataFrame:
+    """All that a source yields."""
+    return pd.concat(choose(source, *args, **names), ignore_index=True)
 
 
 def drawing(name: str, family: str, concept: str, role: str, order: int = -1) -> dict:
@@ -43,8 +50,8 @@ def corpus(tmp_path: Path) -> Path:
     ]
     pairs = pd.DataFrame({"a": ["noto-cat", "openmoji-cat"], "b": ["twemoji-cat", "noto-cat"], "cosine": 0.97})
     artifacts.write_table(tmp_path / "twins.parquet", pairs, {})
-    artifacts.write_table(tmp_path / "drawings.parquet", pd.DataFrame(rows), {})
-    return tmp_path / "drawings.parquet"
+    artifacts.write_table(tmp_path / DRAWINGS, pd.DataFrame(rows), {})
+    return tmp_path
 
 
 def objects(**members: dict) -> Case:
@@ -53,7 +60,7 @@ def objects(**members: dict) -> Case:
 
 def test_objects_take_held_out_drawings_in_order(corpus: Path) -> None:
     words = {"cat": "kitty"}
-    table = emoji_objects.select(corpus, objects(train=words, val=words, test=words), seed=0)
+    table = table_of(emoji_objects.select, corpus, objects(train=words, val=words, test=words), seed=0)
     assert list(table.columns) == list(EXEMPLAR_COLUMNS)
     assert list(table.model) == ["cat_0000", "cat_0001"]
     assert list(table.split) == ["train", "test"]
@@ -69,12 +76,12 @@ def test_objects_take_held_out_drawings_in_order(corpus: Path) -> None:
 def test_a_class_without_enough_drawings_is_named(corpus: Path) -> None:
     words = {"dog": "dog"}
     with pytest.raises(ValueError, match="class 'dog' of cats has 0 held-out drawings, 'dog_0000' needs one more"):
-        emoji_objects.select(corpus, objects(train=words, val=words, test=words), seed=0)
+        table_of(emoji_objects.select, corpus, objects(train=words, val=words, test=words), seed=0)
 
 
 def test_styles_take_whole_groups(corpus: Path) -> None:
     case = Case("styles", "style", "emoji_styles", {"test": {"blob-thing": "art"}}, {"train": 0, "val": 0, "test": 1})
-    table = emoji_styles.select(corpus, case, seed=0)
+    table = table_of(emoji_styles.select, corpus, case, seed=0)
     assert list(table.source) == ["blob-bat", "blob-ball"]
     assert list(table.k) == [0, 1]
     assert set(table.model) == {"blob-thing"}
@@ -82,18 +89,18 @@ def test_styles_take_whole_groups(corpus: Path) -> None:
         "styles", "style", "emoji_styles", {"test": {"noto-thing": "art"}}, {"train": 0, "val": 0, "test": 1}
     )
     with pytest.raises(ValueError, match="style group 'noto-thing' of styles; groups with some: blob-thing"):
-        emoji_styles.select(corpus, missing, seed=0)
+        table_of(emoji_styles.select, corpus, missing, seed=0)
 
 
 def test_distractors_are_no_exemplars_twins_or_second_renderings(corpus: Path) -> None:
-    table = emoji_distractors.distract(corpus, {"noto-cat", "openmoji-cat"}, count=2, seed=0)
+    table = table_of(emoji_distractors.distract, corpus, {"noto-cat", "openmoji-cat"}, count=2, seed=0)
     assert list(table.columns) == list(DISTRACTOR_COLUMNS)
     assert set(table.id) == {"fluent-dog", "kameleon-cat"}  # twemoji-cat is a twin of noto-cat
-    assert "twemoji-cat" in set(emoji_distractors.distract(corpus, set(), count=3, seed=0).id)
-    again = emoji_distractors.distract(corpus, {"noto-cat", "openmoji-cat"}, count=2, seed=0)
+    assert "twemoji-cat" in set(table_of(emoji_distractors.distract, corpus, set(), count=3, seed=0).id)
+    again = table_of(emoji_distractors.distract, corpus, {"noto-cat", "openmoji-cat"}, count=2, seed=0)
     assert list(again.sha256) == list(table.sha256)
     with pytest.raises(ValueError, match=r"distractors.count is 4, the corpus has 3 free drawings"):
-        emoji_distractors.distract(corpus, set(), count=4, seed=0)
+        table_of(emoji_distractors.distract, corpus, set(), count=4, seed=0)
 
 
 def sets(*sizes: int, group: str = "kameleon-0") -> Case:
@@ -103,13 +110,13 @@ def sets(*sizes: int, group: str = "kameleon-0") -> Case:
 
 
 def test_a_small_set_is_part_of_a_larger_one(corpus: Path) -> None:
-    table = artifacts.read_table(corpus)
+    table = artifacts.read_table(corpus / DRAWINGS)
     more = [drawing(f"kameleon-{i}", "kameleon", f"thing-{i}", "other") for i in range(9)]
-    artifacts.write_table(corpus, pd.concat([table, pd.DataFrame(more)], ignore_index=True), {})
-    chosen = emoji_sets.select(corpus, sets(1, 2, 4), seed=0).groupby("model", sort=False)["source"].agg(list)
+    artifacts.write_table(corpus / DRAWINGS, pd.concat([table, pd.DataFrame(more)], ignore_index=True), {})
+    chosen = table_of(emoji_sets.select, corpus, sets(1, 2, 4), seed=0).groupby("model", sort=False)["source"].agg(list)
     assert list(chosen.index) == ["kameleon-0_0001", "kameleon-0_0002", "kameleon-0_0004"]
     assert chosen.iloc[0] == chosen.iloc[2][:1] and chosen.iloc[1] == chosen.iloc[2][:2]
-    other = emoji_sets.select(corpus, sets(4, group="kameleon-1"), seed=0)
+    other = table_of(emoji_sets.select, corpus, sets(4, group="kameleon-1"), seed=0)
     assert not set(other.source) & set(chosen.iloc[2])
 
 
@@ -122,22 +129,22 @@ def test_a_small_set_is_part_of_a_larger_one(corpus: Path) -> None:
 )
 def test_a_set_that_cannot_be_made_is_named(corpus: Path, group: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        emoji_sets.select(corpus, sets(2, group=group), seed=0)
+        table_of(emoji_sets.select, corpus, sets(2, group=group), seed=0)
 
 
 def test_a_truncated_drawing_is_named(corpus: Path) -> None:
-    table = artifacts.read_table(corpus)
+    table = artifacts.read_table(corpus / DRAWINGS)
     table.loc[table.id == "openmoji-cat", "image"] = [table.image[1][:30]]
-    artifacts.write_table(corpus, table, {})
+    artifacts.write_table(corpus / DRAWINGS, table, {})
     words = {"cat": "cat"}
     with pytest.raises(ValueError, match=r"drawings\.parquet: drawing 'openmoji-cat': not a readable image"):
-        emoji_objects.select(corpus, objects(train=words, val=words, test=words), seed=0)
+        table_of(emoji_objects.select, corpus, objects(train=words, val=words, test=words), seed=0)
 
 
 def test_exemplar_pixels_depend_on_seed_and_drawing_alone(corpus: Path) -> None:
     words = {"cat": "cat"}
     case = objects(train=words, val=words, test=words)
-    first, again, other = (emoji_objects.select(corpus, case, seed) for seed in (0, 0, 1))
+    first, again, other = (table_of(emoji_objects.select, corpus, case, seed) for seed in (0, 0, 1))
     assert list(first.sha256) == list(again.sha256)
     assert list(first.sha256) != list(other.sha256)
     assert not np.array_equal(*(artifacts.decode_image(image, "") for image in first.image))

@@ -1,14 +1,16 @@
 """Exemplar sources: where a case's exemplars, and the distractors, come from. One module each, found by its name.
 
 A source of exemplars is one file with a function `select`, a source of distractors one with `distract`;
-`emoji_objects.py` is the shortest to copy.
+`emoji_objects.py` is the shortest to copy. Each is given the folder of its data, and yields
+its table in parts, because a million images do not fit in memory.
 """
 
-from collections.abc import Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import Protocol
 
 import pandas as pd
+from tqdm import tqdm
 
 from workflow_scripts.config import Case
 
@@ -17,18 +19,23 @@ EXEMPLAR_COLUMNS = (
     "new_artist", "twins", "seen_twin",
 )  # fmt: skip
 DISTRACTOR_COLUMNS = ("id", "class", "image", "caption", "sha256", "source", "licence", "author")
+DRAWINGS = "drawings.parquet"  # what the folder of a corpus holds
 
 
 class ExemplarSource(Protocol):
     """What a module that chooses exemplars offers."""
 
-    def select(self, drawings: Path, case: Case, seed: int) -> pd.DataFrame:
+    def select(self, source: Path, case: Case, seed: int) -> Iterator[pd.DataFrame]:
         """Chooses the exemplars of every model of a case.
 
-        Returns:
+        Args:
+            source: the folder of the data.
+
+        Yields:
             One row per exemplar image with EXEMPLAR_COLUMNS, in the order of the case's models, then of `k`, the
-            exemplar's place within its model. `caption` says what the image shows, `twins` lists the `source` of its
-            near-duplicates, `seen_twin` says whether the base model or a head was trained on one.
+            exemplar's place within its model. `caption` says what the image shows; `source` names the image, among
+            those of all cases; `twins` lists the `source` of its near-duplicates, `seen_twin` says whether the base
+            model or a head was trained on one.
 
         Raises:
             ValueError: the source lacks images of a class or group; the message names it and what there is.
@@ -38,15 +45,35 @@ class ExemplarSource(Protocol):
 class DistractorSource(Protocol):
     """What a module that chooses distractors offers."""
 
-    def distract(self, drawings: Path, exemplars: Set[str], count: int, seed: int) -> pd.DataFrame:
+    def distract(self, source: Path, exemplars: Set[str], count: int, seed: int) -> Iterator[pd.DataFrame]:
         """Chooses images that influenced no model.
 
         Args:
-            exemplars: the `source` of every exemplar of the study, none of which may be a distractor.
+            source: the folder of the data.
+            exemplars: `source` and `sha256` of every exemplar of the study, none of which may be a distractor.
 
-        Returns:
-            `count` rows with DISTRACTOR_COLUMNS.
+        Yields:
+            `count` rows with DISTRACTOR_COLUMNS, of which `class` may be empty.
 
         Raises:
             ValueError: the source has fewer images than asked.
         """
+
+
+def with_columns(
+    parts: Iterable[pd.DataFrame], columns: Sequence[str], total: int | None = None
+) -> Iterator[pd.DataFrame]:
+    """The parts of a table with these columns, under a progress bar."""
+    with tqdm(total=total, unit="image", disable=None) as bar:
+        for part in parts:
+            yield part[list(columns)]
+            bar.update(len(part))
+
+
+def inputs_of(source: Path) -> dict[str, Path]:
+    """What the provenance of a table should name: a corpus's drawings, but no photographs.
+
+    To hash 150 GB of these would take hours and tell nothing: each row has the hash of its image.
+    """
+    drawings = source / DRAWINGS
+    return {"drawings": drawings} if drawings.is_file() else {}

@@ -14,20 +14,22 @@ from workflow_scripts.corpus.compose import LARGE, place
 from workflow_scripts.corpus.packages import FAMILIES
 from workflow_scripts.corpus.roles import PRETRAIN
 from workflow_scripts.corpus.scenes import SIZE
+from workflow_scripts.exemplar_sources import DRAWINGS
 from workflow_scripts.seeds import derive_seed
 
+TWINS = "twins.parquet"
 COLUMNS = ["id", "concept", "label", "family", "role", "order", "style_group", "image", "licence", "author"]
 
 
-def read_drawings(path: Path, role: str | None = None) -> pd.DataFrame:
-    """The drawings of the corpus, by role if one is given, in the order in which they were held out."""
-    table = artifacts.read_table(path, COLUMNS)
+def read_drawings(corpus: Path, role: str | None = None) -> pd.DataFrame:
+    """The drawings in the folder of a corpus, by role if one is given, in the order in which they were held out."""
+    table = artifacts.read_table(corpus / DRAWINGS, COLUMNS)
     return table if role is None else table[table.role == role].sort_values("order")
 
 
-def read_twins(drawings: Path) -> dict[str, set[str]]:
-    """The near-duplicates of each drawing that has some, from the file beside the corpus's drawings."""
-    pairs = artifacts.read_table(drawings.with_name("twins.parquet"), ["a", "b"])
+def read_twins(corpus: Path) -> dict[str, set[str]]:
+    """The near-duplicates of each drawing that has some."""
+    pairs = artifacts.read_table(corpus / TWINS, ["a", "b"])
     twins = defaultdict(set)
     for a, b in pairs.itertuples(index=False):
         twins[a].add(b)
@@ -35,9 +37,9 @@ def read_twins(drawings: Path) -> dict[str, set[str]]:
     return dict(twins)
 
 
-def with_twins(exemplars: pd.DataFrame, drawings: Path) -> pd.DataFrame:
+def with_twins(exemplars: pd.DataFrame, corpus: Path) -> pd.DataFrame:
     """A case's exemplars with their columns `twins` and `seen_twin`."""
-    roles, twins = artifacts.read_table(drawings, ["id", "role"]), read_twins(drawings)
+    roles, twins = artifacts.read_table(corpus / DRAWINGS, ["id", "role"]), read_twins(corpus)
     seen = set(roles.id[roles.role == PRETRAIN]) | set(exemplars["source"][exemplars["split"] == "train"])
     found = [twins.get(source, set()) for source in exemplars["source"]]
     return exemplars.assign(twins=list(map(sorted, found)), seen_twin=[bool(names & seen) for names in found])
@@ -45,7 +47,7 @@ def with_twins(exemplars: pd.DataFrame, drawings: Path) -> pd.DataFrame:
 
 def picture_of(drawing: pd.Series, background: Image.Image, random: Random) -> dict:
     """The columns `image`, `caption` and those of its origin, of a drawing composed on a background."""
-    rgba = artifacts.open_image(drawing.image, f"drawings.parquet: drawing {drawing.id!r}").convert("RGBA")
+    rgba = artifacts.open_image(drawing.image, f"{DRAWINGS}: drawing {drawing.id!r}").convert("RGBA")
     image = artifacts.encode_png(np.asarray(place(rgba, background, random.uniform(*LARGE), random)))
     origin = {"source": drawing.id, "licence": drawing.licence, "author": drawing.author}
     caption = f"a picture of a {drawing.label}"

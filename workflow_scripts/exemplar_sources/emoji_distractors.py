@@ -3,7 +3,7 @@
 The column `class` holds the concept, so that hard distractors (the same concept by other artists) can be told apart.
 """
 
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from pathlib import Path
 from random import Random
 
@@ -14,20 +14,21 @@ from workflow_scripts.corpus.compose import draw_background
 from workflow_scripts.corpus.packages import FAMILIES
 from workflow_scripts.corpus.roles import OTHER, PRETRAIN
 from workflow_scripts.corpus.scenes import SIZE
+from workflow_scripts.exemplar_sources import DRAWINGS
 from workflow_scripts.exemplar_sources._drawings import picture_of, read_drawings, read_twins
 from workflow_scripts.seeds import derive_seed
 
 
-def distract(drawings: Path, exemplars: Set[str], count: int, seed: int) -> pd.DataFrame:
+def distract(source: Path, exemplars: Set[str], count: int, seed: int) -> Iterator[pd.DataFrame]:
     """Takes drawings in the order of their hash, never an exemplar nor a twin of one, and one per twin pair."""
-    table = read_drawings(drawings)
+    table = read_drawings(source)
     single = table.family.map(lambda name: FAMILIES[name].twin_of is None)
-    twins = {twin for name, others in read_twins(drawings).items() if name in exemplars for twin in others}
+    twins = {twin for name, others in read_twins(source).items() if name in exemplars for twin in others}
     free = table[table.role.isin((PRETRAIN, OTHER)) & single & ~table.id.isin(exemplars | twins)]
     if len(free) < count:
-        raise ValueError(f"{drawings}: distractors.count is {count}, the corpus has {len(free)} free drawings")
+        raise ValueError(f"{source / DRAWINGS}: distractors.count is {count}, the corpus has {len(free)} free drawings")
     chosen = sorted(free.index, key=lambda row: derive_seed(seed, "distractor", free.id[row]))[:count]
-    return pd.DataFrame([_distractor(free.loc[row], seed) for row in chosen])
+    yield pd.DataFrame([_distractor(free.loc[row], seed) for row in chosen])
 
 
 def _distractor(drawing: pd.Series, seed: int) -> dict:

@@ -4,6 +4,7 @@ A group is `{family}-{part}`: the part-th slice of the family's drawings, in the
 that no weights of ours were trained on serve.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -11,30 +12,35 @@ import pandas as pd
 from workflow_scripts.config import SPLITS, Case
 from workflow_scripts.corpus.packages import FAMILIES
 from workflow_scripts.corpus.roles import OTHER
+from workflow_scripts.exemplar_sources import DRAWINGS
 from workflow_scripts.exemplar_sources._drawings import exemplar_of, read_drawings, with_twins
 from workflow_scripts.seeds import derive_seed
 
 
-def select(drawings: Path, case: Case, seed: int) -> pd.DataFrame:
+def select(source: Path, case: Case, seed: int) -> Iterator[pd.DataFrame]:
     """Takes the first drawings of each group's slice, as many as the model's size says."""
-    table = read_drawings(drawings)
+    table = read_drawings(source)
     free = {name: rows for name, rows in table[table.role == OTHER].groupby("family") if not FAMILIES[name].pretrain}
     rows = []
     for split in SPLITS:
         for model in case.models[split]:
             size = int(model.name[-4:])
             about = {"model": model.name, "split": split, "class": model.class_name, "class_word": model.class_word}
-            chosen = _slice(free, drawings, model.class_name, max(case.set_sizes))[:size]
+            chosen = _slice(free, source, model.class_name, max(case.set_sizes))[:size]
             rows += [{**about, "k": k, **exemplar_of(table.loc[row], seed)} for k, row in enumerate(chosen)]
-    return with_twins(pd.DataFrame(rows), drawings)
+    yield with_twins(pd.DataFrame(rows), source)
 
 
-def _slice(free: dict[str, pd.DataFrame], drawings: Path, group: str, length: int) -> list[int]:
+def _slice(free: dict[str, pd.DataFrame], source: Path, group: str, length: int) -> list[int]:
     family, _, part = group.rpartition("-")
     if family not in free or not part.isdigit():
-        raise ValueError(f"{drawings}: no set {group!r}; a set is a family and a number, families: {', '.join(free)}")
+        raise ValueError(
+            f"{source / DRAWINGS}: no set {group!r}; a set is a family and a number, families: {', '.join(free)}"
+        )
     order = sorted(free[family].index, key=lambda row: derive_seed("set", free[family].id[row]))
     chosen = order[int(part) * length : (int(part) + 1) * length]
     if len(chosen) < length:
-        raise ValueError(f"{drawings}: set {group!r} needs {length} drawings, {family!r} has {len(order)} in all")
+        raise ValueError(
+            f"{source / DRAWINGS}: set {group!r} needs {length} drawings, {family!r} has {len(order)} in all"
+        )
     return chosen

@@ -1,26 +1,28 @@
 """Styles of the miniature: groups of drawings of one family and one subject, one model per group."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from workflow_scripts.config import SPLITS, Case
 from workflow_scripts.corpus.roles import STYLE
+from workflow_scripts.exemplar_sources import DRAWINGS
 from workflow_scripts.exemplar_sources._drawings import exemplar_of, read_drawings, with_twins
 
 
-def select(drawings: Path, case: Case, seed: int) -> pd.DataFrame:
+def select(source: Path, case: Case, seed: int) -> Iterator[pd.DataFrame]:
     """Takes all held-out drawings of each group, in the order that the corpus fixed by hash."""
-    held_out = dict(list(read_drawings(drawings, STYLE).groupby("style_group", sort=False)))
+    held_out = dict(list(read_drawings(source, STYLE).groupby("style_group", sort=False)))
     rows = []
     for split in SPLITS:
         for model in case.models[split]:
             if model.name not in held_out:
                 raise ValueError(
-                    f"{drawings}: no held-out drawings of the style group {model.name!r} of {case.name}; "
+                    f"{source / DRAWINGS}: no held-out drawings of the style group {model.name!r} of {case.name}; "
                     f"groups with some: {', '.join(sorted(held_out)) or 'none'}"
                 )
             about = {"model": model.name, "split": split, "class": model.class_name, "class_word": model.class_word}
             for k, (_, drawing) in enumerate(held_out[model.name].iterrows()):
                 rows.append({**about, "k": k, **exemplar_of(drawing, seed)})
-    return with_twins(pd.DataFrame(rows), drawings)
+    yield with_twins(pd.DataFrame(rows), source)

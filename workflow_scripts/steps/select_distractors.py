@@ -10,26 +10,27 @@ import logging
 from pathlib import Path
 
 from workflow_scripts import artifacts, cli, plugins
-from workflow_scripts.exemplar_sources import DISTRACTOR_COLUMNS
+from workflow_scripts.exemplar_sources import DISTRACTOR_COLUMNS, inputs_of, with_columns
 
 log = logging.getLogger("select_distractors")
 
 
 def main() -> None:
     parser = cli.StepParser(__doc__)
-    parser.add_argument("--source", type=Path, required=True, help="folder that the source reads")
+    parser.add_argument("--source", type=Path, required=True, help="the folder of the distractors' data")
     parser.add_argument("--exemplars", type=Path, nargs="+", required=True, help="the exemplars of every case")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_settings()
     args = parser.parse_args()
     settings = args.settings
 
-    exemplars = {name for file in args.exemplars for name in artifacts.read_table(file, ["source"]).source}
+    tables = (artifacts.read_table(file, ["source", "sha256"]) for file in args.exemplars)
+    exemplars = {name for table in tables for column in table for name in table[column]}
     source = plugins.load("exemplar_sources", settings["source"])
-    table = source.distract(args.source / "drawings.parquet", exemplars, settings["count"], settings["seed"])
-    provenance = artifacts.make_provenance(settings, {"drawings": args.source / "drawings.parquet"})
-    artifacts.write_table(args.output, table[list(DISTRACTOR_COLUMNS)], provenance)
-    log.info("%d distractors", len(table))
+    parts = source.distract(args.source, exemplars, settings["count"], settings["seed"])
+    provenance = artifacts.make_provenance(settings, inputs_of(args.source))
+    artifacts.write_table(args.output, with_columns(parts, DISTRACTOR_COLUMNS, settings["count"]), provenance)
+    log.info("%d distractors", len(artifacts.Images(args.output)))
 
 
 if __name__ == "__main__":

@@ -10,24 +10,24 @@ from pathlib import Path
 
 from workflow_scripts import artifacts, cli, plugins
 from workflow_scripts.config import Case
-from workflow_scripts.exemplar_sources import EXEMPLAR_COLUMNS
+from workflow_scripts.exemplar_sources import EXEMPLAR_COLUMNS, inputs_of, with_columns
 
 log = logging.getLogger("select_exemplars")
 
 
 def main() -> None:
     parser = cli.StepParser(__doc__)
-    parser.add_argument("--source", type=Path, required=True, help="folder that the source reads")
+    parser.add_argument("--source", type=Path, required=True, help="the folder of the case's data")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_settings()
     args = parser.parse_args()
 
     case = Case.from_settings(args.settings)
     source = plugins.load("exemplar_sources", case.source)
-    table = source.select(args.source / "drawings.parquet", case, args.settings["seed"])
-    provenance = artifacts.make_provenance(args.settings, {"drawings": args.source / "drawings.parquet"})
-    artifacts.write_table(args.output, table[list(EXEMPLAR_COLUMNS)], provenance)
-    log.info("%s: %d exemplars of %d models", case.name, len(table), table.model.nunique())
+    parts = with_columns(source.select(args.source, case, args.settings["seed"]), EXEMPLAR_COLUMNS)
+    artifacts.write_table(args.output, parts, artifacts.make_provenance(args.settings, inputs_of(args.source)))
+    models = sum(len(case.models[split]) for split in case.splits)
+    log.info("%s: %d exemplars of %d models", case.name, len(artifacts.Images(args.output)), models)
 
 
 if __name__ == "__main__":
