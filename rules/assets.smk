@@ -213,7 +213,7 @@ rule assemble_base_model:
 rule measure_base_model:
     """We measure how well the base model draws what it is asked for; the README shows the picture."""
     input:
-        base_model=files_of("data/base_model"),
+        base_model=weights.needed("data/base_model"),
         drawings="data/corpus/drawings.parquet",
         vocabulary=in_project("config/classes/vocabulary.txt"),
     output:

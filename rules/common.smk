@@ -2,7 +2,7 @@
 
 import re
 
-from workflow_scripts import alone, checks, cluster
+from workflow_scripts import alone, checks, cluster, weights
 from workflow_scripts import settings as rule_settings
 from workflow_scripts.cli import canonical_json
 from workflow_scripts.config import ID, SPLITS
@@ -45,13 +45,13 @@ def memory(rule, amount):
     return growing(config.get("memory_mb", {}).get(rule, amount))
 
 
-def files_of(folder):
-    """The files of a folder of weights; the folder itself if it is missing, so that Snakemake names it."""
-    return sorted(str(file) for file in Path(folder).rglob("*") if file.is_file()) or [folder]
+def base_model_files(wildcards):
+    """The files of the base model, or its manifest. Jobs alone ask, for a study may have none."""
+    return weights.needed(config["base_model"]["path"])
 
 
 def base_model_folder(wildcards):
-    """The folder of the base model, whose files are inputs."""
+    """The folder of the base model."""
     return config["base_model"]["path"]
 
 
@@ -66,9 +66,9 @@ def shown_heads(pattern, **fixed):
 
 
 def encoder_weights(wildcards):
-    """The weights of an encoder that reads them from a folder; those of the others come with their package."""
-    folder = config["encoders"][wildcards.encoder].get("path")
-    return files_of(folder) if folder else []
+    """The weights of an encoder that reads them from a path; those of the others come with their package."""
+    path = config["encoders"][wildcards.encoder].get("path")
+    return weights.needed(path) if path else []
 
 
 def over_cases(pattern):

@@ -8,7 +8,7 @@ of models with their weights beside it.
 rule regularization:
     """With the base model we make images of each class word, so that fine-tuning keeps what the word means."""
     input:
-        base_model=files_of(config["base_model"]["path"]),
+        base_model=base_model_files,
     output:
         "results/{study}/regularization/{block}.safetensors",
     log:
@@ -39,7 +39,7 @@ rule regularization:
 rule finetune:
     """For each exemplar we fine-tune the base model's cross-attention keys and values and one new token, V*."""
     input:
-        base_model=files_of(config["base_model"]["path"]),
+        base_model=base_model_files,
         exemplars="results/{study}/exemplars/{case}.parquet",
         regularization=over_blocks("results/{study}/regularization/{block}.safetensors"),
     output:

@@ -259,7 +259,7 @@ rule report:
 rule measure_customizability:
     """We measure whether samples of plain prompts take after held-out exemplars; docs/ shows the figures."""
     input:
-        base_model=files_of(config["base_model"]["path"]),
+        base_model=base_model_files,
         models=over_study("results/{study}/models/{case}/{shard}.json", ["test"], "object"),
         exemplars=over_study("results/{study}/exemplars/{case}.parquet", ["test"], "object"),
         distractors=f"results/{STUDY.name}/exemplars/distractors.parquet",

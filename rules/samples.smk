@@ -8,7 +8,7 @@ beside it.
 rule sample:
     """From each model we draw images for prompts by a language model and for procedural ones (paper section 4.1)."""
     input:
-        base_model=files_of(config["base_model"]["path"]),
+        base_model=base_model_files,
         models="results/{study}/models/{case}/{shard}.json",
     output:
         "results/{study}/samples/{case}/{shard}.json",

@@ -1,0 +1,66 @@
+"""Downloads: weights that others published, fetched when a study names a path below data/hub/ or data/weights/.
+
+Needs a network, hence local: compute nodes often have none. docs/scale.md says how to bring weights by hand.
+"""
+
+DOWNLOADS = checked(weights.read_downloads, ROOT / "config/downloads.txt")
+
+
+localrules:
+    download,
+    download_weights,
+
+
+rule download:
+    """We fetch a revision of a model hub's repository: safetensors, configuration and vocabularies, but no pickles."""
+    output:
+        "data/hub/{owner}/{name}/{revision}.json",
+    log:
+        "data/hub/logs/{owner}.{name}.{revision}.log",
+    benchmark:
+        "data/hub/logs/{owner}.{name}.{revision}.tsv"
+    wildcard_constraints:
+        owner=r"[\w.-]+",
+        name=r"[\w.-]+",
+        revision="[0-9a-f]{40}",
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(120),
+    shell:
+        r"""
+        python -m workflow_scripts.steps.download \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule download_weights:
+    """We fetch a file of weights by the URL that config/downloads.txt gives."""
+    output:
+        "data/weights/{file}",
+    log:
+        "data/weights/logs/{file}.log",
+    benchmark:
+        "data/weights/logs/{file}.tsv"
+    wildcard_constraints:
+        file=one_of(DOWNLOADS),
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(120),
+    params:
+        url=lambda wildcards: DOWNLOADS[wildcards.file].url,
+        sha256=lambda wildcards: DOWNLOADS[wildcards.file].sha256 or "-",
+    shell:
+        r"""
+        python -m workflow_scripts.steps.download_weights \
+            --url {params.url:q} \
+            --sha256 {params.sha256:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """

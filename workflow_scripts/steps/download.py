@@ -1,0 +1,25 @@
+"""A revision of a model hub's repository, in the folder beside the manifest that is written last.
+
+Only safetensors, configuration and vocabularies are fetched. HF_ENDPOINT, HF_HOME and a login with `hf auth login` are
+honoured; with HF_HUB_OFFLINE=1 a folder that was copied by hand gets its manifest without network.
+
+Example:
+    python -m workflow_scripts.steps.download \\
+        --output data/hub/CompVis/stable-diffusion-v1-4/133a221b8aa7292a167afc5127cb63fb5005638b.json
+"""
+
+from pathlib import Path
+
+from workflow_scripts import cli
+from workflow_scripts.downloads import fetch_snapshot
+
+
+def main() -> None:
+    parser = cli.StepParser(__doc__)
+    told = "manifest to write, .../{owner}/{name}/{revision}.json; the files go into the folder of that name beside it"
+    parser.add_argument("--output", type=Path, required=True, help=told)
+    fetch_snapshot(parser.parse_args().output)
+
+
+if __name__ == "__main__":
+    cli.run(main)

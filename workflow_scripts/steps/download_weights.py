@@ -1,0 +1,27 @@
+"""A file of weights by its URL, whole or not at all, and its hash in a sidecar.
+
+Example:
+    python -m workflow_scripts.steps.download_weights \\
+        --url https://dl.fbaipublicfiles.com/sscd-copy-detection/sscd_disc_mixup.torchscript.pt \\
+        --sha256 9f26bd4c848cc19b73d2ae92eea6e04886f61a7b764ceb7a13aeee62e6a6db56 \\
+        --output data/weights/sscd_disc_mixup.torchscript.pt
+"""
+
+from pathlib import Path
+
+from workflow_scripts import cli
+from workflow_scripts.downloads import fetch_file
+
+
+def main() -> None:
+    parser = cli.StepParser(__doc__)
+    parser.add_argument("--url", required=True, help="where the file is")
+    parser.add_argument("--sha256", required=True, help="hash that the file must have, - if nobody published it")
+    parser.add_argument("--output", type=Path, required=True, help="file to write")
+    args = parser.parse_args()
+
+    fetch_file(args.url, None if args.sha256 == "-" else args.sha256, args.output)
+
+
+if __name__ == "__main__":
+    cli.run(main)
