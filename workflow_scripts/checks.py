@@ -139,9 +139,7 @@ def _case_problems(config: Mapping[str, Any]) -> list[str]:
         ]
         found += [f"cases.{case}.{problem}" for problem in _prompts_of_case(config, section)]
         if "path" not in section and "corpus" not in config:
-            found.append(
-                f"cases.{case}.path: missing key; there is no corpus for {section['source']!r} to choose from"
-            )
+            found.append(f"cases.{case}.path: missing key; there is no corpus for {section['source']!r} to choose from")
     if "path" not in config["distractors"] and "corpus" not in config:
         source = config["distractors"]["source"]
         found.append(f"distractors.path: missing key; there is no corpus for {source!r} to choose from")
