@@ -15,14 +15,25 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from tests import projects
 from tests.unit.chain import Chain, calibrate
 from tests.unit.spoilt import IMAGES, RGB, encode
-from workflow_scripts import artifacts, cli
+from workflow_scripts import artifacts, cli, interchange
 from workflow_scripts.corpus.roles import OBJECT
+from workflow_scripts.customization._model_bank import projections
 from workflow_scripts.exemplar_sources._drawings import read_drawings
-from workflow_scripts.steps import embed, finetune, plan_table, regularization, sample, select_exemplars
+from workflow_scripts.steps import (
+    embed,
+    export_model,
+    finetune,
+    import_model,
+    plan_table,
+    regularization,
+    sample,
+    select_exemplars,
+)
 
 BASE = {"name": "diffusers_sd", "revision": None, "version": 1}
 SAMPLING = {"scheduler": "ddim", "steps": 1, "guidance": 3.0, "precision": "fp32", "batch": 4, "version": 1}
@@ -46,7 +57,7 @@ def one_error(text: str) -> str:
     return errors[0]
 
 
-def refused(main: Callable[[], None], folder: Path, **flags: object) -> str:
+def refused(main: Callable[[], None], folder: Path, /, **flags: object) -> str:
     """The error of a step, run in this process as its command line would; nothing in `folder` may change.
 
     Args:
@@ -438,6 +449,124 @@ def test_a_folder_that_is_no_base_model_is_refused(mistake: str, workshop: Works
     spoil, says = BASES[mistake]
     spoil(workshop.base)
     assert says in workshop.regularize()
+
+
+# Customized models of diffusers: a folder that is spoilt before it is imported.
+
+KEY = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.processor.to_k_custom_diffusion.weight"
+VECTOR = torch.zeros(16)
+
+
+class Code:
+    """Unpickles by calling a function."""
+
+    def __reduce__(self) -> tuple:
+        return print, ("code that was run",)
+
+
+def with_weights(**changes: object) -> Callable[[Path], None]:
+    """Changes entries of the weights; None removes one."""
+
+    def change(folder: Path) -> None:
+        file = folder / "pytorch_custom_diffusion_weights.bin"
+        entries = {**torch.load(file, weights_only=True), **changes}
+        torch.save({key: value for key, value in entries.items() if value is not None}, file)
+
+    return change
+
+
+def with_token(content: object, name: str = "<new1>.bin") -> Callable[[Path], None]:
+    return lambda folder: torch.save(content, folder / name)
+
+
+WEIGHTS = "folder/pytorch_custom_diffusion_weights.bin: "
+FOLDERS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "key missing": (with_weights(**{KEY: None}), f"{WEIGHTS}{KEY} is missing"),
+    "key of an unknown layer": (with_weights(**{f"mid.{KEY}": VECTOR}), f"{WEIGHTS}mid.{KEY} is left over"),
+    "queries too": (
+        with_weights(**{KEY.replace("to_k", "to_q"): torch.zeros(16, 16)}),
+        f"{WEIGHTS}{KEY.replace('to_k', 'to_q')} is left over; expected only {KEY}, ",
+    ),
+    "self-attention too": (
+        with_weights(**{f"{KEY.split('attn2')[0]}attn1.processor": VECTOR}), "attn1.processor is left over",
+    ),
+    "another shape": (
+        with_weights(**{KEY: torch.zeros(16, 24)}), f"{KEY} is of shape [16, 24], the base model's of [16, 16]",
+    ),
+    "another type": (
+        with_weights(**{KEY: torch.zeros(16, 16, dtype=torch.bfloat16)}),
+        f"{KEY} is torch.bfloat16, expected torch.float32 or torch.float16",
+    ),
+    "no tensor": (with_weights(**{KEY: [1.0]}), f"{WEIGHTS}{KEY} is list, expected torch.float32 or torch.float16"),
+    "another token in the file": (
+        with_token({"<new2>": VECTOR}), "folder/<new1>.bin: <new2> is left over; expected only <new1>",
+    ),
+    "no token in the file": (with_token({}), "folder/<new1>.bin: <new1> is missing"),
+    "token without a name": (with_token(VECTOR), "folder/<new1>.bin: holds a Tensor, expected tensors by key"),
+    "token of another shape": (
+        with_token({"<new1>": torch.zeros(24)}), "<new1>.bin: <new1> is of shape [24], the base model's of [16]",
+    ),
+    "another token beside it": (with_token({"<new2>": VECTOR}, "<new2>.bin"), "folder/<new2>.bin: is left over; "),
+    "another token instead": (
+        lambda folder: (folder / "<new1>.bin").rename(folder / "<new2>.bin"),
+        "folder: must hold one file <new1>.safetensors or <new1>.bin; it has <new2>.bin, pytorch_custom_",
+    ),
+    "token twice": (
+        lambda folder: (folder / "<new1>.safetensors").write_bytes(b""),
+        "folder: must hold one file <new1>.safetensors or <new1>.bin; it has <new1>.bin, <new1>.safetensors, ",
+    ),
+    "empty folder": (
+        lambda folder: [file.unlink() for file in folder.iterdir()],
+        "folder: must hold one file pytorch_custom_diffusion_weights.safetensors or pytorch_custom_diffusion_weights"
+        ".bin; it has no weights",
+    ),
+    "pickle with code": (
+        with_token({"<new1>": Code()}), "folder/<new1>.bin: cannot be read as weights, and no code in it is run (",
+    ),
+    "token that is cut off": (
+        lambda folder: (folder / "<new1>.bin").write_bytes((folder / "<new1>.bin").read_bytes()[:200]),
+        "folder/<new1>.bin: cannot be read as weights, and no code in it is run (",
+    ),
+    "token that is text": (
+        replace("<new1>.bin", b"version https://git-lfs"), "folder/<new1>.bin: cannot be read as weights, and ",
+    ),
+    "empty file": (replace("<new1>.bin", b""), "folder/<new1>.bin: cannot be read as weights, and no code in it is"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def customized(base: object, base_folder: Path, tmp_path: Path) -> Path:
+    """File of a customized model of the tiny base model, all zeros."""
+    shapes = {path: layer.weight.shape for path, layer in projections(base.unet).items()}
+    weights = {f"{path}.delta": np.zeros(shape, np.float32) for path, shape in shapes.items()}
+    file = tmp_path / "cat_0000.safetensors"
+    provenance = artifacts.make_provenance({}, {"base_model": base_folder})
+    artifacts.write_tensors(file, {**weights, "<new1>": np.zeros(16, np.float32)}, provenance)
+    return file
+
+
+@pytest.mark.parametrize("mistake", FOLDERS)
+def test_a_folder_that_is_no_model_of_diffusers_is_refused(
+    mistake: str, base: object, base_folder: Path, customized: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    spoil, says = FOLDERS[mistake]
+    interchange.write_folder(base, artifacts.read_tensors(customized), tmp_path / "folder", "bin")
+    spoil(tmp_path / "folder")
+    flags = {"base_model": base_folder, "folder": tmp_path / "folder", "output": customized}
+    assert says in refused(import_model.main, tmp_path, **flags)
+    assert "code that was run" not in capsys.readouterr().out
+
+
+def test_a_model_of_another_base_model_is_not_exported(customized: Path, epsilon_folder: Path, tmp_path: Path):
+    flags = {"base_model": epsilon_folder, "model": customized, "output": tmp_path / "out"}
+    error = refused(export_model.main, tmp_path, **flags)
+    assert "cat_0000.safetensors: was made from the base model " in error
+
+
+def test_a_folder_with_other_files_is_not_exported_to(customized: Path, base_folder: Path, tmp_path: Path):
+    artifacts.write_text(tmp_path / "out/<new1>.bin", "another model", sidecar=False)
+    flags = {"base_model": base_folder, "model": customized, "output": tmp_path / "out"}
+    assert "out/<new1>.bin: is there already; " in refused(export_model.main, tmp_path, **flags)
 
 
 # Weights of encoders.
