@@ -1,7 +1,7 @@
 """Exemplar sources: where a case's exemplars, and the distractors, come from. One module each, found by its name.
 
 A source of exemplars is one file with a function `select`, a source of distractors one with `distract`;
-`emoji_objects.py` is the shortest to copy. Each is given the folder of its data, and yields
+`image_folder.py` has both, `emoji_objects.py` is the shortest to copy. Each is given the folder of its data, and yields
 its table in parts, because a million images do not fit in memory.
 """
 

@@ -1,0 +1,168 @@
+"""Photographs of ImageNet's classes, one model per image (paper section 4.1), in the layout of ILSVRC2012.
+
+    {source}/train/n01440764/*.JPEG
+    {source}/val/n01440764/*.JPEG, or {source}/val/ILSVRC2012_val_00000001.JPEG ... with the devkit's
+    {source}/ILSVRC2012_devkit_t12/data/{meta.mat,ILSVRC2012_validation_ground_truth.txt}
+
+The folders train and val may be in {source}/ILSVRC/Data/CLS-LOC, too, as Kaggle packs them.
+
+The test exemplars of a case that has a train split come from ILSVRC's val, all others from its train. Each class takes
+the images of its folder in the order of a hash of seed and name, so that a model more changes none before it. It
+passes over those that
+
+- `artifacts.open_image` cannot read; there are a few of CMYK,
+- have fewer than SMALLEST pixels on the shorter side,
+- are grey: the mean difference of the largest and the smallest channel is under COLOURFUL of 255 levels,
+- resemble one that the class took already: of the 64 bits of `imagehash.phash`, at most ALIKE differ.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from workflow_scripts import artifacts
+from workflow_scripts.config import Case, Model
+from workflow_scripts.exemplar_sources._photographs import (
+    exemplar,
+    in_parts,
+    list_folders,
+    list_images,
+    name_of,
+    read_bytes,
+    to_store,
+)
+from workflow_scripts.seeds import derive_seed
+
+SMALLEST = 256  # pixels
+COLOURFUL = 4  # levels
+ALIKE = 10  # bits; of two photographs by chance, about 32 differ
+KAGGLE = Path("ILSVRC/Data/CLS-LOC")
+DEVKIT = Path("ILSVRC2012_devkit_t12/data")
+LICENCE = "ImageNet terms of access"
+
+
+class Pool:
+    """The images of a class in one of ILSVRC's splits, in the order in which they are tried."""
+
+    def __init__(self, files: list[Path], seed: int) -> None:
+        self.files = sorted(files, key=lambda file: (derive_seed(seed, "imagenet", file.name), file.name))
+        self.tried, self.taken = 0, 0
+        self.passed_over = Counter()  # reasons
+
+    def take(self, hashes: list) -> tuple[Path, bytes] | None:
+        """The next usable image, with the bytes to store; None if none is left.
+
+        Args:
+            hashes: of the images that the class has taken; that of the image is added.
+        """
+        while self.tried < len(self.files):
+            file = self.files[self.tried]
+            self.tried += 1
+            data = read_bytes(file)
+            try:
+                image = artifacts.open_image(data, str(file))
+            except ValueError:
+                self.passed_over["unreadable"] += 1
+                continue
+            fault = _fault(image, hashes)
+            if fault is None:
+                self.taken += 1
+                return file, to_store(image, data)
+            self.passed_over[fault] += 1
+        return None
+
+
+def select(source: Path, case: Case, seed: int) -> Iterator[pd.DataFrame]:
+    """Takes as many images of each class as it has models: those of train first, of test last."""
+    models = [model for split in case.splits for model in case.models[split]]
+    needed = Counter((_pool(case, model), model.class_name) for model in models)
+    pools = {}
+    for split in ("train", "val"):
+        found = _find(source, split, [name for pool, name in needed if pool == split])
+        pools |= {(split, name): Pool(files, seed) for name, files in found.items()}
+    for (split, name), count in needed.items():
+        if len(pools[split, name].files) < count:
+            raise ValueError(_too_few(source, case, split, name, count, pools[split, name]))
+    return in_parts(_rows(source, case, models, needed, pools))
+
+
+def _pool(case: Case, model: Model) -> str:
+    """The split of ILSVRC that a model's exemplar comes from."""
+    return "val" if model.split == "test" and case.models["train"] else "train"
+
+
+def _rows(source: Path, case: Case, models: list[Model], needed: Counter, pools: dict) -> Iterator[dict]:
+    hashes = defaultdict(list)  # of the images that each class has taken
+    for model in models:
+        key = _pool(case, model), model.class_name
+        taken = pools[key].take(hashes[model.class_name])
+        if taken is None:
+            raise ValueError(_too_few(source, case, *key, needed[key], pools[key]))
+        file, image = taken
+        caption = f"a photo of a {model.class_word}"
+        yield exemplar(model, 0, image, caption, name_of(file, source), LICENCE, author="unknown")
+
+
+def _fault(image: Image.Image, hashes: list) -> str | None:
+    """Why an image cannot serve, if it cannot; if it can, its hash is added to those of its class."""
+    import imagehash
+
+    if min(image.size) < SMALLEST:
+        return f"under {SMALLEST} pixels"
+    small = np.asarray(artifacts.on_white(image).resize((64, 64), Image.Resampling.BOX))
+    if np.ptp(small, axis=2).mean() < COLOURFUL:
+        return "grey"
+    code = imagehash.phash(image)
+    if any(code - other <= ALIKE for other in hashes):
+        return "like another"
+    hashes.append(code)
+    return None
+
+
+def _too_few(source: Path, case: Case, split: str, name: str, count: int, pool: Pool) -> str:
+    reasons = ", ".join(f"{times} {reason}" for reason, times in sorted(pool.passed_over.items()))
+    return (
+        f"{_root(source) / split}: class {name!r} of {case.name} needs {count} images, "
+        f"{f'{pool.taken} of {len(pool.files)} will do: {reasons}' if reasons else f'it has {len(pool.files)}'}"
+    )
+
+
+def _root(source: Path) -> Path:
+    return source / KAGGLE if (source / KAGGLE).is_dir() else source
+
+
+def _find(source: Path, split: str, classes: Collection[str]) -> dict[str, list[Path]]:
+    """The image files of each class in one of ILSVRC's splits."""
+    if not classes:
+        return {}
+    folder = _root(source) / split
+    if split == "train" or list_folders(folder):
+        return {name: list_images(folder / name) for name in classes}
+    found = {name: [] for name in classes}
+    labels = _read_labels(source / DEVKIT)
+    for file in list_images(folder):
+        number = re.fullmatch(r"ILSVRC2012_val_(\d{8})\.jpeg", file.name, re.IGNORECASE)
+        if number and 0 < int(number[1]) <= len(labels):
+            found.get(labels[int(number[1]) - 1], []).append(file)
+    return found
+
+
+def _read_labels(devkit: Path) -> list[str]:
+    """The class of each image of ILSVRC's val, in the order of their numbers."""
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
+    try:
+        with (devkit / "meta.mat").open("rb") as file:
+            synsets = loadmat(file, squeeze_me=True)["synsets"]
+        names = dict(zip(map(int, synsets["ILSVRC2012_ID"]), map(str, synsets["WNID"]), strict=True))
+        return [names[int(line)] for line in (devkit / "ILSVRC2012_validation_ground_truth.txt").read_text().split()]
+    except OSError as error:
+        raise ValueError(f"{error.filename}: cannot be read ({error.strerror}); ILSVRC's val needs it") from error
+    except (MatReadError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{devkit}: not the devkit of ILSVRC2012 ({error!r})") from error
