@@ -16,7 +16,7 @@ from tests import projects, sd14
 from tests.abc import paper_data
 from workflow_scripts import artifacts
 
-SEEN, UNSEEN = {"n02084071": "dog", "n04379243": "table"}, {"n01440764": "fish"}
+SEEN, UNSEEN = {"n02084071": "dog", "n04285008": "vehicle"}, {"n01440764": "fish"}
 GROUPS = {"train": {"101549_0": 3, "103946_0": 1, "104167_0": 2}, "val": {"200_0": 2}, "test": {"300_1": 4}}
 CLIP, SSCD = "data/weights/clip", "data/weights/sscd_disc_mixup.torchscript.pt"
 
@@ -87,7 +87,7 @@ def test_every_cell_of_the_paper_is_measured(project: Path):
 def test_models_are_named_as_the_release_names_them(project: Path):
     table = artifacts.read_table(project / "results/abc/exemplars/imagenet_seen.parquet")
     test = table[table["split"] == "test"].set_index("model")
-    assert list(test.index) == ["n02084071_0002", "n04379243_0002"]
+    assert list(test.index) == ["n02084071_0002", "n04285008_0002"]
     assert all("val" in source for source in test["source"])
     styles = artifacts.read_table(project / "results/abc/exemplars/bamfg.parquet")
     assert styles.groupby("model", sort=False)["k"].count().to_dict() == {
@@ -104,8 +104,8 @@ def test_prompts_are_those_of_the_class_word_and_of_the_case(project: Path):
     folder = project / "results/abc/samples"
     dogs = artifacts.read_table(folder / "imagenet_seen/n02084071_0002.llm.parquet")
     assert len(dogs) == 4 and all("<new1> dog" in prompt for prompt in dogs["prompt"])
-    tables = artifacts.read_table(folder / "imagenet_seen/n04379243_0002.llm.parquet")
-    assert not {prompt.replace("dog", "table") for prompt in dogs["prompt"]} & set(tables["prompt"])
+    vehicles = artifacts.read_table(folder / "imagenet_seen/n04285008_0002.llm.parquet")
+    assert not {prompt.replace("dog", "vehicle") for prompt in dogs["prompt"]} & set(vehicles["prompt"])
     painted = artifacts.read_table(folder / "artchive/artchive_test_00000.procedural.parquet")
     assert set(painted["prompt"]) == {f"A painting of {thing} in the style of <new1> art" for thing in ("sun", "moon")}
 
