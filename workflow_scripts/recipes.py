@@ -117,7 +117,7 @@ class Recipes:
     def _drawings(self, section: Mapping[str, Any]) -> dict[str, Path]:
         """What a source chooses from, if it is the corpus; data at a path of their own are in nobody's provenance."""
         corpus = Path(self.study.sections.get("corpus", {}).get("path", ""))
-        return {} if "path" in section else {"drawings": corpus / "drawings.parquet"}
+        return {} if "path" in section else {name: corpus / f"{name}.parquet" for name in ("drawings", "twins")}
 
     @property
     def _base_model(self) -> Path:

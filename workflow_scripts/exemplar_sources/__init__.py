@@ -19,7 +19,7 @@ EXEMPLAR_COLUMNS = (
     "new_artist", "twins", "seen_twin",
 )  # fmt: skip
 DISTRACTOR_COLUMNS = ("id", "class", "image", "caption", "sha256", "source", "licence", "author")
-DRAWINGS = "drawings.parquet"  # what the folder of a corpus holds
+CORPUS = ("drawings", "twins")  # the parquet files in the folder of a corpus
 
 
 class ExemplarSource(Protocol):
@@ -71,9 +71,9 @@ def with_columns(
 
 
 def inputs_of(source: Path) -> dict[str, Path]:
-    """What the provenance of a table should name: a corpus's drawings, but no photographs.
+    """What the provenance of a table should name: those of a corpus, but no photographs.
 
     To hash 150 GB of these would take hours and tell nothing: each row has the hash of its image.
     """
-    drawings = source / DRAWINGS
-    return {"drawings": drawings} if drawings.is_file() else {}
+    files = {name: source / f"{name}.parquet" for name in CORPUS}
+    return {name: file for name, file in files.items() if file.is_file()}
