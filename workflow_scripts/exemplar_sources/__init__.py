@@ -19,7 +19,7 @@ EXEMPLAR_COLUMNS = (
     "new_artist", "twins", "seen_twin",
 )  # fmt: skip
 DISTRACTOR_COLUMNS = ("id", "class", "image", "caption", "sha256", "source", "licence", "author")
-CORPUS = ("drawings", "twins")  # the parquet files in the folder of a corpus
+DRAWINGS, TWINS = "drawings.parquet", "twins.parquet"  # what the folder of a corpus holds
 
 
 class ExemplarSource(Protocol):
@@ -75,5 +75,5 @@ def inputs_of(source: Path) -> dict[str, Path]:
 
     To hash 150 GB of these would take hours and tell nothing: each row has the hash of its image.
     """
-    files = {name: source / f"{name}.parquet" for name in CORPUS}
+    files = {Path(name).stem: source / name for name in (DRAWINGS, TWINS)}
     return {name: file for name, file in files.items() if file.is_file()}
