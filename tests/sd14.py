@@ -31,7 +31,7 @@ def settings(part: str) -> dict[str, Any]:
 
 
 def write_pipeline(folder: Path, seed: int = 0) -> Path:
-    """Writes a random StableDiffusionPipeline in the layout and of the kind of SD 1.4, but small; returns its folder."""
+    """Writes a random StableDiffusionPipeline of the layout and kind of SD 1.4, but small; returns its folder."""
     import torch
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
@@ -50,7 +50,7 @@ def write_pipeline(folder: Path, seed: int = 0) -> Path:
 
 
 def _write_vocabulary(folder: Path) -> int:
-    """Writes vocab.json and merges.txt as CLIP's byte-level tokenizer has them: bytes, bytes that end a word, merges."""
+    """Writes vocab.json and merges.txt as CLIP's byte-level tokenizer has them: bytes, those at a word's end, merges."""
     from transformers.convert_slow_tokenizer import bytes_to_unicode
 
     letters = list(bytes_to_unicode().values())

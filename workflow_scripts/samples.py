@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from workflow_scripts.base_models import BaseModel
 
 log = logging.getLogger(__name__)
-SPEED = ("batch",)  # keys of the section `sampling` that decide how fast, but not what
+SPEED = ("batch", "compile")  # keys of the section `sampling` that decide how fast, but not what
 WAITING = 64  # files whose images may wait to be written
 
 
@@ -77,6 +77,8 @@ def make_samples(base_model: Path, models: Path, folder: Path, settings: Mapping
 
         load = plugins.load("base_models", settings["base_model"]["name"]).load
         base = load(base_model, devices.set_up(threads), settings["sampling"]["precision"])
+        if settings["sampling"].get("compile"):
+            base.unet.compile()  # once: batches differ in what stands for W_k and W_v, but not in its shape
         missing, refused = _refuse_long(base, missing, settings["kind"])
         failures |= refused
         drawable = [file for file in files if file.entry["model"] not in failures]

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from diffusers.models.attention_processor import AttnProcessor2_0
 from safetensors.torch import load_file, save_file
 
 from workflow_scripts.base_models import diffusers_sd
@@ -103,3 +104,19 @@ def test_fp16_files_are_read_as_fp32(folder, base):
     loaded = diffusers_sd.load(folder, "cpu").unet.conv_in.weight
     assert loaded.dtype == torch.float32
     torch.testing.assert_close(loaded, base.unet.conv_in.weight, rtol=1e-3, atol=1e-4)
+
+
+def test_on_a_gpu_attention_is_fused_and_channels_come_last(base_folder, base):
+    """The choices for CUDA, made of networks on the CPU, where they compute the same."""
+    text_encoder, vae, unet = (
+        diffusers_sd._load_part(type(part), base_folder / name, "cpu", torch.float32)
+        for name, part in (("text_encoder", base.text_encoder), ("vae", base.vae), ("unet", base.unet))
+    )
+    diffusers_sd._suit("cuda", text_encoder, vae, unet)
+    for network in (vae, unet):
+        assert {type(processor) for processor in network.attn_processors.values()} == {AttnProcessor2_0}
+        kernels = [p for p in network.parameters() if p.dim() == 4]
+        assert all(kernel.is_contiguous(memory_format=torch.channels_last) for kernel in kernels)
+    assert text_encoder.config._attn_implementation == "sdpa"
+    x, states = torch.randn(2, 6, 4, 4), torch.randn(2, 12, 16)
+    torch.testing.assert_close(unet(x, 10, states).sample, base.unet(x, 10, states).sample, rtol=1e-3, atol=1e-4)
