@@ -49,7 +49,7 @@ test-long: LONG := --long
 test-long: smoke faults
 
 faults:
-	@python -m pytest tests/faults tests/dvc $(LONG)
+	@python -m pytest tests/faults tests/dvc tests/abc $(LONG)
 
 cluster:
 	@python -m pytest tests/cluster
@@ -84,7 +84,7 @@ data: .venv/requirements.lock
 
 dry-runs: data
 	@echo "Planning the studies: seconds."
-	@for study in miniature smoke; do \
+	@for study in miniature smoke abc abc_release; do \
 		snakemake --cores 1 --dry-run --quiet rules host --config study=$$study || exit 1; \
 	done
 
