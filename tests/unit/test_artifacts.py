@@ -150,3 +150,60 @@ def test_provenance_hashes_files_and_folders(tmp_path: Path):
     assert before == artifacts.make_provenance({}, {"model": folder})["inputs"]
     (folder / "unet" / "weights").write_bytes(b"2")
     assert before != artifacts.make_provenance({}, {"model": folder})["inputs"]
+
+
+def rows(count: int) -> pd.DataFrame:
+    """A table of images in which the first rows leave open what some columns hold."""
+    names = [None if i < 3 else f"author {i}" for i in range(count)]
+    twins = [[] if i < 3 else [f"{i}", f"{i + 1}"] for i in range(count)]
+    images = [bytes([i % 256]) * 50 for i in range(count)]
+    return pd.DataFrame({"k": range(count), "image": images, "author": names, "twins": twins, "seen": True})
+
+
+@pytest.mark.parametrize("length", [1, 3, 10, 64, 100])
+def test_parts_of_a_table_give_the_file_of_the_whole(length: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(artifacts, "ROWS_OF_IMAGES", 32)
+    whole = rows(100)
+    artifacts.write_table(tmp_path / "whole.parquet", whole, PROVENANCE)
+    cut = (whole.iloc[i : i + length].reset_index(drop=True) for i in range(0, 100, length))
+    artifacts.write_table(tmp_path / "parts.parquet", cut, PROVENANCE)
+    assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "parts.parquet").read_bytes()
+    assert artifacts.Images(tmp_path / "parts.parquet").bounds == [0, 32, 64, 96, 100]
+    found = artifacts.read_table(tmp_path / "parts.parquet")
+    assert list(found.columns) == ["k", "author", "twins", "seen", "image"]
+    assert list(found["image"]) == list(whole["image"])
+    assert list(map(list, found["twins"])) == list(whole["twins"])
+    assert found["author"].isna().sum() == 3 and found["author"][3] == "author 3"
+
+
+def test_what_no_row_has_is_text(tmp_path: Path):
+    import pyarrow.parquet as pq
+
+    artifacts.write_table(tmp_path / "x.parquet", rows(2), PROVENANCE)
+    types = {field.name: str(field.type) for field in pq.read_schema(tmp_path / "x.parquet")}
+    assert types["author"] == "large_string"
+    assert types["twins"] == "list<element: string>"
+
+
+def test_parts_that_do_not_fit_leave_the_old_table(tmp_path: Path, table: pd.DataFrame):
+    file = tmp_path / "x.parquet"
+    artifacts.write_table(file, table, PROVENANCE)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(ValueError, match=r"x\.parquet: a part has columns model, k, image, new; expected model, k, im"):
+        artifacts.write_table(file, [table, table.assign(new=1)], PROVENANCE)
+    with pytest.raises(ValueError, match=r"x\.parquet: no rows to write"):
+        artifacts.write_table(file, [], PROVENANCE)
+
+    def breaks_off():
+        yield table
+        raise ValueError("no more images")
+
+    with pytest.raises(ValueError, match="no more images"):
+        artifacts.write_table(file, breaks_off(), PROVENANCE)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_table_without_rows_is_read_again(tmp_path: Path, table: pd.DataFrame):
+    artifacts.write_table(tmp_path / "x.parquet", table.head(0), PROVENANCE)
+    assert list(artifacts.read_table(tmp_path / "x.parquet").columns) == ["model", "k", "image"]
+    assert len(artifacts.Images(tmp_path / "x.parquet")) == 0

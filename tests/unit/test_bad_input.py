@@ -18,6 +18,7 @@ import pytest
 import torch
 
 from tests import projects
+from tests.unit import pictures
 from tests.unit.chain import Chain, calibrate
 from tests.unit.spoilt import IMAGES, RGB, encode
 from workflow_scripts import artifacts, cli, interchange
@@ -32,6 +33,7 @@ from workflow_scripts.steps import (
     plan_table,
     regularization,
     sample,
+    select_distractors,
     select_exemplars,
 )
 
@@ -277,6 +279,84 @@ def test_a_corpus_without_the_exemplars_is_refused(mistake: str, drawings: pd.Da
     spoil(corpus)
     artifacts.write_text(tmp_path / "emoji_seen.parquet", "what an earlier run made")
     assert says in select(corpus, tmp_path)
+
+
+# A user's own data, or the paper's, from which too little can be chosen. By mistake: kind of case, its source, whether
+# its groups are counted, the files there are (True: a picture), and the answer.
+EXEMPLARS: dict[str, tuple[str, str, bool, dict[str, bytes | bool], str]] = {
+    "no folder": ("style", "style_groups", False, {}, "data: no folder of images (No such file or directory)"),
+    "group missing": (
+        "style", "style_groups", False, {"data/other/1.jpg": True},
+        "cases.mine.groups.train: 'owl' is none of the 1 folders of {data}",
+    ),
+    "group of texts": (
+        "style", "image_folder", False, {"data/owl/1.jpg": b"text"},
+        "data/owl: 'owl' of mine needs 1 usable images, the folder has 0 among 1",
+    ),
+    "list missing": (
+        "style", "style_groups", True, {"data/owl/1.jpg": True},
+        "data/train.txt: no such file; mine has 1 groups in this split: list their folders, one a line, of the 1 in "
+        "{data}",
+    ),
+    "list of a folder elsewhere": (
+        "style", "style_groups", True, {"data/owl/1.jpg": True, "data/train.txt": b"../data/owl"},
+        "data/train.txt: '../data/owl' is none of the 1 folders of {data}",
+    ),
+    "class missing": (
+        "object", "image_folder", False, {"data/cat/1.jpg": True},
+        "data: no folder 'owl', a class of mine; folders: cat",
+    ),
+    "class of texts": (
+        "object", "image_folder", False, {"data/owl/1.jpg": b"text"},
+        "data/owl: mine needs 1 usable images of this class, 'owl_0000' found none left of 1",
+    ),
+    "class of ImageNet missing": (
+        "object", "imagenet", False, {"data/train/n1/1.JPEG": True},
+        "data/train: class 'owl' of mine needs 1 images, it has 0",
+    ),
+    "class of ImageNet too small": (
+        "object", "imagenet", False, {"data/train/owl/1.JPEG": GOOD},
+        "data/train: class 'owl' of mine needs 1 images, 0 of 1 will do: 1 under 256 pixels",
+    ),
+}  # fmt: skip
+
+
+def write_files(folder: Path, files: dict[str, bytes | bool]) -> Path:
+    for name, data in files.items():
+        pictures.write(folder / name, pictures.picture(0) if data is True else data)
+    artifacts.write_text(folder / "mine.parquet", "what an earlier run made")
+    return folder / "data"
+
+
+@pytest.mark.parametrize("mistake", EXEMPLARS)
+def test_a_folder_without_the_exemplars_is_refused(mistake: str, tmp_path: Path):
+    kind, source, counted, files, says = EXEMPLARS[mistake]
+    data = write_files(tmp_path, files)
+    named = {"case": "mine", "kind": kind, "source": source, "group_counts": {"train": 1} if counted else {}}
+    flags = {"source": data, "output": tmp_path / "mine.parquet", "settings": {**case_of("owl"), **named}}
+    assert says.format(data=data) in refused(select_exemplars.main, tmp_path, **flags)
+
+
+DISTRACTORS: dict[str, tuple[str, dict[str, bytes | bool], str]] = {
+    "no folder": ("distractors", {}, "data: no folder of images"),
+    "too few images": ("image_folder", {"data/1.jpg": True}, "data: distractors.count is 2, the folder has 1 images"),
+    "the same image twice": (
+        "image_folder", {"data/1.jpg": True, "data/2.jpg": True},
+        "data: distractors.count is 2, the folder has 2 images; passed over: 1 copies",
+    ),
+    "truncated tar": ("distractors", {"data/0.tar": b"0" * 999}, "data/0.tar: truncated, or not a tar ("),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", DISTRACTORS)
+def test_a_folder_without_the_distractors_is_refused(mistake: str, tmp_path: Path):
+    source, files, says = DISTRACTORS[mistake]
+    data = write_files(tmp_path, files)
+    exemplars = tmp_path / "exemplars.parquet"
+    artifacts.write_table(exemplars, pd.DataFrame({"source": ["a"], "sha256": ["b"]}), {})
+    settings = {"study": "bad", "seed": 0, "source": source, "count": 2, "version": 1}
+    flags = {"source": data, "exemplars": exemplars, "output": tmp_path / "mine.parquet", "settings": settings}
+    assert says in refused(select_distractors.main, tmp_path, **flags)
 
 
 @pytest.fixture
