@@ -48,7 +48,7 @@ rule all:
         REPORT,
 
 
-PHASES = ("assets", "downloads", "exemplars", "models", "samples", "features", "heads", "evaluation", "report", "plan")
+PHASES = "assets prompts downloads exemplars models samples features heads evaluation report plan".split()
 for phase in PHASES:
 
     include: f"rules/{phase}.smk"

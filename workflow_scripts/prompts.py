@@ -15,8 +15,9 @@ WORDS = range(4, 17)  # of a caption
 
 INSTRUCTION = """\
 Write {count} captions of photographs. In each, the subject is a "{word}", and the word "{word}" stands exactly once.
-The captions must differ widely in action, place, light and point of view. Each must be true of any kind of {word}: name \
-no particular kind. Each must describe one picture that a text-to-image model can make look real, in 5 to 14 words.
+The captions must differ widely in action, place, light and point of view.
+Each must be true of any kind of {word}: name no particular kind.
+Each must describe one picture that a text-to-image model can make look real, in 5 to 14 words.
 Answer with the captions alone, one on a line, without numbers and quotation marks."""
 AGAIN = "\nThese captions are there already; write other ones:\n{there}"
 
@@ -67,6 +68,13 @@ def read_lists(folder: Path, word: str) -> dict[str, list[str]]:
     return {split: read_lines(file) if file.exists() else [] for split, file in list_files(folder, word).items()}
 
 
+def write_lists(folder: Path, word: str, lists: dict[str, list[str]], model: str) -> None:
+    """Writes the lists of a class word, each atomically, with the model that wrote them in a comment."""
+    for split, file in list_files(folder, word).items():
+        head = f'# Captions of the class word "{word}" ({split}), written by {model}.\n'
+        artifacts.write_text(file, head + "".join(f"{line}\n" for line in lists[split]), sidecar=False)
+
+
 def complete(lists: dict[str, list[str]]) -> bool:
     return all(len(lists[split]) >= count for split, count in COUNTS.items())
 
@@ -74,8 +82,8 @@ def complete(lists: dict[str, list[str]]) -> bool:
 def read_path_to_prompts(file: Path) -> dict[str, str]:
     """The prompts of the released images: the authors' `path_to_prompts.json`.
 
-    One JSON object: the path of an image, which starts with `dataset/`, and its prompt. The authors describe the file by
-    its name alone; so a file of any other form is refused, not guessed at.
+    One JSON object: the path of an image, which starts with `dataset/`, and its prompt. Only the name of
+    the file tells its form; so a file of any other form is refused, not guessed at.
 
     Raises:
         ValueError: the file is of another form, or names an image twice.
@@ -104,10 +112,3 @@ def _check_entry(file: Path, path: str, prompt: Any) -> None:
         raise ValueError(f"{file}: {path!r}: expected the path of an image, which starts with dataset/")
     if not isinstance(prompt, str) or not prompt.strip():
         raise ValueError(f"{file}: {path!r} has the prompt {str(prompt)[:60]!r}; expected a text")
-
-
-def write_lists(folder: Path, word: str, lists: dict[str, list[str]], model: str) -> None:
-    """Writes the lists of a class word, each atomically, with the model that wrote them in a comment."""
-    for split, file in list_files(folder, word).items():
-        head = f'# Captions of the class word "{word}" ({split}), written by {model}.\n'
-        artifacts.write_text(file, head + "".join(f"{line}\n" for line in lists[split]), sidecar=False)
