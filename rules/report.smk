@@ -327,3 +327,37 @@ rule publish:
             --base-model-page {params.base_model_page:q} \
             > {log:q} 2>&1
         """
+
+
+rule measure_low_rank:
+    """Asked for by its name: what compressing customized models costs; docs/ shows the figures."""
+    input:
+        base_model=base_model_files,
+        models=over_study("results/{study}/models/{case}/{shard}.json", ["test"]),
+    output:
+        figures="docs/low_rank.json",
+        page="docs/low_rank.md",
+    log:
+        f"results/{STUDY.name}/logs/measure_low_rank.log",
+    benchmark:
+        "build/benchmarks/measure_low_rank.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 2
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(60),
+    params:
+        base_model=base_model_folder,
+        settings=settings("low_rank"),
+    shell:
+        r"""
+        python -m workflow_scripts.steps.measure_low_rank \
+            --base-model {params.base_model:q} \
+            --models {input.models:q} \
+            --output {output.figures:q} \
+            --page {output.page:q} \
+            --threads {threads} \
+            --settings {params.settings:q} \
+            > {log:q} 2>&1
+        """

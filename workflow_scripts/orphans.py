@@ -17,7 +17,7 @@ from workflow_scripts.recipes import Recipes
 
 ASKED_FOR = (  # what rules make that no report needs
     *("plan.md", "plan.csv"),
-    *("logs/plan.log", "logs/publish.log", "logs/measure_customizability.log"),
+    *("logs/plan.log", "logs/publish.log", "logs/measure_customizability.log", "logs/measure_low_rank.log"),
 )
 DVC = ".gitignore"  # which DVC writes beside what it keeps
 ELSEWHERE = 3600  # seconds without a change, after which a worker on another machine is taken for dead

@@ -82,6 +82,27 @@ def customizability(study: Study) -> dict[str, Any]:
     }
 
 
+def low_rank(study: Study) -> dict[str, Any]:
+    """For `measure_low_rank`: test models of each case, the first and the middle one, and two prompts for each."""
+    models = []
+    for name, case in study.cases.items():
+        tested = case.models["test"]
+        for model in tested[:: max(1, len(tested) // 2)][:2]:
+            prompts = study.prompts_of(name).templates["test"]["llm"].of(model.class_word)[:2]
+            names = {"case": name, "model": model.name, "class_word": model.class_word}
+            models.append({**names, "prompts": prompts})
+    encoder = image_encoders(study)[0]
+    return {
+        "study": study.name,
+        "seed": study.seed,
+        "base_model": base_model(study),
+        "sampling": study.sections["sampling"],
+        "customization": study.sections["customization"]["name"],
+        "encoder": {"name": encoder, "settings": study.sections["encoders"][encoder]},
+        "models": models,
+    }
+
+
 def embed(study: Study, encoder: str) -> dict[str, Any]:
     """For `embed`: the encoder's own section."""
     return dict(study.sections["encoders"][encoder])
