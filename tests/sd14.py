@@ -50,7 +50,7 @@ def write_pipeline(folder: Path, seed: int = 0) -> Path:
 
 
 def _write_vocabulary(folder: Path) -> int:
-    """Writes vocab.json and merges.txt as CLIP's byte-level tokenizer has them: bytes, those at a word's end, merges."""
+    """Writes vocab.json and merges.txt as CLIP's tokenizer has them: bytes, those that end words, merges."""
     from transformers.convert_slow_tokenizer import bytes_to_unicode
 
     letters = list(bytes_to_unicode().values())
