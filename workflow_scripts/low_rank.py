@@ -99,7 +99,7 @@ def to_markdown(found: Mapping[str, Any], models: int, prompts: int, study: str,
             f"{row['size_mb']:.3g}",
             f"{row['rank_mean']:.1f}",
             f"{row['relative_error']:.1%}",
-            f"{abs(row['distance']):.3f}",
+            f"{abs(row['distance']):.4f}",
         )
         for row in found["ratios"]
     ]
@@ -114,7 +114,7 @@ def to_markdown(found: Mapping[str, Any], models: int, prompts: int, study: str,
             "",
             *aligned(headings, rows),
             "",
-            f"Yardstick: two samples of a full model from different seeds are {found['two_seeds']:.3f} apart.",
+            f"Yardstick: two samples of a full model from different seeds are {found['two_seeds']:.4f} apart.",
             "",
             f"{models} test models of `{study}`, {prompts} prompts each, features of `{encoder}`. Made by",
             f"`snakemake measure_low_rank --config study={study}`.",

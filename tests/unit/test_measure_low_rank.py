@@ -69,7 +69,7 @@ def test_each_ratio_has_its_size_rank_error_and_distance(measure, base):
 
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| ")]
     assert [line[0] for line in lines[2:]] == ["100%", "60%", "40%", "10%"]
-    assert lines[2][2:] == ["16.0", "0.0%", "0.000"]
+    assert lines[2][2:] == ["16.0", "0.0%", "0.0000"]
     assert "2 test models of `test`, 2 prompts each, features of `pixels`" in page
 
 
