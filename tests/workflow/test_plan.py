@@ -33,7 +33,7 @@ def test_a_study_is_planned_from_configuration_alone(project: Path, study: str):
     rules = set(re.findall(r"^rule (\w+):", "".join(f.read_text() for f in project.glob("rules/*.smk")), re.MULTILINE))
     assets = set(re.findall(r"^rule (\w+):", (project / "rules/assets.smk").read_text(), re.MULTILINE))
     on_demand = assets | {"download", "download_weights", "measure_customizability", "measure_low_rank"}
-    on_demand |= {"plan", "publish"}
+    on_demand |= {"plan", "prompts", "publish", "write_prompts"}
     assert rules - on_demand - set(MILESTONES) <= jobs.keys()
     assert not on_demand & jobs.keys()
 
