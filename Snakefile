@@ -48,12 +48,8 @@ rule all:
         REPORT,
 
 
-PHASES = "assets prompts downloads exemplars models samples features heads evaluation report plan".split()
+MADE = "release" if "release" in config else "models samples heads"
+PHASES = f"assets prompts downloads exemplars {MADE} features evaluation report plan".split()
 for phase in PHASES:
 
     include: f"rules/{phase}.smk"
-
-
-if "release" in config:
-
-    include: "rules/release.smk"

@@ -8,6 +8,7 @@ from typing import Any
 
 from workflow_scripts import config as study_config
 from workflow_scripts import plugins, prompt_checks, schema
+from workflow_scripts.release import checks as release_checks
 
 SCHEMA = Path("config/schemas/study.yaml")
 STUDIES = Path("config/studies")
@@ -76,6 +77,7 @@ def problems(config: Mapping[str, Any], root: Path) -> list[str]:
         lists[key] = study_config.read_list(root / file) if (root / file).is_file() else {}
         words[study_config.prompts_of(config["cases"][key.split(".")[1]])] |= dict.fromkeys(lists[key].values())
     found += prompt_checks.problems(config, root, words)
+    found += release_checks.problems(config)
     return found + _case_problems(config) + _sharing_problems(config, lists)
 
 
@@ -179,6 +181,8 @@ def _training_set_problems(config: Mapping[str, Any]) -> Iterator[str]:
             if section is None:
                 yield f"{key} is no case; cases: {_names(config['cases'])}"
                 continue
+            if "release" in config:
+                continue  # its heads were learned elsewhere
             splits = section.get("models_per_class", section.get("groups", {}))
             for split in {"train", "val"} - {split for split, given in splits.items() if given}:
                 yield f"{key} has no {split} split; a head learns on train and is selected on val"

@@ -45,6 +45,7 @@ class Case:
         models_per_class: number of models of each class, per split; 1 for styles.
         set_sizes: of a style case, how many of a group's exemplars to tune on, a model for each size; empty: all.
         numbered: of an object case, the splits in the order in which the models of a class are numbered.
+        numbered_from: of an object case, the number of a class's first model.
         group_counts: of a style case whose groups are counted instead of listed, their number per split; else empty.
         prompts: which of the study's prompts its models have; if nothing else is said, those of its kind.
     """
@@ -56,6 +57,7 @@ class Case:
     models_per_class: Mapping[str, int]
     set_sizes: tuple[int, ...] = ()
     numbered: tuple[str, ...] = SPLITS
+    numbered_from: int = 0
     group_counts: Mapping[str, int] = field(default_factory=dict)
     prompts: str = ""
 
@@ -83,6 +85,7 @@ class Case:
             models_per_class={split: per_class.get(split, 0) for split in SPLITS},
             set_sizes=tuple(section.get("set_sizes", ())),
             numbered=tuple(section.get("numbered", SPLITS)),
+            numbered_from=section.get("numbered_from", 0),
             group_counts=counts,
             prompts=prompts_of(section),
         )
@@ -99,6 +102,7 @@ class Case:
             settings["models_per_class"],
             tuple(settings["set_sizes"]),
             tuple(settings["numbered"]),
+            settings.get("numbered_from", 0),
             settings["group_counts"],
         )
 
@@ -108,7 +112,8 @@ class Case:
         return {split: tuple(self._models(split)) for split in SPLITS}
 
     def _models(self, split: str) -> Iterator[Model]:
-        first = sum(self.models_per_class[earlier] for earlier in self.numbered[: self.numbered.index(split)])
+        earlier = self.numbered[: self.numbered.index(split)]
+        first = self.numbered_from + sum(self.models_per_class[other] for other in earlier)
         for class_name, word in self.members.get(split, {}).items():
             if self.kind == "style" and not self.set_sizes:
                 yield Model(class_name, split, class_name, word)

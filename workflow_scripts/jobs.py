@@ -41,7 +41,7 @@ class Job:
     @property
     def is_shard(self) -> bool:
         """Whether the output is a manifest, with the files of each model beside it."""
-        return self.rule in ("finetune", "sample")
+        return self.rule in ("finetune", "sample", "import_samples")
 
 
 def jobs(study: Study) -> list[Job]:
@@ -67,6 +67,7 @@ class _Planner:
     def __init__(self, study: Study) -> None:
         self.study = study
         self.folder = f"results/{study.name}"
+        self.released = "release" in study.sections
         self.encoders = list(study.sections["encoders"])
         self.count = study.sections["distractors"]["count"]
         self.models = {name: sum(map(len, case.models.values())) for name, case in study.cases.items()}
@@ -75,11 +76,24 @@ class _Planner:
         self.scored = [(method, *head) for method, head in product(study.sections["methods"], self.heads)]
 
     def jobs(self) -> Iterator[Job]:
-        phases = (
-            *(self.exemplars, self.regularization, self.finetune, self.sample, self.embed),
-            *(self.train_head, self.calibrate, self.attribute, self.evaluate, self.report),
-        )
+        if self.released:
+            made = (self.imported, self.embed, self.import_head)
+        else:
+            made = (
+                *(self.exemplars, self.regularization, self.finetune, self.sample, self.embed),
+                *(self.train_head, self.calibrate),
+            )
+        phases = (*made, self.attribute, self.evaluate, self.report)
         return chain.from_iterable(phase() for phase in phases)
+
+    def imported(self) -> Iterator[Job]:
+        """What a release holds: exemplars, the distractors' names, samples."""
+        for case, models in self.models.items():
+            yield self._job("import_exemplars", f"import_exemplars/{case}", [self._exemplars(case)], [], models)
+        yield self._job("import_distractors", "import_distractors", [self._distractors], [], self.count)
+        for shard in self._all_shards():
+            outputs = [self._samples(shard)]
+            yield self._job("import_samples", f"import_samples/{shard.record}", outputs, [], shard.images)
 
     def exemplars(self) -> Iterator[Job]:
         for case, models in self.models.items():
@@ -108,9 +122,10 @@ class _Planner:
         for encoder, (case, models) in product(self.encoders, self.models.items()):
             outputs, needs = [self._features(encoder, f"exemplars/{case}")], [self._exemplars(case)]
             yield self._job("embed_exemplars", f"embed/{encoder}.exemplars.{case}", outputs, needs, models)
+        rule, log = ("import_features",) * 2 if self.released else ("embed_distractors", "embed")
         for encoder in self.encoders:
             outputs, needs = [self._features(encoder, "distractors")], [self._distractors]
-            yield self._job("embed_distractors", f"embed/{encoder}.distractors", outputs, needs, self.count)
+            yield self._job(rule, f"{log}/{encoder}.distractors", outputs, needs, self.count)
         for encoder, shard in product(self.encoders, self._all_shards()):
             outputs, needs = [self._sample_features(encoder, shard)], [self._samples(shard)]
             yield self._job("embed_samples", f"embed/{encoder}.samples.{shard.record}", outputs, needs, shard.images)
@@ -123,6 +138,13 @@ class _Planner:
             train, val = (self._images(chosen.cases, [split]) for split in ("train", "val"))
             size = round(chosen.share * train) + val
             yield self._job("train_head", f"train_head/{encoder}.{head}.{name}", outputs, needs, size)
+
+    def import_head(self) -> Iterator[Job]:
+        for encoder, head, name in self.heads:
+            outputs = [
+                self._head(encoder, head, name, end) for end in ("safetensors", "history.csv", "calibration.json")
+            ]
+            yield self._job("import_head", f"import_head/{encoder}.{head}.{name}", outputs)
 
     def calibrate(self) -> Iterator[Job]:
         for encoder, head, name in self.heads:
@@ -196,7 +218,7 @@ class _Planner:
         return [
             *map(self._exemplars, cases),
             self._distractors,
-            *map(self._models, shards),
+            *([] if self.released else map(self._models, shards)),
             *map(self._samples, shards),
             *(self._score(method, encoder, *head, case) for encoder, head, case in scores),
         ]

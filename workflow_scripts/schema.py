@@ -41,7 +41,8 @@ def study_problems(config: Mapping[str, Any], schema_file: Path) -> list[str]:
     found = list(_violations(config, schema, ()))
     for section, kind in PLUGIN_SECTIONS.items():
         for name, settings in _mapping(config.get(section)).items():
-            found += _plugin_violations(settings, kind, name, (section, name), {"version": version})
+            imported = section == "heads" and "release" in config  # not learned, so it needs no settings
+            found += _plugin_violations(settings, kind, name, (section, name), {"version": version}, imported)
     for section, kind in NAMED_SECTIONS.items():
         settings = _mapping(config.get(section))
         common = schema["properties"][section]["properties"] | {"version": version}
@@ -49,11 +50,13 @@ def study_problems(config: Mapping[str, Any], schema_file: Path) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _plugin_violations(settings: Any, kind: str, name: Any, path: tuple, common: Mapping[str, Any]) -> list[str]:
+def _plugin_violations(
+    settings: Any, kind: str, name: Any, path: tuple, common: Mapping[str, Any], bare: bool = False
+) -> list[str]:
     """Checks a plug-in's section against the keys that the plug-in declares; an unknown plug-in is `checks`' matter."""
     if name not in plugins.names(kind) or not isinstance(settings, Mapping):
         return []
-    keys = {**common, **plugins.settings_schema(kind, name)}
+    keys = {**common, **({} if bare else plugins.settings_schema(kind, name))}
     keys["version"] = keys.pop("version")  # the last, as in the studies
     schema = {"type": "object", "properties": keys, "required": list(keys), "additionalProperties": False}
     return list(_violations(settings, schema, path))

@@ -20,6 +20,7 @@ def exemplars(study: Study, case: str) -> dict[str, Any]:
         "members": {split: list(chosen.members[split].items()) for split in chosen.splits},
         "models_per_class": dict(chosen.models_per_class),
         "numbered": list(chosen.numbered),
+        **({"numbered_from": chosen.numbered_from} if chosen.numbered_from else {}),
         "set_sizes": list(chosen.set_sizes),
         "group_counts": dict(chosen.group_counts),
         **_data(study, study.sections["cases"][case]),
@@ -69,6 +70,45 @@ def sample(study: Study, case: str, shard: str) -> dict[str, Any]:
         "sampling": study.sections["sampling"],
         "customization": study.sections["customization"]["name"],
     }
+
+
+def import_exemplars(study: Study, case: str) -> dict[str, Any]:
+    """For `import_exemplars`, which makes `Case.from_settings` of it."""
+    return {**exemplars(study, case), **_release(study)}
+
+
+def import_samples(study: Study, case: str, shard: str) -> dict[str, Any]:
+    """For `import_samples`: the models of a shard, and how many samples the release should have of each."""
+    templates = study.prompts_of(case).templates["test"]
+    return {
+        **_shard(study, case, shard),
+        "prompts": {prompt_set: listed.count for prompt_set, listed in templates.items()},
+        "samples_per_prompt": study.samples_per_prompt,
+        **_release(study),
+    }
+
+
+def import_distractors(study: Study) -> dict[str, Any]:
+    """For `import_distractors`."""
+    return {"study": study.name, "count": study.sections["distractors"]["count"], **_version(study)}
+
+
+def import_features(study: Study, encoder: str) -> dict[str, Any]:
+    """For `import_features`: the encoder whose features they are."""
+    return {**embed(study, encoder), "encoder": encoder, **_version(study)}
+
+
+def import_head(study: Study, encoder: str, head: str, training_set: str) -> dict[str, Any]:
+    """For `import_head`."""
+    return {"encoder": encoder, "head": head, "training_set": training_set, **_version(study)}
+
+
+def _release(study: Study) -> dict[str, Any]:
+    return {"allow_missing": study.sections.get("allow_missing", False), **_version(study)}
+
+
+def _version(study: Study) -> dict[str, Any]:
+    return {"release": study.sections["release"]["version"]}
 
 
 def customizability(study: Study) -> dict[str, Any]:
@@ -128,6 +168,8 @@ def attribute(study: Study, method: str, **cell: str) -> dict[str, Any]:
 def evaluate(study: Study, training_set: str, **names: str) -> dict[str, Any]:
     """For `evaluate`; `names` are method, encoder and head."""
     cases = {case: {"kind": study.cases[case].kind, "sets": bool(study.cases[case].set_sizes)} for case in study.cases}
+    if "release" in study.sections:
+        cases = {case: {**about, "expected": _expected_samples(study, case)} for case, about in cases.items()}
     return {
         "training_set": training_set,
         **names,
@@ -136,6 +178,13 @@ def evaluate(study: Study, training_set: str, **names: str) -> dict[str, Any]:
         "seed": study.seed,
         "evaluation": study.sections["evaluation"],
     }
+
+
+def _expected_samples(study: Study, case: str) -> dict[str, int]:
+    """How many test samples of each prompt set the release has, if it is complete."""
+    models = len(study.cases[case].models["test"]) * study.samples_per_prompt
+    templates = study.prompts_of(case).templates["test"]
+    return {prompt_set: models * listed.count for prompt_set, listed in templates.items()}
 
 
 def report(study: Study) -> dict[str, Any]:

@@ -37,10 +37,18 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Head:
-    """A fitted head: the name of its plug-in, and what `fit` returned."""
+    """A fitted head.
+
+    Attributes:
+        name: of its plug-in.
+        tensors: what `fit` returned.
+        raw: whether it was fitted on features as long as the encoder makes them, such as a head that others released:
+            their bias weighs less the longer a feature is. Ours are fitted on features of length 1.
+    """
 
     name: str
     tensors: Mapping[str, np.ndarray]
+    raw: bool = False
 
 
 class HeadModule(Protocol):
@@ -71,7 +79,8 @@ def read_head(path: str | os.PathLike, encoder: str) -> Head:
         ValueError: the file is corrupt, or belongs to another encoder.
     """
     tensors = artifacts.read_tensors(path, {"encoder": encoder})
-    return Head(artifacts.read_provenance(path)["settings"]["head"], tensors)
+    settings = artifacts.read_provenance(path)["settings"]
+    return Head(settings["head"], tensors, settings.get("raw", False))
 
 
 def normalize(features: np.ndarray) -> np.ndarray:
@@ -90,4 +99,5 @@ def project(head: Head, side: Side, features: np.ndarray) -> np.ndarray:
     Returns:
         float32 [n, d'] of length 1.
     """
-    return normalize(plugins.load("heads", head.name).apply(head.tensors, side, normalize(features)))
+    given = features if head.raw else normalize(features)
+    return normalize(plugins.load("heads", head.name).apply(head.tensors, side, given))

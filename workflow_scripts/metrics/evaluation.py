@@ -34,7 +34,7 @@ def evaluate(
     Args:
         scores: by case, one row per query, as step `attribute` writes it.
         untuned: the same queries under the identity head; None where `scores` are untuned themselves.
-        settings: `seed`, `cases` and the section `evaluation`.
+        settings: `seed`, `cases` (of a release also how many samples are `expected`) and the section `evaluation`.
 
     Returns:
         `records`, one per case, prompt set, split and view, and `reliability` by case and prompt set.
@@ -50,10 +50,17 @@ def evaluate(
             cell = {**about, "split": split, "prompt_set": prompt_set}
             part, untuned_part = table.iloc[rows], None if base is None else base.iloc[rows]
             for record in _records(part, untuned_part, settings["cases"][case]["sets"], settings, cell):
-                records.append({**cell, **record})
+                records.append({**cell, **record, **_missing(record, cell, settings)})
             if split == "test":
                 reliable += [{**about, "prompt_set": prompt_set, **point} for point in reliability(part)]
     return {"records": records, "reliability": reliable}
+
+
+def _missing(record: Mapping[str, Any], cell: Mapping[str, str], settings: Mapping[str, Any]) -> dict[str, int]:
+    """How many queries of a whole cell a release lacks; nothing if it lacks none."""
+    expected = settings["cases"][cell["case"]].get("expected", {}).get(cell["prompt_set"], 0)
+    lacking = expected - record["n_queries"] if record["view"] == "all" else 0
+    return {"missing": lacking} if lacking > 0 else {}
 
 
 def _matched(untuned: pd.DataFrame, scores: pd.DataFrame, case: str) -> pd.DataFrame:

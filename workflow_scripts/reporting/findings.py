@@ -199,6 +199,9 @@ def _no_overfitting(table: pd.DataFrame) -> list[Finding]:
 
 
 def _calibrated(calibrations: pd.DataFrame) -> list[Finding]:
+    calibrations = calibrations.dropna(subset="kl_after")  # of a release it is not known
+    if calibrations.empty:
+        return []
     better = int((calibrations["kl_after"] < calibrations["kl_before"]).sum())
     tally = Tally(better, len(calibrations) - better, len(calibrations))
     evidence = f"On val the divergence falls for {better} of {len(calibrations)} heads."

@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
+from workflow_scripts import artifacts
 from workflow_scripts.reporting.lineage import Lineage, sparkline
 from workflow_scripts.reporting.thumbnails import Sheet
 
 EXEMPLARS = 12  # at most so many of a model's exemplars are shown
+NO_PICTURE = np.full((16, 16, 3), 224, np.uint8)  # of a candidate of which only features were released
 SPARKLINE = (240, 40)  # width and height of the drawing of losses
 
 
@@ -99,7 +102,8 @@ class Pictures:
     def get(self, name: str) -> Picture:
         """The picture of a candidate, by its id."""
         row = self._rows[name]
-        return Picture(self._sheet.add(row["image"]), f"{row['class']}, {name}")
+        image = row["image"] or artifacts.encode_png(NO_PICTURE)
+        return Picture(self._sheet.add(image), name if pd.isna(row["class"]) else f"{row['class']}, {name}")
 
     def exemplars(self, model: str) -> list[Picture]:
         """The first exemplars of a model."""

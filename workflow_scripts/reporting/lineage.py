@@ -4,6 +4,7 @@ Nothing is looked up by name alone: the sample's file says which weights it was 
 exemplars they were tuned on, both by hash; a link that does not fit is an error.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,12 @@ import pandas as pd
 from workflow_scripts import artifacts, features
 
 BARS = "▁▂▃▄▅▆▇█"
+RELEASED = {  # what is known of the tuning of a model that others released
+    "settings": {"prompt": None},
+    "losses": [],
+    "loss": {"first": math.nan, "last": math.nan},
+    "inputs": {"exemplars": None},
+}
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ class Lineage:
 
     Attributes:
         prompt: of the sample; `prompt_index` is its place in the prompt set, `index` the image's in the prompt.
-        tuning_prompt: that the model was tuned with.
+        tuning_prompt: that the model was tuned with; None of a released sample, whose model is not here.
         losses: of each step of the tuning; `first_loss` and `last_loss` are means over a tenth of them.
         files: path by what it holds.
         commands: make each of the files again, in order.
@@ -46,7 +53,7 @@ class Lineage:
     prompt_index: int
     index: int
     seed: int
-    tuning_prompt: str
+    tuning_prompt: str | None
     losses: Sequence[float]
     first_loss: float
     last_loss: float
@@ -99,16 +106,22 @@ def trace(manifest: Path, file: Path, prompt_index: int, index: int, encoders: S
     folder, record = manifest.parents[2], artifacts.read_json(manifest)
     study, case, shard = record["study"], record["case"], manifest.stem
     sample = read_sample(file, prompt_index, index)
-    weights = folder / f"models/{case}/{sample['model']}.safetensors"
-    commands = [snakemake(study, target) for target in _targets(study, case, shard, encoders)]
-    tuned = _checked_weights(weights, file, commands[1])
-    files = {
-        "samples": file,
-        "weights": weights,
-        "exemplars": folder / f"exemplars/{case}.parquet",
-        "log of sampling": folder / f"logs/sample/{case}.{shard}.log",
-        "log of tuning": folder / f"logs/finetune/{case}.{shard}.log",
-    }
+    exemplars = folder / f"exemplars/{case}.parquet"
+    made_here = "model" in artifacts.read_provenance(file)["inputs"]
+    commands = [snakemake(study, target) for target in _targets(study, case, shard, encoders, made_here)]
+    if made_here:
+        weights = folder / f"models/{case}/{sample['model']}.safetensors"
+        tuned = _checked_weights(weights, file, commands[1])
+        files = {
+            "samples": file,
+            "weights": weights,
+            "exemplars": exemplars,
+            "log of sampling": folder / f"logs/sample/{case}.{shard}.log",
+            "log of tuning": folder / f"logs/finetune/{case}.{shard}.log",
+        }
+    else:
+        tuned = RELEASED
+        files = {"samples": file, "exemplars": exemplars}
     return Lineage(
         study=study,
         case=case,
@@ -118,7 +131,7 @@ def trace(manifest: Path, file: Path, prompt_index: int, index: int, encoders: S
         losses=tuned["losses"],
         first_loss=tuned["loss"]["first"],
         last_loss=tuned["loss"]["last"],
-        exemplars=_checked_exemplars(files["exemplars"], sample["model"], tuned["inputs"]["exemplars"], commands[0]),
+        exemplars=_checked_exemplars(exemplars, sample["model"], tuned["inputs"]["exemplars"], commands[0]),
         files={name: str(path) for name, path in files.items()},
         commands=commands,
     )
@@ -129,9 +142,10 @@ def snakemake(study: str, target: str) -> str:
     return f"snakemake --cores 2 --config study={study} -- {target}"
 
 
-def _targets(study: str, case: str, shard: str, encoders: Sequence[str]) -> Iterator[str]:
+def _targets(study: str, case: str, shard: str, encoders: Sequence[str], made_here: bool) -> Iterator[str]:
     yield f"results/{study}/exemplars/{case}.parquet"
-    yield f"results/{study}/models/{case}/{shard}.json"
+    if made_here:
+        yield f"results/{study}/models/{case}/{shard}.json"
     yield f"results/{study}/samples/{case}/{shard}.json"
     for encoder in encoders:
         yield f"results/{study}/features/{encoder}/samples/{case}/{shard}.safetensors"
@@ -146,12 +160,12 @@ def _checked_weights(weights: Path, sample_file: Path, remedy: str) -> dict:
     return artifacts.read_provenance(weights)
 
 
-def _checked_exemplars(parquet: Path, model: str, hashes: Sequence[str], remedy: str) -> list[Origin]:
+def _checked_exemplars(parquet: Path, model: str, hashes: Sequence[str] | None, remedy: str) -> list[Origin]:
     if not parquet.is_file():
         raise ValueError(f"{parquet}: the exemplars are missing; make them: {remedy}")
     columns = ["model", "k", "source", "author", "licence", "sha256"]
     table = artifacts.read_table(parquet, columns, keep={"model": [model]}).sort_values("k")
-    if list(table["sha256"]) != list(hashes):
+    if hashes is not None and list(table["sha256"]) != list(hashes):
         raise ValueError(f"{parquet}: not the exemplars that model {model!r} was tuned on; run the study again")
     return [
         Origin(f"{model}/{row.k}", row.source, row.author, row.licence, row.sha256)
@@ -166,9 +180,8 @@ def to_text(lineage: Lineage) -> str:
         f"Image {lineage.index} of {lineage.prompt_set} prompt {lineage.prompt_index}: {lineage.prompt}",
         f"  seed {lineage.seed}",
         "",
-        f"Model {lineage.model} of case {lineage.case}, study {lineage.study}: {lineage.tuning_prompt}",
-        f"  loss {lineage.first_loss:.4f} -> {lineage.last_loss:.4f} in {len(lineage.losses)} steps",
-        f"  {bars(lineage.losses)}",
+        f"Model {lineage.model} of case {lineage.case}, study {lineage.study}: {lineage.tuning_prompt or 'released'}",
+        *_course(lineage),
         "",
         "Tuned on",
         *(f"  {e.name}  {e.source}, {e.licence}, {e.author}\n    sha256 {e.sha256}" for e in lineage.exemplars),
@@ -180,6 +193,13 @@ def to_text(lineage: Lineage) -> str:
         *(f"  {command}" for command in lineage.commands),
     ]
     return "\n".join(lines)
+
+
+def _course(lineage: Lineage) -> Iterator[str]:
+    """Of the tuning, if it took place here."""
+    if lineage.losses:
+        yield f"  loss {lineage.first_loss:.4f} -> {lineage.last_loss:.4f} in {len(lineage.losses)} steps"
+        yield f"  {bars(lineage.losses)}"
 
 
 def bars(values: Sequence[float]) -> str:

@@ -5,7 +5,18 @@ from typing import Any
 import pandas as pd
 
 from workflow_scripts.reporting.questions import QUESTIONS, Question
-from workflow_scripts.reporting.table import CELL, COUNTS, METHOD, RANDOM, gain, metrics_of, number, percent
+from workflow_scripts.reporting.table import (
+    CELL,
+    COUNTS,
+    LACKING,
+    METHOD,
+    MISSING,
+    RANDOM,
+    gain,
+    metrics_of,
+    number,
+    percent,
+)
 
 
 def sections(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -22,8 +33,8 @@ def _section(question: Question, rows: pd.DataFrame) -> dict[str, Any]:
         "title": question.title,
         "text": question.text,
         "headings": [*map(_heading, names)],
-        "numbers": [*numbers, "Median rank", "Influence on the truth, %", *map(_heading, COUNTS)],
-        "rows": [_row(row, names, metrics, gains) for row in rows.to_dict("records")],
+        "numbers": [*numbers, "Median rank", "Influence on the truth, %", *map(_heading, _counts(rows))],
+        "rows": [_row(row, names, metrics, gains, _counts(rows)) for row in rows.to_dict("records")],
     }
 
 
@@ -32,7 +43,11 @@ def _heading(name: str) -> str:
     return known.get(name, name.replace("_", " ").capitalize())
 
 
-def _row(row: dict[str, Any], names: list[str], metrics: list[str], gains: bool) -> dict[str, Any]:
+def _counts(rows: pd.DataFrame) -> list[str]:
+    return [*COUNTS, *([LACKING] if LACKING in rows else [])]
+
+
+def _row(row: dict[str, Any], names: list[str], metrics: list[str], gains: bool, counts: list[str]) -> dict[str, Any]:
     return {
         "names": [_name(row[name]) for name in names],
         "random": row["method"] == RANDOM["method"],
@@ -41,7 +56,10 @@ def _row(row: dict[str, Any], names: list[str], metrics: list[str], gains: bool)
             *[_gain(row)] * gains,
             _cell(number(row["median_rank"]), _span(row), row["median_rank"]),
             _influence(row),
-            *(_cell(number(row[name]), "", row[name]) for name in COUNTS),
+            *(
+                _cell("" if name == LACKING and pd.isna(row[name]) else number(row[name]), "", row[name])
+                for name in counts
+            ),
         ],
         "labels": [row["data"], row["weights"]],
     }
@@ -55,13 +73,21 @@ def calibration_rows(calibrations: pd.DataFrame) -> list[dict[str, Any]]:
             "names": [row[name] for name in METHOD[1:]],
             "random": False,
             "numbers": [
-                *(_cell(f"{row[name]:.4f}", "", row[name]) for name in numbers),
+                *(_cell(_decimals(row[name]), "", row[name]) for name in numbers),
                 _cell(number(row["n"]), "", row["n"]),
             ],
             "labels": [row["data"], row["weights"]],
         }
         for row in calibrations.to_dict("records")
     ]
+
+
+def _count(value: Any, name: str) -> str:
+    return "" if name == LACKING and pd.isna(value) else number(value)
+
+
+def _decimals(value: float) -> str:
+    return MISSING if pd.isna(value) else f"{value:.4f}"
 
 
 def _name(value: Any) -> str:

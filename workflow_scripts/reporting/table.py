@@ -16,6 +16,7 @@ CELL = ["case", "prompt_set"]
 RANDOM = {"method": "random", "encoder": "random", "head": "-", "training_set": "-"}
 COUNTS = ["n_models", "n_queries", "candidates"]
 MISSING = "missing"
+LACKING = "missing"  # the column, only there if a cell lacks queries: of a release that is not complete
 
 
 def tabulate(metrics: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> pd.DataFrame:
@@ -28,9 +29,10 @@ def tabulate(metrics: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) ->
     rows = list(itertools.chain.from_iterable(map(_rows, metrics)))
     table = pd.DataFrame(rows).drop_duplicates([*METHOD, *CELL, "split", "view"])  # a cell has one random row
     table = pd.concat([table, _missing(table)], ignore_index=True)
-    front = [*METHOD, "share", *CELL, "kind", "split", "view", *COUNTS]
+    counts = [*COUNTS, *([LACKING] if LACKING in table else [])]
+    front = [*METHOD, "share", *CELL, "kind", "split", "view", *counts]
     table = table.assign(**labels)[[*front, *labels, *(name for name in table.columns if name not in front)]]
-    return table.astype(dict.fromkeys(COUNTS, "Int64"))
+    return table.astype(dict.fromkeys(counts, "Int64"))
 
 
 def _rows(head: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -42,7 +44,7 @@ def _rows(head: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _numbers(record: Mapping[str, Any]) -> dict[str, Any]:
-    numbers = {name: record[name] for name in COUNTS}
+    numbers = {name: record[name] for name in (*COUNTS, LACKING) if name in record}
     for k, recall in record["recall"].items():
         numbers |= _interval(f"recall@{k}", recall)
         numbers |= {f"recall@{k}_ceiling": recall["ceiling"], f"recall@{k}_chance": record["chance"][k]}
@@ -102,13 +104,15 @@ def number(value: Any) -> str:
 def markdown(table: pd.DataFrame) -> str:
     """The main rows as a Markdown table, in percent, with intervals."""
     metrics = metrics_of(table)
-    head = ["case", "prompts", "encoder", "head", "trained on", "models", "queries", "candidates"]
+    lacking = [LACKING] if LACKING in table else []
+    head = ["case", "prompts", "encoder", "head", "trained on", "models", "queries", "candidates", *lacking]
     lines = [[*head, *(f"{metric} %" for metric in metrics), "median rank", "gain in mAP", "p", "data", "weights"]]
     lines.append(["---"] * len(lines[0]))
     for row in ordered(main_rows(table)).to_dict("records"):
         shares = [" ".join(filter(None, [value, span and f"({span})"])) for value, span in map(_of(row), metrics)]
         names = [row[name] for name in (*CELL, "encoder", "head", "training_set")]
         counts = [number(row[name]) for name in COUNTS]
+        counts += ["" if pd.isna(row[name]) else number(row[name]) for name in lacking]
         lines.append([*names, *counts, *shares, number(row["median_rank"]), *gain(row), row["data"], row["weights"]])
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 

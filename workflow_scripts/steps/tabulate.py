@@ -29,12 +29,13 @@ def tabulate_calibrations(files: list[Path]) -> pd.DataFrame:
 def summarize(whole: pd.DataFrame, calibrations: pd.DataFrame) -> Iterator[tuple[str, dict[str, Any]]]:
     """For each head of the default training set its name, and its measures by case and prompt set.
 
-    `influence_kl` is the divergence from the truth, in nats, that calibration leaves on val.
+    `influence_kl` is the divergence from the truth, in nats, that calibration leaves on val, if it is known.
     """
     rows = table.main_rows(whole_cells(by_default(whole))).dropna(subset="mAP")
     fitted = calibrations.set_index(table.METHOD[1:])["kl_after"]
     for names, head in rows[rows["encoder"] != table.RANDOM["encoder"]].groupby(table.METHOD, sort=False):
-        summary: dict[str, Any] = {"influence_kl": round(fitted[names[1:]], DIGITS)}
+        left = fitted[names[1:]]
+        summary: dict[str, Any] = {} if pd.isna(left) else {"influence_kl": round(left, DIGITS)}
         for row in head.to_dict("records"):
             measures = {name: round(row[name], DIGITS) for name in SUMMARY if name in row}
             summary.setdefault(row["case"], {})[row["prompt_set"]] = measures

@@ -1,0 +1,179 @@
+"""The authors' released test set, evaluated without a GPU-month: docs/release.md. Only in studies with `release`.
+
+Reads the release's folder, whose images are no inputs, so that a study can be planned before they are there; writes
+exemplars, samples, distractors' features and heads where other studies make theirs.
+"""
+
+RELEASE = config["release"]["path"]
+
+
+def released(kind):
+    """A file of an encoder; none of the untuned head, nor where the study says null."""
+
+    def file(wildcards):
+        name = config["release"]["encoders"][wildcards.encoder][kind]
+        return os.path.join(RELEASE, name) if name and wildcards.get("head") != "identity" else []
+
+    return file
+
+
+ruleorder: import_exemplars > select_exemplars
+ruleorder: import_distractors > select_distractors
+ruleorder: import_features > embed_distractors
+
+
+rule import_exemplars:
+    """We take the exemplars that the authors released."""
+    output:
+        "results/{study}/exemplars/{case}.parquet",
+    log:
+        "results/{study}/logs/import_exemplars/{case}.log",
+    benchmark:
+        "results/{study}/benchmarks/import_exemplars/{case}.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("import_exemplars", 4000),
+        runtime=growing(60),
+    params:
+        release=RELEASE,
+        settings=settings("import_exemplars", "case"),
+    shell:
+        r"""
+        python -m workflow_scripts.steps.import_exemplars \
+            --release {params.release:q} \
+            --output {output:q} \
+            --settings - \
+            <<< {params.settings:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule import_samples:
+    """We take the samples that the authors released of a shard's models (paper section 4.1)."""
+    output:
+        "results/{study}/samples/{case}/{shard}.json",
+    log:
+        "results/{study}/logs/import_samples/{case}.{shard}.log",
+    benchmark:
+        "results/{study}/benchmarks/import_samples/{case}.{shard}.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("import_samples", 4000),
+        runtime=growing(120),
+    params:
+        release=RELEASE,
+        settings=settings("import_samples", "case", "shard"),
+    shell:
+        r"""
+        python -m workflow_scripts.steps.import_samples \
+            --release {params.release:q} \
+            --output {output:q} \
+            --settings {params.settings:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule import_distractors:
+    """We list the LAION images whose features the authors released; their pictures are not needed."""
+    output:
+        "results/{study}/exemplars/distractors.parquet",
+    log:
+        "results/{study}/logs/import_distractors.log",
+    benchmark:
+        "results/{study}/benchmarks/import_distractors.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("import_distractors", 8000),
+        runtime=growing(60),
+    params:
+        features=os.path.join(RELEASE, next(iter(config["release"]["encoders"].values()))["distractors"]),
+        settings=settings("import_distractors"),
+    shell:
+        r"""
+        python -m workflow_scripts.steps.import_distractors \
+            --features {params.features:q} \
+            --output {output:q} \
+            --settings {params.settings:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule import_features:
+    """We take the features of the LAION images that the authors released."""
+    input:
+        distractors="results/{study}/exemplars/distractors.parquet",
+    output:
+        "results/{study}/features/{encoder}/distractors.safetensors",
+    log:
+        "results/{study}/logs/import_features/{encoder}.distractors.log",
+    benchmark:
+        "results/{study}/benchmarks/import_features/{encoder}.distractors.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("import_features", 8000),
+        runtime=growing(60),
+    params:
+        features=released("distractors"),
+        settings=settings("import_features", "encoder"),
+    shell:
+        r"""
+        python -m workflow_scripts.steps.import_features \
+            --features {params.features:q} \
+            --distractors {input.distractors:q} \
+            --output {output:q} \
+            --settings {params.settings:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule import_head:
+    """We take the maps and their calibration that the authors released; the untuned features have none."""
+    output:
+        head="results/{study}/heads/{encoder}/{head}/{training_set}.safetensors",
+        history="results/{study}/heads/{encoder}/{head}/{training_set}.history.csv",
+        calibration="results/{study}/heads/{encoder}/{head}/{training_set}.calibration.json",
+    log:
+        "results/{study}/logs/import_head/{encoder}.{head}.{training_set}.log",
+    benchmark:
+        "results/{study}/benchmarks/import_head/{encoder}.{head}.{training_set}.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("import_head", 4000),
+        runtime=growing(20),
+    params:
+        mapper=released("mapper"),
+        calibrator=released("calibrator"),
+        settings=settings("import_head", "encoder", "head", "training_set"),
+    shell:
+        r"""
+        python -m workflow_scripts.steps.import_head \
+            --mapper {params.mapper:q} \
+            --calibrator {params.calibrator:q} \
+            --output {output.head:q} \
+            --history {output.history:q} \
+            --calibration {output.calibration:q} \
+            --settings {params.settings:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule samples:
+    """Milestone: all samples are taken over."""
+    input:
+        over_study("results/{study}/samples/{case}/{shard}.json"),
+
+
+rule heads:
+    """Milestone: all heads are taken over, with their calibration."""
+    input:
+        over_heads("results/{study}/heads/{encoder}/{head}/{training_set}.calibration.json"),

@@ -1,0 +1,160 @@
+"""The evaluate-only study of a release, from its files to its table, on a small release in the authors' layouts."""
+
+import csv
+import io
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests import projects
+from tests.unit import released
+from workflow_scripts import checks
+from workflow_scripts.jobs import jobs
+from workflow_scripts.schema import read_yaml
+
+SIZE = 4  # of the encoder `pixels`, a side
+DIM = 3 * SIZE * SIZE
+TINY = {
+    "models_per_job": 2,
+    "cases": {
+        "imagenet_seen": {"classes": "config/classes/tiny.txt"},
+        "bamfg": {"groups": {"test": {"count": 2, "exemplars": 5}}},
+    },
+    "release": {"encoders": {"pixels": {"mapper": "weights/mapper/pixels_tuned.pth"}}},
+    "distractors": {"count": released.DISTRACTORS},
+    "encoders": {"pixels": {"size": SIZE, "version": 1}},
+    "training_sets": {"released": {"cases": ["imagenet_seen", "bamfg"]}},
+    "ranking": {"memory_mb": 16},
+    "evaluation": {"recall_at": [1, 5, 10], "bootstrap": 20},
+    "gallery": {"random": 4, "chosen": 4},
+}
+FILES = {
+    "mapper": "weights/mapper/pixels_tuned.pth",
+    "calibrator": "weights/calibrator/pixels_tuned.pth",
+    "distractors": "feats/pixels/laion_subset.pth",
+}
+
+
+def tiny_study() -> dict:
+    """The committed study with a small release's counts, and one small encoder."""
+    study = read_yaml(projects.ROOT / "config/studies/abc_release.yaml")
+    study["cases"] = {name: study["cases"][name] | TINY["cases"][name] for name in TINY["cases"]}
+    study["release"]["encoders"] = {"pixels": FILES}
+    for name in ("distractors", "ranking", "evaluation", "gallery"):
+        study[name] |= TINY[name]
+    for name in ("models_per_job", "encoders", "training_sets"):
+        study[name] = TINY[name]
+    for section in study["prompts"].values():
+        for prompt_set in ("llm", "procedural"):
+            section[prompt_set]["test"]["count"] = released.PROMPTS
+    del study["prompts"]["artchive"]
+    return study
+
+
+def make_project(folder: Path) -> Path:
+    """The project with that study and a release."""
+    for part in ("Snakefile", "config", "envs", "report", "rules", "workflow_scripts"):
+        subprocess.run(["cp", "-r", projects.ROOT / part, folder / part], check=True)
+    classes = zip(released.OBJECTS, released.WORDS, strict=True)
+    text = "".join(f"{name[:9]}\t{word}\n" for name, word in classes)
+    (folder / "config/classes/tiny.txt").write_text(text)
+    (folder / "config/studies/abc_release.yaml").write_text(yaml.safe_dump(tiny_study(), sort_keys=False))
+    release = released.make_release(folder / "data/abc_release")
+    released.save_mapper(release / FILES["mapper"], DIM)
+    released.save_calibrator(release / FILES["calibrator"], 0.0619, 0.0385)
+    released.save_laion(release / FILES["distractors"], DIM)
+    return folder
+
+
+def run(project: Path, *arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--quiet", "all", *arguments]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+
+
+def logs(project: Path) -> str:
+    return "\n".join(file.read_text() for file in project.glob("results/abc_release/logs/**/*.log"))
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project in which that study has run to its report."""
+    folder = make_project(tmp_path_factory.mktemp("release"))
+    done = run(folder, "--config", "study=abc_release")
+    assert done.returncode == 0, done.stderr + logs(folder)
+    return folder
+
+
+def read_rows(project: Path) -> pd.DataFrame:
+    table = pd.read_csv(project / "results/abc_release/report/table.csv")
+    return table[(table["view"] == "all") & (table["method"] != "random")]
+
+
+def test_a_release_is_evaluated_to_its_report(project: Path):
+    rows = read_rows(project)
+    assert {tuple(row) for row in rows[["case", "prompt_set", "head"]].to_numpy()} == {
+        (case, prompt_set, head)
+        for case in TINY["cases"]
+        for prompt_set in ("llm", "procedural")
+        for head in ("identity", "linear")
+    }
+    assert set(rows["n_queries"]) == {16}
+    assert set(rows[rows["case"] == "imagenet_seen"]["candidates"]) == {51}
+    assert "missing" not in rows
+    report = project / "results/abc_release/report"
+    assert "missing" not in (report / "table.md").read_text().splitlines()[0]
+    assert "CC BY-NC-SA 4.0" in (report / "index.html").read_text()
+    assert "whose samples its authors released" in (report / "gallery.html").read_text()
+
+
+def test_the_jobs_of_a_release_are_those_that_snakemake_plans(project: Path):
+    study = checks.load_study(read_yaml(project / "config/studies/abc_release.yaml"), project)
+    arguments = ("--detailed-summary", "--config", "study=abc_release")
+    done = projects.snakemake(project, *arguments)
+    rows = list(csv.DictReader(io.StringIO(done.stdout), delimiter="\t"))
+    assert {(job.rule, output) for job in jobs(study) for output in job.outputs} == {
+        (row["rule"], row["output_file"]) for row in rows
+    }
+    given = {
+        row["output_file"]: {file for file in row["input-file(s)"].split(",") if file.startswith("results/")}
+        for row in rows
+    }
+    assert {output: set(job.needs) for job in jobs(study) for output in job.outputs} == given
+    for job in jobs(study):
+        assert (project / job.log).is_file(), job.record
+        assert (project / job.benchmark).is_file(), job.record
+    assert not [row for row in rows if row["plan"] != "no update"]
+
+
+def test_the_committed_study_is_of_the_papers_size():
+    study = checks.load_study(read_yaml(projects.ROOT / "config/studies/abc_release.yaml"), projects.ROOT)
+    models = [model.name for case in study.cases.values() for model in case.models["test"]]
+    assert (len(models), models[0], models[593], models[-1]) == (
+        *(2098, "n01518878_0008", "n01440764_0000", "artchive_test_00254"),
+    )
+    assert sum(job.size for job in jobs(study) if job.rule == "import_samples") == 167_840
+
+
+def test_what_is_missing_is_an_error_or_stands_in_the_table(project: Path):
+    paths = released.read_json(project / "data/abc_release", "bamfg")[1]["synth"]["gpt"]
+    for path in paths[:3]:
+        (project / "data/abc_release" / path).unlink()
+    shutil.rmtree(project / "results/abc_release/samples/bamfg")
+    done = run(project, "--config", "study=abc_release", "--", "results/abc_release/samples/bamfg/test_0000.json")
+    assert done.returncode != 0
+    assert "error: data/abc_release: 3 samples are missing: " in logs(project)
+    table = ("--", "results/abc_release/report/table.md")
+    done = run(project, "--config", "study=abc_release", "allow_missing=true", *table)
+    assert done.returncode == 0, done.stderr + logs(project)
+    rows = read_rows(project)
+    lacking = (rows["case"] == "bamfg") & (rows["prompt_set"] == "llm")
+    assert set(rows[lacking]["missing"]) == {3}
+    assert set(rows[lacking]["n_queries"]) == {13}
+    assert rows[~lacking]["missing"].isna().all()
+    head, _, *lines = (project / "results/abc_release/report/table.md").read_text().splitlines()
+    column = [cell.strip() for cell in head.split("|")].index("missing")
+    assert {line.split("|")[column].strip() for line in lines if "| bamfg | llm" in line} == {"3"}

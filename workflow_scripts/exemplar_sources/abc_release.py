@@ -1,0 +1,14 @@
+"""The test set that the authors of AbC released: exemplars by the JSON files of the release. See docs/release.md."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from workflow_scripts.config import Case
+from workflow_scripts.release.images import exemplar_parts
+
+
+def select(source: Path, case: Case, seed: int) -> Iterator[pd.DataFrame]:
+    """See `ExemplarSource.select`; `source` is the folder that holds `dataset/`. Images keep their bytes."""
+    return exemplar_parts(source, case)

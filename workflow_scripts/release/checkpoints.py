@@ -1,0 +1,81 @@
+"""Files that the authors saved with PyTorch: mappers, calibrators and features. No code in them is ever run."""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from workflow_scripts.encoders._weights import first_sentence
+from workflow_scripts.metrics.calibration import Calibration
+
+SIDES = {"exemplar": "real_mapper", "sample": "synth_mapper"}
+CHECKED_AT_ONCE = 1 << 24  # numbers, so that checking a file larger than memory takes little of it
+BIAS_GAIN = 0.001  # of the calibrator's stored bias
+
+
+def load(file: Path, keys: set[str]) -> Mapping[str, Any]:
+    """The entries of a file of `torch.save`, whose tensors are memory maps.
+
+    Raises:
+        ValueError: it is missing, is no such file, or has other entries than `keys`.
+    """
+    if not file.is_file():
+        raise ValueError(f"{file}: no such file; it belongs to the released test set, see docs/release.md")
+    try:
+        content = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+    except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
+        raise ValueError(f"{file}: cannot be read as tensors ({first_sentence(error)})") from error
+    if not isinstance(content, Mapping) or set(content) != keys:
+        given = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
+        raise ValueError(f"{file}: expected the entries {', '.join(sorted(keys))}, it has {given}")
+    return content
+
+
+def read_mapper(file: Path) -> dict[str, np.ndarray]:
+    """The two linear maps as the tensors of a head: `exemplar.weight` float32 [d, d], `exemplar.bias` [d] and so on.
+
+    Raises:
+        ValueError: the file does not hold two square maps of one width.
+    """
+    content = load(file, set(SIDES.values()))
+    tensors = {}
+    for side, name in SIDES.items():
+        if not isinstance(content[name], Mapping) or set(content[name]) != {"weight", "bias"}:
+            raise ValueError(f"{file}: {name}: expected weight and bias of a linear map; other maps are not read")
+        tensors |= {f"{side}.{key}": floats(value, f"{file}: {name}.{key}") for key, value in content[name].items()}
+    width = len(tensors["exemplar.bias"])
+    for name, tensor in tensors.items():
+        expected = (width, width) if name.endswith("weight") else (width,)
+        if tensor.shape != expected:
+            raise ValueError(f"{file}: {name} has shape {list(tensor.shape)}, expected {list(expected)}")
+    return tensors
+
+
+def read_calibrator(file: Path) -> Calibration:
+    """The fitted tau and lambda. Stored are 1 / tau, and a bias that is added where the paper subtracts lambda.
+
+    Raises:
+        ValueError: they are no temperature and threshold.
+    """
+    content = load(file, {"inv_tau", "bias"})
+    inverse, bias = (float(floats(content[key], f"{file}: {key}").reshape(())) for key in ("inv_tau", "bias"))
+    if inverse <= 0:
+        raise ValueError(f"{file}: inv_tau is {inverse:g}, expected more than 0")
+    threshold = -BIAS_GAIN * bias
+    if not 0 <= threshold < 1:
+        raise ValueError(f"{file}: bias is {bias:g}, expected -1000 to 0 (lambda is -{BIAS_GAIN:g} times as much)")
+    return Calibration(1 / inverse, threshold)
+
+
+def floats(value: Any, place: str) -> np.ndarray:
+    """A tensor as float32, without a copy where it is that already; raises `ValueError` if it is none or not finite."""
+    if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+        raise ValueError(f"{place}: expected a tensor of numbers, it is {type(value).__name__}")
+    array = value.detach().contiguous().float().numpy()
+    parts = np.array_split(array.reshape(-1), max(1, array.size // CHECKED_AT_ONCE))
+    if not all(np.isfinite(part).all() for part in parts):
+        raise ValueError(f"{place}: holds NaN or infinity")
+    return array

@@ -1,0 +1,35 @@
+"""What must hold of a study that evaluates the release. Imported by the Snakefile: standard library only."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+HEADS = ("identity", "linear")  # what was released
+MADE = ("base_model", "customization", "regularization", "sampling")
+
+
+def problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """Every problem, one line each: key, value, and what would be valid."""
+    if "release" not in config:
+        if "allow_missing" in config:
+            yield "allow_missing: unknown key for a study without a release"
+        return
+    for section in MADE:
+        if section in config:
+            yield f"{section}: unknown key for a study with a release; nothing is fine-tuned or sampled there"
+    for case, section in config["cases"].items():
+        splits = section.get("models_per_class", section.get("groups", {}))
+        for split in splits.keys() - {"test"}:
+            yield f"cases.{case}: it has models of split {split!r}, but only those of test were released"
+    for split in config["evaluation"]["splits"]:
+        if split != "test":
+            yield f"evaluation.splits: {split!r}, but only test was released"
+    for head in config["heads"]:
+        if head not in HEADS:
+            yield f"heads.{head}: no such head was released; there are {' and '.join(HEADS)}"
+    listed = config["release"]["encoders"]
+    for encoder in config["encoders"]:
+        if encoder not in listed:
+            yield f"release.encoders: lacks {encoder!r}; an encoder needs its features of the distractors"
+    for encoder in listed:
+        if encoder not in config["encoders"]:
+            yield f"release.encoders.{encoder}: no encoder of the study; encoders: {', '.join(config['encoders'])}"

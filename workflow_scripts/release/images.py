@@ -1,0 +1,92 @@
+"""The images of the release: which of them are there, and their bytes."""
+
+import hashlib
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+from PIL import Image
+
+from workflow_scripts import artifacts
+from workflow_scripts.config import Case, Model
+from workflow_scripts.exemplar_sources import EXEMPLAR_COLUMNS
+from workflow_scripts.release.entries import SHOWN, Entry, read_models
+
+LICENCE = "CC-BY-NC-SA-4.0"  # of the release; the images in it have owners of their own
+
+
+def complete(folder: Path, entries: Mapping[str, Entry], allow_missing: bool) -> dict[str, Entry]:
+    """The models all of whose exemplars are there: with fewer, another truth would be evaluated.
+
+    Raises:
+        ValueError: an exemplar is missing, unless that is allowed.
+    """
+    lacking = {path for entry in entries.values() for path in entry.exemplars if not (folder / path).is_file()}
+    if lacking and not allow_missing:
+        raise ValueError(missing(folder, sorted(lacking), "exemplars"))
+    return {model: entry for model, entry in entries.items() if lacking.isdisjoint(entry.exemplars)}
+
+
+def missing(folder: Path, paths: Sequence[str], what: str) -> str:
+    """What to say of images that are not there."""
+    more = " ..." if len(paths) > SHOWN else ""
+    return (
+        f"{folder}: {len(paths)} {what} are missing: {', '.join(paths[:SHOWN])}{more}; "
+        "see docs/release.md, or evaluate the others with allow_missing=true"
+    )
+
+
+def exemplar_parts(folder: Path, case: Case, allow_missing: bool = False) -> Iterator[pd.DataFrame]:
+    """The exemplars of a case, a part of EXEMPLAR_COLUMNS for each model.
+
+    Raises:
+        ValueError: images are missing (unless that is allowed), or the JSON file is not as expected.
+    """
+    models = {model.name: model for model in case.models["test"]}
+    entries = complete(folder, read_models(folder, case.name, list(models)), allow_missing)
+    if not entries:
+        raise ValueError(f"{folder}: no model of {case.name} has all its exemplars; see docs/release.md")
+    for name, entry in entries.items():
+        rows = [_exemplar(folder, models[name], entry, k) for k in range(len(entry.exemplars))]
+        yield pd.DataFrame(rows)[list(EXEMPLAR_COLUMNS)]
+
+
+def _exemplar(folder: Path, model: Model, entry: Entry, k: int) -> dict:
+    path = entry.exemplars[k]
+    image, word = encoded(folder, path), entry.class_word or model.class_word
+    return {
+        "model": model.name,
+        "split": model.split,
+        "class": model.class_name if entry.class_word else entry.class_id,
+        "class_word": word,
+        "k": k,
+        "image": image,
+        "caption": f"a picture of {word}",
+        "sha256": hashlib.sha256(image).hexdigest(),
+        "source": path,
+        "licence": LICENCE,
+        "author": "",
+        "new_artist": False,  # who made it, and what the base model has seen of it, the release does not say
+        "twins": [],
+        "seen_twin": False,
+    }
+
+
+def encoded(folder: Path, path: str) -> bytes:
+    """The bytes of an image, as they are; those of a kind that `artifacts` refuses (CMYK, a palette) become RGB first.
+
+    Raises:
+        ValueError: it is no image.
+    """
+    data = (folder / path).read_bytes()
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            if image.mode in artifacts.MODES:
+                return data
+            rgb = image.convert("RGB")
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{folder / path}: not a readable image ({error})") from error
+    buffer = io.BytesIO()
+    rgb.save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,54 @@
+"""The authors' tables of results, as rows that stand beside ours.
+
+A row of `results/table_{case}.csv` is an encoder with its tuned maps; its columns are `{synth}-recall@{k}` and
+`{synth}-mAP`, shares from 0 to 1.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from workflow_scripts.release.entries import CASE, PROMPT_SET
+
+ENCODER = {
+    "clip": "clip_vit_b32",
+    "dino": "dino_vitb16",
+    "moco": "moco_v3_vitb",
+    "vit": "vit_b16_384",
+    "sscd": "sscd",
+}  # theirs, ours
+METRIC = re.compile(rf"({'|'.join(PROMPT_SET)})-(recall@\d+|mAP)")
+LABELS = {"method": "feature_similarity", "training_set": "released", "data": "released AbC", "weights": "released AbC"}
+TUNED = "_tuned"
+
+
+def read_results(files: Sequence[Path]) -> pd.DataFrame:
+    """Rows with the columns of our `table.csv` that the authors' tables know: no counts, no intervals.
+
+    Raises:
+        ValueError: a file is no such table.
+    """
+    return pd.DataFrame([row for file in files for row in _rows(file)])
+
+
+def _rows(file: Path) -> Iterator[dict[str, Any]]:
+    theirs = file.stem.removeprefix("table_")
+    case = {value: key for key, value in CASE.items()}.get(theirs, theirs)
+    table = pd.read_csv(file)
+    for column in ("name", "feature"):
+        if column not in table:
+            raise ValueError(f"{file}: lacks column {column!r}; it has {', '.join(table.columns)}")
+    metrics = {column: found for column in table.columns if (found := METRIC.fullmatch(column))}
+    if not metrics:
+        raise ValueError(f"{file}: has no column such as gpt-recall@10; it has {', '.join(table.columns)}")
+    for record in table.to_dict("records"):
+        if record["feature"] not in ENCODER:
+            raise ValueError(f"{file}: feature: {record['feature']!r}; expected {', '.join(ENCODER)}")
+        head = "linear" if record["name"].endswith(TUNED) else "identity"
+        names = {**LABELS, "encoder": ENCODER[record["feature"]], "head": head, "case": case}
+        for theirs_set in dict.fromkeys(found[1] for found in metrics.values()):
+            numbers = {found[2]: record[column] for column, found in metrics.items() if found[1] == theirs_set}
+            yield {**names, "prompt_set": PROMPT_SET[theirs_set], "split": "test", "view": "all", **numbers}

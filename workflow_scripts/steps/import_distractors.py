@@ -1,0 +1,31 @@
+"""The names of the LAION images whose features the authors released, as a file of distractors without pictures.
+
+Every encoder's file must list the same images in the same order.
+
+Example:
+    python -m workflow_scripts.steps.import_distractors --features data/abc_release/feats/dino/laion_subset.pth \\
+        --output results/abc_release/exemplars/distractors.parquet --settings '{"count": 1000000, ...}'
+"""
+
+from pathlib import Path
+
+from workflow_scripts import artifacts, cli
+from workflow_scripts.release import features
+
+
+def main() -> None:
+    parser = cli.StepParser(__doc__)
+    parser.add_argument("--features", type=Path, required=True, help="LAION features of the study's first encoder")
+    parser.add_argument("--output", type=Path, required=True, help="parquet file to write")
+    parser.add_settings()
+    args = parser.parse_args()
+
+    paths = features.read_distractors(args.features).paths
+    if len(paths) != args.settings["count"]:
+        raise ValueError(f"{args.features}: {len(paths)} images, but distractors.count is {args.settings['count']}")
+    provenance = artifacts.make_provenance(args.settings, {"features": args.features})
+    artifacts.write_table(args.output, features.distractor_table(paths), provenance)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,29 @@
+"""The samples of a shard from the authors' released test set, as step sample would have left its own.
+
+Images keep their bytes. Files that are there already, made of the same images, are kept; the manifest comes last.
+
+Example:
+    python -m workflow_scripts.steps.import_samples --release data/abc_release \\
+        --output results/abc_release/samples/bamfg/test_0000.json --settings '{"case": "bamfg", ...}'
+"""
+
+from pathlib import Path
+
+from workflow_scripts import cli, shards
+from workflow_scripts.release.samples import import_samples
+
+
+def main() -> None:
+    parser = cli.StepParser(__doc__)
+    parser.add_argument("--release", type=Path, required=True, help="folder that holds dataset/")
+    parser.add_argument("--output", type=Path, required=True, help="manifest to write; the samples go beside it")
+    parser.add_settings()
+    args = parser.parse_args()
+
+    with shards.locked(args.output):
+        entries = import_samples(args.release, args.output.parent, args.settings)
+        shards.write_manifest(args.output, args.settings, entries)
+
+
+if __name__ == "__main__":
+    cli.run(main)
