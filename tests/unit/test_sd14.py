@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from diffusers import PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import AutoencoderKL, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from torch.utils.flop_counter import FlopCounterMode
 
 from tests import sd14
 from tests.projects import ROOT
 from workflow_scripts import sampling, schema
 from workflow_scripts.base_models import diffusers_sd
 from workflow_scripts.customization import Task, custom_diffusion
-from workflow_scripts.customization._model_bank import projections
+from workflow_scripts.customization._model_bank import Given, projections, replaced
 
 WIDTHS = {  # of the layers with cross-attention, by the blocks they are in: two each going down, three each going up
     "down_blocks.0": 320, "down_blocks.1": 640, "down_blocks.2": 1280, "mid_block": 1280,
@@ -57,6 +58,39 @@ def test_the_trained_matrices_are_those_of_the_paper():
     numbers = sum(layer.weight.numel() for layer in trained.values())
     assert numbers == 19_169_280  # 768 * 2 * (2 * (320 + 640 + 1280) + 1280 + 3 * (1280 + 640 + 320))
     assert round(4 * numbers / 1e6, 1) == 76.7  # MB in fp32
+
+
+def teraflops(compute) -> float:
+    with FlopCounterMode(display=False) as counter, torch.device("meta"):
+        compute()
+    return round(counter.get_total_flops() / 1e12, 3)
+
+
+def test_the_sums_of_docs_scale_start_from_these_numbers():
+    """TFLOP for an image of 512 pixels; training with keys and values from a bank, all else frozen."""
+    with torch.device("meta"):
+        unet = UNet2DConditionModel.from_config(sd14.settings("unet")).requires_grad_(False)
+        vae = AutoencoderKL.from_config(sd14.settings("vae")).requires_grad_(False)
+        given = {
+            path: Given(torch.empty(1, 77, layer.out_features, requires_grad=True))
+            for path, layer in projections(unet).items()
+        }
+
+    def denoise():
+        return unet(torch.empty(1, 4, 64, 64), torch.zeros(1), torch.empty(1, 77, 768)).sample
+
+    def train():
+        with replaced(unet, given):
+            denoise().sum().backward()
+
+    counted = {
+        "forward": teraflops(denoise),
+        "forward and backward": teraflops(train),
+        "encoder": teraflops(lambda: vae.encode(torch.empty(1, 3, 512, 512))),
+        "decoder": teraflops(lambda: vae.decode(torch.empty(1, 4, 64, 64))),
+    }
+    page = (ROOT / "docs/scale.md").read_text().replace("*", "").replace("\n", " ")
+    assert [name for name, number in counted.items() if f"{name} {number}" not in page] == [], counted
 
 
 def test_the_learning_rate_is_that_of_two_gpus(recipe):
