@@ -20,7 +20,7 @@ def read_hypernyms(file: Path) -> dict[str, tuple[str, ...]]:
         ValueError: if a line is not of that form.
     """
     hypernyms = {}
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
         if line.startswith(" "):
             continue
         try:
@@ -32,7 +32,7 @@ def read_hypernyms(file: Path) -> dict[str, tuple[str, ...]]:
 
 
 def _parse(line: str) -> tuple[str, tuple[str, ...]]:
-    fields = line.split(" | ")[0].split()
+    fields = line.split()
     first = 4 + 2 * int(fields[3], 16)
     pointers = [fields[first + 1 + 4 * i : first + 5 + 4 * i] for i in range(int(fields[first]))]
     return fields[0], tuple(pointer[1] for pointer in pointers if pointer[0] in HYPERNYMS)

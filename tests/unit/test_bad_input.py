@@ -30,6 +30,7 @@ from workflow_scripts.steps import (
     export_model,
     finetune,
     import_model,
+    list_imagenet_classes,
     plan_table,
     regularization,
     sample,
@@ -817,6 +818,38 @@ def test_a_report_folder_that_is_a_file_is_refused(place: str, tmp_path: Path):
     artifacts.write_text(tmp_path / "report", "a file")
     error = count_dataset(tmp_path / place, tmp_path)
     assert error == f"error: {tmp_path / place}: cannot be written ({tmp_path / Path(place).parent} is no folder)"
+
+
+# The lists of ImageNet classes: which file is spoilt, what it holds, and the answer.
+SYNSET = "00000002 03 n 01 animal 0 000 | a living thing\n"
+CLASS_LISTS: dict[str, tuple[str, bytes | None, str]] = {
+    "no WordNet": ("data.noun", None, "data.noun'"),
+    "another file than WordNet's": ("data.noun", b"animal\n", "data.noun:1: expected a noun synset of WordNet 3.0"),
+    "id of no synset": ("wnids.txt", b"n00000009\n", "class 'n00000009': no noun synset of WordNet 3.0; expected"),
+    "id without n": ("wnids.txt", b"00000002\n", "class '00000002': no noun synset of WordNet 3.0; expected"),
+    "ids that are not text": ("wnids.txt", b"\xff", "wnids.txt: not UTF-8 text ("),
+    "no list of ids": ("wnids.txt", None, "wnids.txt'"),
+    "word for no ancestor": ("words.txt", b"00000003\tdog\tdog\n", "class n00000002: none of its hypernyms is"),
+    "word without lemma": ("words.txt", b"00000002\tanimal\n", "words.txt: expected an 8-digit offset, a word"),
+    "offset named twice": (
+        "words.txt", b"00000002\ta\ta\n00000002\tb\ta\n", "words.txt: offset 00000002 stands there twice",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", CLASS_LISTS)
+def test_a_list_of_classes_with_a_mistake_is_refused(mistake: str, tmp_path: Path):
+    name, data, says = CLASS_LISTS[mistake]
+    good = {"data.noun": SYNSET, "wnids.txt": "n00000002\n", "words.txt": "00000002\tanimal\tanimal\n"}
+    for file, text in {**good, "classes.txt": "what an earlier run made"}.items():
+        (tmp_path / file).write_text(text)
+    if data is None:
+        (tmp_path / name).unlink()
+    else:
+        (tmp_path / name).write_bytes(data)
+    flags = {"wordnet": tmp_path, "wnids": tmp_path / "wnids.txt", "words": tmp_path / "words.txt"}
+    error = refused(list_imagenet_classes.main, tmp_path, **flags, output=tmp_path / "classes.txt")
+    assert says in error
 
 
 # The command line itself: steps as processes of their own.

@@ -14,9 +14,13 @@ from pathlib import Path
 from workflow_scripts import artifacts, cli, wordnet
 
 
-def rebuild(text: str, data: Path, words: Path) -> str:
+def rebuild(listed: Path, data: Path, words: Path) -> str:
     """The text of a list, each class with its word and each comment as it was."""
     hypernyms, by_offset = wordnet.read_hypernyms(data), wordnet.read_words(words)
+    try:
+        text = listed.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{listed}: not UTF-8 text ({error.reason} at byte {error.start})") from error
     lines = []
     for line in filter(str.strip, text.splitlines()):
         wnid = line.split("\t")[0].strip()
@@ -32,8 +36,8 @@ def main() -> None:
     parser.add_argument("--words", type=Path, required=True, help="list of class words by synset")
     parser.add_argument("--output", type=Path, required=True, help="list to write: id, tab and class word a line")
     args = parser.parse_args()
-    listed = rebuild(args.wnids.read_text(), args.wordnet / "data.noun", args.words)
-    artifacts.write_text(args.output, listed, sidecar=False)
+    text = rebuild(args.wnids, args.wordnet / "data.noun", args.words)
+    artifacts.write_text(args.output, text, sidecar=False)
 
 
 if __name__ == "__main__":
