@@ -140,12 +140,23 @@ def _case_problems(config: Mapping[str, Any]) -> list[str]:
             for key in sorted(given ^ needed)
         ]
         found += [f"cases.{case}.{problem}" for problem in _prompts_of_case(config, section)]
+        found += [f"cases.{case}.numbered_from: {problem}" for problem in _shared_numbers(section)]
         if "path" not in section and "corpus" not in config:
             found.append(f"cases.{case}.path: missing key; there is no corpus for {section['source']!r} to choose from")
     if "path" not in config["distractors"] and "corpus" not in config:
         source = config["distractors"]["source"]
         found.append(f"distractors.path: missing key; there is no corpus for {source!r} to choose from")
     return found
+
+
+def _shared_numbers(section: Mapping[str, Any]) -> Iterator[str]:
+    """Splits whose models would have the same names."""
+    if "numbered_from" not in section or "models_per_class" not in section:
+        return
+    case = study_config.Case("", "object", "", {}, section["models_per_class"], numbered_from=section["numbered_from"])
+    for first, second in itertools.combinations(section["models_per_class"], 2):
+        if set(case.numbers(first)) & set(case.numbers(second)):
+            yield f"models of {first!r} and {second!r} have numbers in common; give each split its own"
 
 
 def _prompts_of_case(config: Mapping[str, Any], section: Mapping[str, Any]) -> Iterator[str]:

@@ -44,8 +44,8 @@ class Case:
         members: class word by id, per split. Objects: the classes, the same in each split; styles: the split's groups.
         models_per_class: number of models of each class, per split; 1 for styles.
         set_sizes: of a style case, how many of a group's exemplars to tune on, a model for each size; empty: all.
-        numbered: of an object case, the splits in the order in which the models of a class are numbered.
-        numbered_from: of an object case, the number of a class's first model.
+        numbered_from: of an object case, the number of a class's first model, per split; empty: train, val and test
+            follow each other.
         group_counts: of a style case whose groups are counted instead of listed, their number per split; else empty.
         prompts: which of the study's prompts its models have; if nothing else is said, those of its kind.
     """
@@ -56,8 +56,7 @@ class Case:
     members: Mapping[str, Mapping[str, str]]
     models_per_class: Mapping[str, int]
     set_sizes: tuple[int, ...] = ()
-    numbered: tuple[str, ...] = SPLITS
-    numbered_from: int = 0
+    numbered_from: Mapping[str, int] = field(default_factory=dict)
     group_counts: Mapping[str, int] = field(default_factory=dict)
     prompts: str = ""
 
@@ -84,8 +83,7 @@ class Case:
             members,
             models_per_class={split: per_class.get(split, 0) for split in SPLITS},
             set_sizes=tuple(section.get("set_sizes", ())),
-            numbered=tuple(section.get("numbered", SPLITS)),
-            numbered_from=section.get("numbered_from", 0),
+            numbered_from=section.get("numbered_from", {}),
             group_counts=counts,
             prompts=prompts_of(section),
         )
@@ -101,8 +99,7 @@ class Case:
             members,
             settings["models_per_class"],
             tuple(settings["set_sizes"]),
-            tuple(settings["numbered"]),
-            settings.get("numbered_from", 0),
+            settings["numbered_from"],
             settings["group_counts"],
         )
 
@@ -112,14 +109,18 @@ class Case:
         return {split: tuple(self._models(split)) for split in SPLITS}
 
     def _models(self, split: str) -> Iterator[Model]:
-        earlier = self.numbered[: self.numbered.index(split)]
-        first = self.numbered_from + sum(self.models_per_class[other] for other in earlier)
         for class_name, word in self.members.get(split, {}).items():
             if self.kind == "style" and not self.set_sizes:
                 yield Model(class_name, split, class_name, word)
                 continue
-            for k in self.set_sizes or range(first, first + self.models_per_class[split]):
+            for k in self.set_sizes or self.numbers(split):
                 yield Model(f"{class_name}_{k:04d}", split, class_name, word)
+
+    def numbers(self, split: str) -> range:
+        """The numbers of the models of each class in a split."""
+        follows = sum(self.models_per_class.get(earlier, 0) for earlier in SPLITS[: SPLITS.index(split)])
+        first = self.numbered_from.get(split, follows)
+        return range(first, first + self.models_per_class.get(split, 0))
 
     @property
     def splits(self) -> tuple[str, ...]:

@@ -225,7 +225,7 @@ def case_of(name: str) -> dict:
     """The settings of `select_exemplars` for one class."""
     counts = {"train": 1, "val": 0, "test": 0}
     about = {"study": "bad", "seed": 0, "case": "emoji_seen", "kind": "object", "source": "emoji_objects", "corpus": 1}
-    layout = {"set_sizes": [], "numbered": ["train", "val", "test"], "group_counts": {}}
+    layout = {"set_sizes": [], "numbered_from": {}, "group_counts": {}}
     return {**about, **layout, "members": {"train": [[name, name]]}, "models_per_class": counts}
 
 

@@ -64,7 +64,7 @@ def test_object_models_are_numbered_train_then_val_then_test(study: Study):
 
 def test_a_study_may_number_the_splits_in_another_order(config: dict, root: Path):
     config["cases"]["emoji_seen"] |= {
-        "numbered": ["train", "test", "val"],
+        "numbered_from": {"train": 0, "test": 8, "val": 9},
         "models_per_class": {"train": 8, "val": 1, "test": 1},
     }
     models = Study.from_mapping(config, root).cases["emoji_seen"].models
@@ -274,6 +274,10 @@ def test_a_wrong_type_is_refused_with_the_meaning_of_the_key(config: dict, root:
             "cases.emoji_seen.path: missing key; there is no corpus for 'emoji_objects' to choose from",
         ),
         (lambda c: c.pop("corpus"), "distractors.path: missing key; there is no corpus for 'emoji_distractors'"),
+        (
+            lambda c: c["cases"]["emoji_seen"].update(numbered_from={"val": 1}),
+            "cases.emoji_seen.numbered_from: models of 'train' and 'val' have numbers in common",
+        ),
         (lambda c: c.pop("sampling"), "sampling: missing key (How customized models are sampled.)"),
         (lambda c: c.pop("base_model"), "base_model or release: missing key; one of these is needed"),
         (

@@ -21,7 +21,14 @@ TENCH, SHARK = "n01440764", "n01484850"
 def case(*classes: str, **per_class: int) -> Case:
     counts = {"train": 0, "val": 0, "test": 0, **per_class}
     members = dict.fromkeys(counts, dict.fromkeys(classes or (TENCH, SHARK), "fish"))
-    return Case("imagenet_seen", "object", "imagenet", members, counts, numbered=("train", "test", "val"))
+    return Case(
+        "imagenet_seen",
+        "object",
+        "imagenet",
+        members,
+        counts,
+        numbered_from={"train": 0, "test": counts["train"], "val": counts["train"] + counts["test"]},
+    )
 
 
 def chosen(source: Path, case: Case, seed: int = 0) -> pd.DataFrame:

@@ -40,7 +40,7 @@ def release(tmp_path: Path) -> Path:
 def objects() -> Case:
     words = dict(zip([name[:9] for name in OBJECTS], ["fish", "feline"], strict=True))
     counts = {"train": 0, "val": 0, "test": 1}
-    return Case("imagenet_seen", "object", "abc_release", {"test": words}, counts, numbered_from=8)
+    return Case("imagenet_seen", "object", "abc_release", {"test": words}, counts, numbered_from={"test": 8})
 
 
 def styles() -> Case:
