@@ -91,5 +91,5 @@ def write_clip(folder: Path) -> None:
 
 def write_sscd(file: Path) -> None:
     torch.manual_seed(0)
-    file.parent.mkdir(parents=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     torch.jit.script(Blurred()).save(str(file))
