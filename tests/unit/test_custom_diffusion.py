@@ -177,3 +177,11 @@ def test_bf16_comes_near_fp32(base, base_folder, customization):
     np.testing.assert_allclose(exact.losses, rougher.losses, rtol=0.05)
     assert all(array.dtype == np.float32 for array in (*rough.weights.values(), *rougher.weights.values()))
     assert math.isfinite(sum(rough.losses))
+
+
+def test_a_compiled_network_serves_all_banks_of_a_size(base, customization, monkeypatch):
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    train(base, tasks_of(*range(6)), customization, steps=2, models_per_batch=2, compile=True)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1  # 3 banks of 2 models, 2 steps each
