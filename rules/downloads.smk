@@ -3,7 +3,7 @@
 Needs a network, hence local: compute nodes often have none. docs/scale.md says how to bring weights by hand.
 """
 
-DOWNLOADS = checked(weights.read_downloads, ROOT / "config/downloads.txt")
+DOWNLOADS = checked(weights.read_downloads, Path(in_project("config/downloads.txt")))
 
 
 localrules:

@@ -40,7 +40,7 @@ def fetch_snapshot(manifest: Path) -> None:
         log.info("HF_HUB_OFFLINE is set: %s is taken as it is", folder)
     else:
         _fetch(repository, manifest.stem, folder)
-        shutil.rmtree(folder / BOOKKEEPING, ignore_errors=True)  # holds the time, and folders are hashed
+    shutil.rmtree(folder / BOOKKEEPING, ignore_errors=True)  # holds times of day, and folders are hashed
     artifacts.write_json(manifest, {"repository": repository, "revision": manifest.stem, "files": _list(folder)}, False)
 
 
@@ -97,7 +97,7 @@ def _list(folder: Path) -> list[dict[str, Any]]:
     Raises:
         ValueError: there are none, or one is a pickle.
     """
-    files = sorted(file for file in folder.rglob("*") if file.is_file() and BOOKKEEPING not in file.parts)
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
     if not files:
         raise ValueError(f"{folder}: holds no files; copy {', '.join(WANTED)} there, or unset HF_HUB_OFFLINE")
     for file in files:

@@ -141,6 +141,10 @@ PLANS: dict[str, tuple[str, str | None, str | bytes, tuple[str, ...]]] = {
         STUDY, f"train: {{file: {PROMPTS}", "train: {file: config/prompts/none.txt",
         (f"{STUDY}: prompts.object.llm.train.file: no such file config/prompts/none.txt",),
     ),
+    "download without a hash": (
+        "config/downloads.txt", WHOLE, "# none\nx.pth\thttps://example.org/x.pth\n",
+        ("config/downloads.txt: line 2 is 'x.pth\\thttps://exa", "', expected file<tab>url<tab>sha256 (or -)"),
+    ),
 }  # fmt: skip
 
 

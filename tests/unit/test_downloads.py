@@ -128,6 +128,8 @@ def test_without_network_a_folder_copied_by_hand_is_taken(tmp_path: Path):
     (folder / "unet").mkdir(parents=True)
     (folder / UNET).write_bytes(b"weights")
     (folder / "unet/model.bin").write_bytes(b"a pickle")
+    (folder / ".cache/huggingface").mkdir(parents=True)  # of `hf download --local-dir`
+    (folder / ".cache/huggingface/model.metadata").write_text("1700000000.0")
     assert "unet/model.bin: is a pickle, which may run code" in refusal(manifest, nowhere, HF_HUB_OFFLINE="1")
     (folder / "unet/model.bin").unlink()
     assert "does not answer" in refusal(manifest, nowhere)  # not taken for the hub's without being told so
