@@ -284,7 +284,7 @@ def _to_arrow(path: str | os.PathLike, frame: "pd.DataFrame", schema: Any) -> An
 
 
 def _row_groups(tables: Iterable[Any], rows: int) -> Iterator[Any]:
-    """Cuts tables anew, to `rows` each; the last has the rest. At least one, if it has no rows at all."""
+    """Cuts tables anew, to `rows` each, in one piece so that pages are cut alike; the last, or only, has the rest."""
     import pyarrow as pa
 
     held = None

@@ -156,7 +156,7 @@ def rows(count: int) -> pd.DataFrame:
     """A table of images in which the first rows leave open what some columns hold."""
     names = [None if i < 3 else f"author {i}" for i in range(count)]
     twins = [[] if i < 3 else [f"{i}", f"{i + 1}"] for i in range(count)]
-    images = [bytes([i % 256]) * 50 for i in range(count)]
+    images = [np.random.default_rng(i).bytes(40_000) for i in range(count)]  # 32 rows are more than a page
     return pd.DataFrame({"k": range(count), "image": images, "author": names, "twins": twins, "seen": True})
 
 
@@ -174,6 +174,12 @@ def test_parts_of_a_table_give_the_file_of_the_whole(length: int, tmp_path: Path
     assert list(found["image"]) == list(whole["image"])
     assert list(map(list, found["twins"])) == list(whole["twins"])
     assert found["author"].isna().sum() == 3 and found["author"][3] == "author 3"
+
+
+def test_the_last_row_group_may_be_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(artifacts, "ROWS_OF_IMAGES", 32)
+    artifacts.write_table(tmp_path / "x.parquet", [rows(40), rows(24)], PROVENANCE)
+    assert artifacts.Images(tmp_path / "x.parquet").bounds == [0, 32, 64]
 
 
 def test_what_no_row_has_is_text(tmp_path: Path):

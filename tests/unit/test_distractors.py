@@ -152,19 +152,24 @@ def test_nothing_is_unpacked(tmp_path: Path):
         chosen(source, 3)
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda data: data[: len(data) // 2],  # within a member
-        lambda data: data[:100],
-        lambda data: b"",
-        lambda data: b"no tar at all" * 99,
-        lambda data: data.rstrip(b"\0")[: -(len(data.rstrip(b"\0")) % 512) or None],  # after a member, without the end
-    ],
-)
-def test_a_truncated_tar_is_named(spoil, laion: Path):
+SPOILT = {
+    "within a member": lambda data, end: data[: end // 2],
+    "within a header": lambda data, end: data[:100],
+    "before the mark at its end": lambda data, end: data[:end],
+    "empty": lambda data, end: b"",
+    "no tar": lambda data, end: b"no tar at all" * 99,
+    "overwritten from a header on": lambda data, end: data[:end] + b"x" * 1024,
+}
+
+
+@pytest.mark.parametrize("spoilt", SPOILT)
+def test_a_truncated_tar_is_named(spoilt: str, laion: Path):
     file = laion / "00001.tar"
-    file.write_bytes(spoil(file.read_bytes()))
+    with tarfile.open(file) as tar:
+        members = tar.getmembers()
+        end = tar.offset
+    assert len(members) == 18
+    file.write_bytes(SPOILT[spoilt](file.read_bytes(), end))
     with pytest.raises(ValueError, match=rf"^{re.escape(str(file))}: truncated, or not a tar \(.*\); make or fetch it"):
         chosen(laion, 3)
 
