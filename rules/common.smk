@@ -71,6 +71,16 @@ def encoder_weights(wildcards):
     return weights.needed(path) if path else []
 
 
+def released(kind):
+    """A released file of an encoder; none of the untuned head, nor where the study says null."""
+
+    def file(wildcards):
+        name = config["release"]["encoders"][wildcards.encoder][kind]
+        return os.path.join(config["release"]["path"], name) if name and wildcards.get("head") != "identity" else []
+
+    return file
+
+
 def over_cases(pattern):
     """The file of each case of the job: its own, or those of its training set."""
     return lambda wildcards: [fill(pattern, wildcards, case=case) for case in cases_of(wildcards)]

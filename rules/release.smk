@@ -4,18 +4,6 @@ Reads the release's folder, whose images are no inputs, so that a study can be p
 exemplars, samples, distractors' features and heads where other studies make theirs.
 """
 
-RELEASE = config["release"]["path"]
-
-
-def released(kind):
-    """A file of an encoder; none of the untuned head, nor where the study says null."""
-
-    def file(wildcards):
-        name = config["release"]["encoders"][wildcards.encoder][kind]
-        return os.path.join(RELEASE, name) if name and wildcards.get("head") != "identity" else []
-
-    return file
-
 
 ruleorder: import_exemplars > select_exemplars
 ruleorder: import_distractors > select_distractors
@@ -37,7 +25,7 @@ rule import_exemplars:
         mem_mb=memory("import_exemplars", 4000),
         runtime=growing(60),
     params:
-        release=RELEASE,
+        release=config["release"]["path"],
         settings=settings("import_exemplars", "case"),
     shell:
         r"""
@@ -65,7 +53,7 @@ rule import_samples:
         mem_mb=memory("import_samples", 4000),
         runtime=growing(120),
     params:
-        release=RELEASE,
+        release=config["release"]["path"],
         settings=settings("import_samples", "case", "shard"),
     shell:
         r"""
@@ -92,7 +80,9 @@ rule import_distractors:
         mem_mb=memory("import_distractors", 8000),
         runtime=growing(60),
     params:
-        features=os.path.join(RELEASE, next(iter(config["release"]["encoders"].values()))["distractors"]),
+        features=os.path.join(
+            config["release"]["path"], next(iter(config["release"]["encoders"].values()))["distractors"]
+        ),
         settings=settings("import_distractors"),
     shell:
         r"""

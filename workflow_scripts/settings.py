@@ -103,7 +103,7 @@ def import_head(study: Study, encoder: str, head: str, training_set: str) -> dic
 
 
 def _release(study: Study) -> dict[str, Any]:
-    return {"allow_missing": study.sections.get("allow_missing", False), **_version(study)}
+    return {"allow_missing": study.sections.get("allow_missing") in (True, "true"), **_version(study)}
 
 
 def _version(study: Study) -> dict[str, Any]:
