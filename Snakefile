@@ -14,6 +14,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # two jobs on two cores mus
 
 
 include: "rules/common.smk"
+include: "rules/inputs.smk"
 
 
 configfile: in_project("config/config.yaml")

@@ -6,17 +6,6 @@ data/. Training goes on where it was: checkpoints and progress pictures lie in b
 """
 
 
-def pretraining(section):
-    """The settings of an asset of the miniature as one JSON object."""
-    return lambda wildcards: canonical_json({"seed": PRETRAINING["seed"], **PRETRAINING[section]})
-
-
-def corpus_lists():
-    """The lists that say which drawings are kept from pre-training."""
-    corpus = PRETRAINING["corpus"]
-    return list(map(in_project, [corpus["vocabulary"], *corpus["object_classes"], *corpus["style_groups"]]))
-
-
 rule build_corpus:
     """From openly licensed packages we render drawings, and decide by artist and concept what each may be used for."""
     input:

@@ -5,13 +5,6 @@ metrics in every cell (case and prompt set).
 """
 
 
-def untuned_scores(wildcards):
-    """The scores of all cases by the encoder as it is, with which a learned head is compared."""
-    pattern = "results/{study}/scores/{method}/{encoder}/identity/{training_set}/{case}.parquet"
-    untuned = every_case(pattern.replace("{training_set}", STUDY.untuned_set), STUDY.test_cases)(wildcards)
-    return untuned if wildcards.head != "identity" else []
-
-
 rule attribute:
     """We rank each sample's own exemplars among all distractors and turn the similarities into influence."""
     input:

@@ -5,24 +5,6 @@ Writes one parquet file of images for each case, and one of distractors.
 """
 
 
-def source_of(section):
-    """The folder that a source of images reads."""
-    return section.get("path") or config["corpus"]["path"]
-
-
-def corpus_of(section):
-    """The files that a source of images chooses from, if it is the corpus."""
-    return [] if "path" in section else [f"{source_of(section)}/{file}.parquet" for file in ("drawings", "twins")]
-
-
-def source_of_case(wildcards):
-    return source_of(config["cases"][wildcards.case])
-
-
-def corpus_of_case(wildcards):
-    return corpus_of(config["cases"][wildcards.case])
-
-
 rule select_exemplars:
     """We choose the images that models will be customized on, and split them into train, val and test."""
     input:
@@ -71,7 +53,7 @@ rule select_distractors:
         mem_mb=memory("select_distractors", 4000),
         runtime=growing(60),
     params:
-        source=source_of(config["distractors"]),
+        source=source_of_distractors,
         settings=settings("distractors"),
     shell:
         r"""

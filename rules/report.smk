@@ -6,18 +6,6 @@
 SCORES = "results/{study}/scores/{method}/{encoder}/{head}/{training_set}/{case}.parquet"
 
 
-def drawings(wildcards):
-    """The drawings of the corpus."""
-    return f"{config['corpus']['path']}/drawings.parquet"
-
-
-def attribution(wildcards):
-    """Whose images a study shows: what the corpus says, or else the file beside the study."""
-    if "corpus" in config:
-        return f"{config['corpus']['path']}/ATTRIBUTION.md"
-    return in_project(f"config/studies/{STUDY.name}.attribution.md")
-
-
 report: "../report/workflow.rst"
 
 

@@ -1,0 +1,142 @@
+"""Which files the rules read, as functions of what a job is about. Paths are patterns, as the rules spell them."""
+
+
+def source_of(section):
+    """The folder that a source of images reads."""
+    return section.get("path") or config["corpus"]["path"]
+
+
+def corpus_of(section):
+    """The files that a source of images chooses from, if it is the corpus."""
+    return [] if "path" in section else [f"{source_of(section)}/{file}.parquet" for file in ("drawings", "twins")]
+
+
+def source_of_case(wildcards):
+    return source_of(config["cases"][wildcards.case])
+
+
+def corpus_of_case(wildcards):
+    return corpus_of(config["cases"][wildcards.case])
+
+
+def source_of_distractors(wildcards):
+    return source_of(config["distractors"])
+
+
+def drawings(wildcards):
+    """The drawings of the corpus."""
+    return f"{config['corpus']['path']}/drawings.parquet"
+
+
+def attribution(wildcards):
+    """Whose images a study shows: what the corpus says, or else the file beside the study."""
+    if "corpus" in config:
+        return f"{config['corpus']['path']}/ATTRIBUTION.md"
+    return in_project(f"config/studies/{STUDY.name}.attribution.md")
+
+
+def corpus_lists():
+    """The lists that say which drawings are kept from pre-training."""
+    corpus = PRETRAINING["corpus"]
+    return list(map(in_project, [corpus["vocabulary"], *corpus["object_classes"], *corpus["style_groups"]]))
+
+
+def base_model_files(wildcards):
+    """The files of the base model, or its manifest. Jobs alone ask, for a study may have none."""
+    return weights.needed(config["base_model"]["path"])
+
+
+def base_model_folder(wildcards):
+    """The folder of the base model."""
+    return config["base_model"]["path"]
+
+
+def encoder_weights(wildcards):
+    """The weights of an encoder that reads them from a path; those of the others come with their package."""
+    path = config["encoders"][wildcards.encoder].get("path")
+    return weights.needed(path) if path else []
+
+
+def released(kind):
+    """A released file of an encoder; none of the untuned head, nor where the study says null."""
+
+    def file(wildcards):
+        name = config["release"]["encoders"][wildcards.encoder][kind]
+        return os.path.join(config["release"]["path"], name) if name and wildcards.get("head") != "identity" else []
+
+    return file
+
+
+def over_cases(pattern):
+    """The file of each case of the job: its own, or those of its training set."""
+    return lambda wildcards: [fill(pattern, wildcards, case=case) for case in cases_of(wildcards)]
+
+
+def over_shards(pattern, *splits):
+    """The file of each shard of these splits, for each case of the job."""
+    return lambda wildcards: [
+        fill(pattern, wildcards, case=case, shard=shard)
+        for case in cases_of(wildcards)
+        for split in splits
+        for shard in STUDY.shards(case, split)
+    ]
+
+
+def over_blocks(pattern):
+    """The file of each block of regularization that the models of a shard need."""
+    return lambda wildcards: [
+        fill(pattern, wildcards, block=block) for block in STUDY.blocks_of(wildcards.case, wildcards.shard)
+    ]
+
+
+def over_study(pattern, splits=SPLITS, kind=None):
+    """Every file of the study, or of one kind of cases, that a pattern with `case`, `shard` or `encoder` stands for."""
+    return sorted(
+        {
+            pattern.format(study=STUDY.name, case=case, shard=shard, encoder=encoder)
+            for case in STUDY.cases
+            if kind in (None, STUDY.cases[case].kind)
+            for split in splits
+            for shard in STUDY.shards(case, split)
+            for encoder in config["encoders"]
+        }
+    )
+
+
+def over_heads(pattern, **fixed):
+    """Every file of a fitted head that a pattern stands for: for each method, encoder, head, training set and case."""
+    names = {"study": STUDY.name, "method": config["methods"], "encoder": config["encoders"], "case": STUDY.test_cases}
+    return list(
+        dict.fromkeys(
+            file
+            for head, training_set in STUDY.fitted
+            for file in expand(pattern, **{**names, "head": head, "training_set": training_set, **fixed})
+        )
+    )
+
+
+def shown_heads(pattern, **fixed):
+    """The files of the head that the report shows, for every encoder."""
+    return over_heads(pattern, **{**rule_settings.shown(STUDY), **fixed})
+
+
+def untuned_scores(wildcards):
+    """The scores of all cases by the encoder as it is, with which a learned head is compared."""
+    pattern = "results/{study}/scores/{method}/{encoder}/identity/{training_set}/{case}.parquet"
+    untuned = every_case(pattern.replace("{training_set}", STUDY.untuned_set), STUDY.test_cases)(wildcards)
+    return untuned if wildcards.head != "identity" else []
+
+
+def every_case(pattern, cases=None):
+    """The file of every case of the study, or of these."""
+    return lambda wildcards: [fill(pattern, wildcards, case=case) for case in cases or sorted(STUDY.cases)]
+
+
+def cases_of(wildcards):
+    """The case of a job, or the cases of its training set."""
+    return [wildcards.case] if "case" in wildcards.keys() else STUDY.training_sets[wildcards.training_set].cases
+
+
+def fill(pattern, wildcards, **more):
+    """A pattern with the job's wildcards, and those that the job ranges over, filled in."""
+    return pattern.format(**{**dict(wildcards.items()), **more})
