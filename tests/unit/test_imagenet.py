@@ -169,6 +169,8 @@ def test_a_colour_cast_is_no_grey(tmp_path: Path):
         image = Image.fromarray(np.stack([grey * (255 - tint) / 255 + tint, grey, grey], -1).astype(np.uint8))
         write(tmp_path / f"train/{TENCH}/{k}.JPEG", encoded(image, quality=95))
     assert list(chosen(tmp_path, case(TENCH, test=1)).source) == [f"{tmp_path.name}/train/{TENCH}/1.JPEG"]
+    with pytest.raises(ValueError, match="needs 2 images, 1 of 2 will do: 1 grey"):
+        chosen(tmp_path, case(TENCH, test=2))
 
 
 def spoil(file: str, data: bytes):
