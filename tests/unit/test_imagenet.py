@@ -118,12 +118,18 @@ def test_the_devkit_tells_the_classes_of_a_flat_val(source: Path):
     assert re.fullmatch(r"imagenet/val/ILSVRC2012_val_\d{8}\.JPEG", flat.source.iloc[-1])
 
 
-def test_the_folders_may_lie_as_kaggle_packs_them(source: Path, tmp_path: Path):
-    plain = chosen(source, case(train=1, test=1))
+def test_the_archive_of_kaggle_serves_as_it_is(source: Path, tmp_path: Path):
+    in_folders = chosen(source, case(train=1, test=2))
+    names = {1: SHARK, 2: TENCH}
+    labels = enumerate(flatten(source), 1)
+    lines = [f"ILSVRC2012_val_{i:08d},{names[label]} 85 1 499 272 {names[label]} 1 2 3 4 " for i, label in labels]
     packed = tmp_path / "kaggle"
     for split in ("train", "val"):
         shutil.copytree(source / split, packed / "ILSVRC/Data/CLS-LOC" / split)
-    assert list(chosen(packed, case(train=1, test=1)).sha256) == list(plain.sha256)
+    (packed / "LOC_val_solution.csv").write_text("\n".join(["ImageId,PredictionString", *reversed(lines)]))
+    found = chosen(packed, case(train=1, test=2))
+    assert list(found.sha256) == list(in_folders.sha256)
+    assert found.source.iloc[0].startswith(f"kaggle/ILSVRC/Data/CLS-LOC/train/{TENCH}/")
 
 
 FAULTS = {

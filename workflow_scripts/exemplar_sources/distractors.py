@@ -8,11 +8,11 @@ names only; a second reads the images, and further ones those in place of images
 bytes for each image there is, and what tells copies apart for each image taken.
 """
 
-import itertools
 import logging
 import tarfile
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
+from itertools import chain, groupby
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,7 @@ def distract(source: Path, exemplars: Set[str], count: int, seed: int) -> Iterat
 
 def _from_tars(source: Path, tars: list[Path], sieve: Sieve, count: int, seed: int) -> Iterator[dict]:
     log.info("reading the names in %d tars", len(tars))
-    hashes = np.sort(np.fromiter((place for tar in tars for place, _ in _names(tar, seed)), np.int64))
+    hashes = np.sort(np.fromiter(chain.from_iterable(_hashes(tar, seed) for tar in tars), np.int64))
     tried = 0
     while missing := count - len(sieve.seen):
         chosen = hashes[tried : tried + missing]
@@ -50,11 +50,11 @@ def _from_tars(source: Path, tars: list[Path], sieve: Sieve, count: int, seed: i
     log.info("%d images, %s", count, sieve)
 
 
-def _names(tar: Path, seed: int) -> Iterator[tuple[int, str]]:
-    """Hash and key of each image in a tar."""
+def _hashes(tar: Path, seed: int) -> Iterator[int]:
+    """The hash of each image in a tar."""
     with _open(tar) as opened:
         for key, _ in _samples(opened):
-            yield derive_seed(seed, "distractor", tar.stem, key), key
+            yield derive_seed(seed, "distractor", tar.stem, key)
 
 
 def _read(tar: Path, sieve: Sieve, first: int, last: int, seed: int) -> Iterator[dict]:
@@ -85,7 +85,7 @@ def _open(tar: Path) -> Iterator[tarfile.TarFile]:
 def _samples(opened: tarfile.TarFile) -> Iterator[tuple[str, Sample]]:
     """Key and members of each sample that has an image; one whose key was there before is left out."""
     keys = set()
-    for key, members in itertools.groupby(_files(opened), key=lambda member: _split(member)[0]):
+    for key, members in groupby(_files(opened), key=lambda member: _split(member)[0]):
         sample = {_split(member)[1]: member for member in members}
         if key not in keys and not sample.keys().isdisjoint(EXTENSIONS):
             keys.add(key)

@@ -4,7 +4,7 @@
     {source}/val/n01440764/*.JPEG, or {source}/val/ILSVRC2012_val_00000001.JPEG ... with the devkit's
     {source}/ILSVRC2012_devkit_t12/data/{meta.mat,ILSVRC2012_validation_ground_truth.txt}
 
-The folders train and val may be in {source}/ILSVRC/Data/CLS-LOC, too, as Kaggle packs them.
+Kaggle's archive serves as well: {source}/ILSVRC/Data/CLS-LOC/{train,val} and {source}/LOC_val_solution.csv.
 
 The test exemplars of a case that has a train split come from ILSVRC's val, all others from its train. Each class takes
 the images of its folder in the order of a hash of seed and name, so that a model more changes none before it. It
@@ -16,7 +16,6 @@ passes over those that
 - resemble one that the class took already: of the 64 bits of `imagehash.phash`, at most ALIKE differ.
 """
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -42,6 +41,7 @@ SMALLEST = 256  # pixels
 COLOURFUL = 4  # levels
 ALIKE = 10  # bits; of two photographs by chance, about 32 differ
 KAGGLE = Path("ILSVRC/Data/CLS-LOC")
+SOLUTION = "LOC_val_solution.csv"
 DEVKIT = Path("ILSVRC2012_devkit_t12/data")
 LICENCE = "ImageNet terms of access"
 
@@ -144,16 +144,20 @@ def _find(source: Path, split: str, classes: Collection[str]) -> dict[str, list[
     if split == "train" or list_folders(folder):
         return {name: list_images(folder / name) for name in classes}
     found = {name: [] for name in classes}
-    labels = _read_labels(source / DEVKIT)
+    labels = _read_solution(source / SOLUTION) if (source / SOLUTION).is_file() else _read_devkit(source / DEVKIT)
     for file in list_images(folder):
-        number = re.fullmatch(r"ILSVRC2012_val_(\d{8})\.jpeg", file.name, re.IGNORECASE)
-        if number and 0 < int(number[1]) <= len(labels):
-            found.get(labels[int(number[1]) - 1], []).append(file)
+        found.get(labels.get(file.stem), []).append(file)
     return found
 
 
-def _read_labels(devkit: Path) -> list[str]:
-    """The class of each image of ILSVRC's val, in the order of their numbers."""
+def _read_solution(file: Path) -> dict[str, str]:
+    """The class of each image of val, from lines such as `ILSVRC2012_val_00048981,n03995372 85 1 499 272`."""
+    lines = (line.partition(",") for line in file.read_text().splitlines()[1:])
+    return {name: boxes.partition(" ")[0] for name, _, boxes in lines}
+
+
+def _read_devkit(devkit: Path) -> dict[str, str]:
+    """The class of each image of val, by the name of its file."""
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
 
@@ -161,7 +165,8 @@ def _read_labels(devkit: Path) -> list[str]:
         with (devkit / "meta.mat").open("rb") as file:
             synsets = loadmat(file, squeeze_me=True)["synsets"]
         names = dict(zip(map(int, synsets["ILSVRC2012_ID"]), map(str, synsets["WNID"]), strict=True))
-        return [names[int(line)] for line in (devkit / "ILSVRC2012_validation_ground_truth.txt").read_text().split()]
+        numbers = map(int, (devkit / "ILSVRC2012_validation_ground_truth.txt").read_text().split())
+        return {f"ILSVRC2012_val_{i:08d}": names[number] for i, number in enumerate(numbers, 1)}
     except OSError as error:
         raise ValueError(f"{error.filename}: cannot be read ({error.strerror}); ILSVRC's val needs it") from error
     except (MatReadError, KeyError, TypeError, ValueError) as error:
