@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,8 @@ class Recipes:
     def of_output(self, job: Job) -> Recipe | None:
         """Of the file that a job makes; None for manifests and the report's files, which have no provenance."""
         study = self.study
+        if job.rule.startswith("import_"):
+            return self._imported(job)
         match Path(job.outputs[0]).parts[2:]:
             case ("exemplars", "distractors.parquet"):
                 return self._recipe(settings.distractors(study), self._drawings(study.sections["distractors"]))
@@ -96,14 +99,46 @@ class Recipes:
                 return self._recipe(measured, {_kind_of_scores(need, own): need for need in job.needs})
         return None
 
-    def of_models(self, job: Job) -> Iterator[tuple[Path, Recipe]]:
-        """Of the files beside a manifest, whether they are there or not."""
+    def _imported(self, job: Job) -> Recipe:
+        """Of what is taken from a release, by docs/release.md."""
+        release = self.study.sections["release"]
+        files = {
+            encoder: {kind: Path(release["path"], name) for kind, name in listed.items() if name}
+            for encoder, listed in release["encoders"].items()
+        }
+        match Path(job.outputs[0]).parts[2:]:
+            case ("exemplars", "distractors.parquet"):
+                features = next(iter(files.values()))["distractors"]
+                return self._recipe(settings.import_distractors(self.study), {"features": features})
+            case ("exemplars", file):
+                return self._recipe(settings.import_exemplars(self.study, Path(file).stem), {})
+            case ("features", encoder, *_):
+                inputs = {"source": job.needs[0], "features": files[encoder]["distractors"]}
+                return self._recipe(settings.import_features(self.study, encoder), inputs)
+            case (_, encoder, head, file):
+                made = settings.import_head(self.study, encoder, head, file.partition(".")[0])
+                if head == "identity":
+                    return self._recipe(made, {})
+                inputs = {kind: file for kind, file in files[encoder].items() if kind != "distractors"}
+                return self._recipe({**made, "raw": True}, inputs)
+        raise ValueError(f"{job.outputs[0]}: nothing of a release")
+
+    def of_models(self, job: Job) -> Iterator[tuple[Path, Recipe | None]]:
+        """Of the files beside a manifest, whether they are there or not; None for those of a release.
+
+        A release may be gone once it is imported; the manifest's hashes still tell whether its samples are whole.
+        """
         folder, case, shard = Path(job.outputs[0]).parent, *Path(job.outputs[0]).with_suffix("").parts[-2:]
         if job.rule == "finetune":
             chosen = settings.finetune(self.study, case, shard)
             for model in chosen["models"]:
                 recipe = Recipe(models.settings_of(chosen, model), self._inputs_of_model(job, chosen, model))
                 yield folder / f"{model}.safetensors", recipe
+            return
+        if job.rule == "import_samples":
+            chosen = settings.import_samples(self.study, case, shard)
+            for model, prompt_set in product(chosen["models"], chosen["prompts"]):
+                yield folder / f"{model}.{prompt_set}.parquet", None
             return
         chosen = settings.sample(self.study, case, shard)
         manifest = Path(job.needs[0])

@@ -108,6 +108,10 @@ PLANS: dict[str, tuple[str, str | None, str | bytes, tuple[str, ...]]] = {
     "no study": ("config/config.yaml", "study: miniature", "seed: 1",
         ("config/config.yaml: study: None has no file config/studies/None.yaml; studies: miniature, smoke",),
     ),
+    "what only a release has": (
+        STUDY, "seed: 0  ", "allow_missing: true\nseed: 0  ",
+        (f"{STUDY}: allow_missing: unknown key for a study without a release",),
+    ),
     "study that is not YAML": (STUDY, WHOLE, "study: [smoke\nseed: {", (f"{STUDY}: not valid YAML (line 2: ",)),
     "study that is not text": (STUDY, WHOLE, b"\xff\xfe\x00", (f"{STUDY}: not UTF-8 text (",)),
     "study without keys": (STUDY, WHOLE, "- smoke\n", (f"{STUDY}: holds no keys; expected those of config/schemas/",)),

@@ -11,16 +11,18 @@ import pandas as pd
 import pytest
 import torch
 
+from tests import projects
 from tests.unit import released
 from tests.unit.released import MEDIA, OBJECTS
 from tests.unit.test_bad_input import refused
-from workflow_scripts import artifacts, heads, shards
+from workflow_scripts import artifacts, checks, heads, shards
 from workflow_scripts.config import Case
 from workflow_scripts.exemplar_sources import EXEMPLAR_COLUMNS, abc_release
 from workflow_scripts.features import read_exemplars, read_samples
 from workflow_scripts.heads import Head
 from workflow_scripts.release import checkpoints, entries, results
 from workflow_scripts.release import features as release_features
+from workflow_scripts.schema import read_yaml
 from workflow_scripts.steps import import_distractors, import_features, import_head, import_samples
 
 FILE = "observed_imagenet"
@@ -231,6 +233,51 @@ def test_a_release_of_another_size_than_the_study_counts_is_refused(release: Pat
             release=release,
             output=tmp_path / "a",
         )
+
+
+MISTAKES = {  # what is written into the study, and what it must answer
+    "base model": (
+        lambda study: study.update(base_model={"name": "a", "path": "b", "revision": None, "version": 1}),
+        "customization: missing key (",
+    ),
+    "no file of an encoder": (
+        lambda study: study["release"]["encoders"].pop("sscd"),
+        "release.encoders: lacks 'sscd'; an encoder needs its features of the distractors",
+    ),
+    "files of no encoder": (
+        lambda study: study["encoders"].pop("sscd"),
+        "release.encoders.sscd: no encoder of the study; encoders: dino_vitb16, clip_vit_b32, moco_v3_vitb, vit_b16_384",
+    ),
+    "another head": (
+        lambda study: study["heads"].update(mlp={"version": 1}),
+        "heads.mlp: no such head was released; there are identity and linear",
+    ),
+    "models of train": (
+        lambda study: study["cases"]["imagenet_seen"].update(models_per_class={"train": 8, "test": 1}),
+        "cases.imagenet_seen: it has models of split 'train', but only those of test were released",
+    ),
+    "samples of train": (
+        lambda study: study["evaluation"].update(splits=["train", "test"]),
+        "evaluation.splits: 'train', but only test was released",
+    ),
+    "missing in between": (
+        lambda study: study.update(allow_missing="some"), "allow_missing: 'some' is not one of [True, False, 'true', ",
+    ),
+    "a misspelt file": (
+        lambda study: study["release"]["encoders"]["sscd"].update(maper="a"),
+        "release.encoders.sscd.maper: unknown key, did you mean 'mapper'?; valid keys: mapper, calibrator, distractors",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_in_the_study_of_a_release_is_named(mistake: str):
+    spoil, says = MISTAKES[mistake]
+    study = read_yaml(projects.ROOT / "config/studies/abc_release.yaml")
+    spoil(study)
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 (the message is compared below)
+        checks.load_study(study, projects.ROOT)
+    assert f"config/studies/abc_release.yaml: {says}" in str(caught.value)
 
 
 def import_the_head(folder: Path, mapper: Path | None, calibrator: Path | None, name: str = "linear") -> tuple:

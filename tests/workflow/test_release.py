@@ -13,7 +13,7 @@ import yaml
 
 from tests import projects
 from tests.unit import released
-from workflow_scripts import checks
+from workflow_scripts import checks, integrity, orphans
 from workflow_scripts.jobs import jobs
 from workflow_scripts.schema import read_yaml
 
@@ -128,6 +128,17 @@ def test_the_jobs_of_a_release_are_those_that_snakemake_plans(project: Path):
         assert (project / job.log).is_file(), job.record
         assert (project / job.benchmark).is_file(), job.record
     assert not [row for row in rows if row["plan"] != "no update"]
+
+
+def test_what_was_imported_is_known_to_be_whole_and_of_today(project: Path, monkeypatch: pytest.MonkeyPatch):
+    study = checks.load_study(read_yaml(project / "config/studies/abc_release.yaml"), project)
+    monkeypatch.chdir(project)
+    found = integrity.audit(study, jobs(study))
+    assert (found.unfinished, found.corrupt, found.stale, found.unrecorded) == ({}, [], [], [])
+    assert orphans.orphans(study, jobs(study)) == []
+    released.save_calibrator(project / "data/abc_release" / FILES["calibrator"], 0.05, 0.01)
+    stale = [str(finding.file) for finding in integrity.audit(study, jobs(study)).stale]
+    assert stale == ["results/abc_release/heads/pixels/linear/released.safetensors"]
 
 
 def test_the_committed_study_is_of_the_papers_size():
