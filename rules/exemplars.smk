@@ -51,7 +51,7 @@ rule select_distractors:
     threads: 1
     resources:
         mem_mb=memory("select_distractors", 4000),
-        runtime=growing(60),
+        runtime=growing(240),
     params:
         source=source_of_distractors,
         settings=settings("distractors"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts import config as study_config
-from workflow_scripts import plugins, prompt_checks, schema
+from workflow_scripts import plugins, prompt_checks, schema, weights
 from workflow_scripts.release import checks as release_checks
 
 SCHEMA = Path("config/schemas/study.yaml")
@@ -70,7 +70,7 @@ def load_pretraining(root: Path) -> dict[str, Any]:
 
 def problems(config: Mapping[str, Any], root: Path) -> list[str]:
     """Every cross-field problem of a configuration that fits the schema, one line each."""
-    found = [*_plugin_problems(config), *_training_set_problems(config)]
+    found = [*_plugin_problems(config), *_training_set_problems(config), *_weight_problems(config)]
     lists, words = {}, defaultdict(dict)
     for key, file in _lists(config):
         found += [f"{key}: {problem}" for problem in _list_problems(root, file)]
@@ -99,6 +99,16 @@ def _plugin_problems(config: Mapping[str, Any]) -> Iterator[str]:
     for key, kind, name in named:
         if name not in plugins.names(kind):
             yield f"{key}: {name!r}: {plugins.unknown(kind, name)}"
+
+
+def _weight_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    base_model = {"base_model": config["base_model"]} if "base_model" in config else {}
+    for key, section in {**base_model, **{f"encoders.{k}": v for k, v in config["encoders"].items()}}.items():
+        if problem := weights.problem(section.get("path", "")):
+            yield f"{key}.path: {problem}"
+    revision, path = base_model.get("base_model", {}).get("revision"), base_model.get("base_model", {}).get("path", "")
+    if weights.is_on_hub(path) and revision != Path(path).name:
+        yield f"base_model.revision: {revision!r} is not that of base_model.path, {Path(path).name!r}"
 
 
 def _lists(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

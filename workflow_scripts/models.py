@@ -46,7 +46,7 @@ class Ingredients:
         self.settings = settings
         plugins.load("base_models", settings["base_model"]["name"]).check(base_model)
         self.provenance = artifacts.make_provenance({}, {"base_model": base_model})
-        table = artifacts.read_table(exemplars, columns=["model", "k", "image"])
+        table = artifacts.read_table(exemplars, ["model", "k", "image"], keep={"model": settings["models"]})
         self.images = {model: list(rows["image"]) for model, rows in table.sort_values("k").groupby("model")}
         self.latents: dict[str, np.ndarray] = {}
         self.captions: dict[str, list[str]] = {}

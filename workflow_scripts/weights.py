@@ -7,6 +7,7 @@ from pathlib import Path
 
 HUB = Path("data/hub")  # {owner}/{name}/{revision}/, and beside it the manifest {revision}.json
 DEPTH = len((HUB / "owner" / "name" / "revision").parts)
+REVISION = re.compile("[0-9a-f]{40}")
 ROW = re.compile(r"([^/\t]+)\t(\S+)\t(-|[0-9a-f]{64})")
 
 
@@ -25,10 +26,22 @@ def needed(path: str) -> tuple[str, ...]:
     Below data/hub/ that is the manifest, which is written when all else is there; elsewhere every file, or `path`
     itself if there is none, so that Snakemake makes it or names it.
     """
-    parts = Path(path).parts
-    if parts[: len(HUB.parts)] == HUB.parts:
-        return (f"{Path(*parts[:DEPTH])}.json",)
+    if is_on_hub(path):
+        return (f"{Path(*Path(path).parts[:DEPTH])}.json",)
     return tuple(sorted(str(file) for file in Path(path).rglob("*") if file.is_file())) or (path,)
+
+
+def is_on_hub(path: str) -> bool:
+    """Whether `path` is a folder that mirrors a repository of a model hub, and so can be fetched."""
+    return Path(path).is_relative_to(HUB)
+
+
+def problem(path: str) -> str | None:
+    """What is wrong with the name of a folder that mirrors a repository; None if nothing is."""
+    parts = Path(path).parts
+    if is_on_hub(path) and not (len(parts) == DEPTH and REVISION.fullmatch(parts[-1])):
+        return f"{path!r} must be {HUB}/owner/name/revision, with the 40 hexadecimal digits of a commit"
+    return None
 
 
 def read_downloads(table: Path) -> dict[str, Download]:

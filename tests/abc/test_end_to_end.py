@@ -36,7 +36,7 @@ def override(study: dict) -> dict:
     study["base_model"]["path"] = "data/sd"
     study["customization"] |= {"steps": 2, "views": 2, "prior_images": 2, "view_pool": 3, "compile": False}
     study["regularization"] |= {"images_per_class_word": 2, "steps": 2}
-    study["sampling"] |= {"steps": 2, "samples_per_prompt": 2}
+    study["sampling"] |= {"steps": 2, "samples_per_prompt": 2, "compile": False}
     for prompts in study["prompts"].values():
         for prompt_set in (prompts["llm"], prompts["procedural"]):
             for listed in prompt_set.values():
@@ -87,7 +87,7 @@ def test_every_cell_of_the_paper_is_measured(project: Path):
 def test_models_are_named_as_the_release_names_them(project: Path):
     table = artifacts.read_table(project / "results/abc/exemplars/imagenet_seen.parquet")
     test = table[table["split"] == "test"].set_index("model")
-    assert list(test.index) == ["n02084071_0002", "n04285008_0002"]
+    assert list(test.index) == ["n02084071_0008", "n04285008_0008"]
     assert all("val" in source for source in test["source"])
     styles = artifacts.read_table(project / "results/abc/exemplars/bamfg.parquet")
     assert styles.groupby("model", sort=False)["k"].count().to_dict() == {
@@ -102,9 +102,9 @@ def test_models_are_named_as_the_release_names_them(project: Path):
 
 def test_prompts_are_those_of_the_class_word_and_of_the_case(project: Path):
     folder = project / "results/abc/samples"
-    dogs = artifacts.read_table(folder / "imagenet_seen/n02084071_0002.llm.parquet")
+    dogs = artifacts.read_table(folder / "imagenet_seen/n02084071_0008.llm.parquet")
     assert len(dogs) == 4 and all("<new1> dog" in prompt for prompt in dogs["prompt"])
-    vehicles = artifacts.read_table(folder / "imagenet_seen/n04285008_0002.llm.parquet")
+    vehicles = artifacts.read_table(folder / "imagenet_seen/n04285008_0008.llm.parquet")
     assert not {prompt.replace("dog", "vehicle") for prompt in dogs["prompt"]} & set(vehicles["prompt"])
     painted = artifacts.read_table(folder / "artchive/artchive_test_00000.procedural.parquet")
     assert set(painted["prompt"]) == {f"A painting of {thing} in the style of <new1> art" for thing in ("sun", "moon")}

@@ -278,6 +278,18 @@ def test_a_wrong_type_is_refused_with_the_meaning_of_the_key(config: dict, root:
             lambda c: c["cases"]["emoji_seen"].update(numbered_from={"val": 1}),
             "cases.emoji_seen.numbered_from: models of 'train' and 'val' have numbers in common",
         ),
+        (
+            lambda c: c["base_model"].update(path="data/hub/CompVis/stable-diffusion-v1-4/main"),
+            "base_model.path: 'data/hub/CompVis/stable-diffusion-v1-4/main' must be data/hub/owner/name/revision",
+        ),
+        (
+            lambda c: c["base_model"].update(path=f"data/hub/CompVis/stable-diffusion-v1-4/{'a' * 40}"),
+            f"base_model.revision: None is not that of base_model.path, '{'a' * 40}'",
+        ),
+        (
+            lambda c: c["encoders"]["clip_mini"].update(path="data/hub/timm/clip"),
+            "encoders.clip_mini.path: 'data/hub/timm/clip' must be data/hub/owner/name/revision, with ",
+        ),
         (lambda c: c.pop("sampling"), "sampling: missing key (How customized models are sampled.)"),
         (lambda c: c.pop("base_model"), "base_model or release: missing key; one of these is needed"),
         (

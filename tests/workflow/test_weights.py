@@ -25,6 +25,7 @@ def test_a_study_plans_the_download_of_its_weights(tmp_path: Path):
     project = projects.copy_project(tmp_path / "project")
     study = project / "config/studies/smoke.yaml"
     text = study.read_text().replace("path: data/base_model ", f"path: {REVISION} ", 1)
+    text = text.replace("revision: null", f"revision: {Path(REVISION).name!r}", 1)
     study.write_text(text.replace("\n  pixels:", ENCODER, 1))
     weights = "data/weights/sscd_disc_mixup.torchscript.pt"
     assert rows(project) == [f"download {REVISION}.json", f"download_weights {weights}"]

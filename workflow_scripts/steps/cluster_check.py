@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from workflow_scripts import checks, cli, cluster_checks, plugins, schema
+from workflow_scripts import checks, cli, cluster_checks, plugins, schema, weights
 from workflow_scripts.cluster import ask
 
 PROFILES = Path("config/profiles")
@@ -44,15 +44,23 @@ def weight_problems(overrides: list[str]) -> Iterator[str]:
     name = name or schema.read_yaml(Path("config/config.yaml"))["study"]
     file = checks.study_file(name, Path())
     study = schema.read_yaml(Path(file))
-    base_model = study["base_model"]
-    try:
-        plugins.load("base_models", base_model["name"]).check(Path(base_model["path"]))
-    except ValueError as error:
-        yield f"{file}: base_model.path: {error}"
-    for encoder, settings in study["encoders"].items():
-        path = settings.get("path")
-        if path and not (Path(path).is_file() or any(Path(path).glob("*"))):
-            yield f"{file}: encoders.{encoder}.path: {path!r} is missing or empty; put the weights there"
+    base_model = study.get("base_model")
+    used = {"base_model.path": base_model["path"]} if base_model else {}
+    used |= {f"encoders.{name}.path": chosen["path"] for name, chosen in study["encoders"].items() if "path" in chosen}
+    fetched = weights.read_downloads(Path("config/downloads.txt"))
+    for key, path in used.items():
+        if all(Path(needed).exists() for needed in weights.needed(path)):
+            continue
+        if weights.is_on_hub(path) or Path(path).name in fetched:
+            fetch = " ".join(weights.needed(path))
+            yield f"{file}: {key}: {path!r} is not there yet; fetch it on this machine: snakemake --cores 1 {fetch}"
+        else:
+            yield f"{file}: {key}: {path!r} is missing or empty; put the weights there"
+    if base_model and Path(base_model["path"]).exists():
+        try:
+            plugins.load("base_models", base_model["name"]).check(Path(base_model["path"]))
+        except ValueError as error:
+            yield f"{file}: base_model.path: {error}"
 
 
 def problems(file: Path, overrides: list[str], jobs: bool, wait: int) -> Iterator[str]:
@@ -61,15 +69,15 @@ def problems(file: Path, overrides: list[str], jobs: bool, wait: int) -> Iterato
     if missing := [command for command in COMMANDS if not shutil.which(command)]:
         yield f"{file}: executor: 'slurm' needs {', '.join(missing)}, which this machine lacks; run on a login node"
         return
-    weights = list(weight_problems(overrides))
-    yield from weights
+    missing_weights = list(weight_problems(overrides))
+    yield from missing_weights
     offered = cluster_checks.partitions(ask("sinfo", "--noheader", "--Node", f"--format={cluster_checks.NODES}"))
     status = profile.get("slurm-status-command", "sacct")
     if problem := cluster_checks.status_problem(status, ask("scontrol", "show", "config")):
         yield f"{file}: slurm-status-command: {problem}"
     else:
         print(f"cluster: answers, has the partitions {', '.join(sorted(offered))}; {status} tells the states of jobs")
-    if weights:
+    if missing_weights:
         return
     print("weights: on disk")
     requests = cluster_checks.requests(file.parent, 1 + profile.get("retries", 0), overrides)
