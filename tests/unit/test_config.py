@@ -127,6 +127,17 @@ def test_a_source_with_data_of_its_own_needs_no_corpus(config: dict, root: Path)
     assert "data/mine" not in canonical_json(settings.distractors(study))
 
 
+@pytest.mark.parametrize("start", ["abc", "miniature"])
+def test_the_documented_study_of_own_images_is_valid(start: str, root: Path):
+    page = (ROOT / "docs/own_images.md").read_text()
+    own = yaml.safe_load(page.partition("```yaml\n")[2].partition("```")[0])
+    (root / "config/classes/mine.txt").write_text("mug\tcup\ngarden-gnome\tanimal\n")
+    for split in ("train", "val", "test"):
+        (root / f"config/classes/mine.styles.{split}.txt").write_text(f"anna-{split}\n")
+    study = checks.load_study(read_study(start) | own, root)
+    assert sum(map(len, study.cases["things"].models.values())) == 10
+
+
 def test_a_style_model_is_its_group(study: Study):
     model = study.cases["families_seen"].models["val"][0]
     assert (model.name, model.class_name, model.class_word) == ("d", "d", "art")
