@@ -74,8 +74,7 @@ class Case:
             members = {
                 split: read_list(root / file, class_word) for split, file in groups.items() if split not in counts
             }
-            for split, count in counts.items():
-                members[split] = {f"{name}_{split}_{i:05d}": class_word or "" for i in range(count)}
+            members |= {split: _numbered(f"{name}_{split}", count, class_word) for split, count in counts.items()}
         return cls(
             name,
             section["kind"],
@@ -314,9 +313,9 @@ class Study:
         return [name for name, case in self.cases.items() if "test" in case.splits]
 
 
-def _numbered(prefix: str, count: int, class_word: str) -> dict[str, str]:
+def _numbered(prefix: str, count: int, class_word: str | None) -> dict[str, str]:
     """Class words by id of groups that are only counted."""
-    return {f"{prefix}_{i:05d}": class_word for i in range(count)}
+    return {f"{prefix}_{i:05d}": class_word or "" for i in range(count)}
 
 
 def prompts_of(section: Mapping[str, Any]) -> str:

@@ -103,10 +103,10 @@ PLANS: dict[str, tuple[str, str | None, str | bytes, tuple[str, ...]]] = {
     ),
     "missing config key": (STUDY, "seed: 0  ", "# seed: 0  ", (f"{STUDY}: seed: missing key (",)),
     "unknown study": ("config/config.yaml", "study: miniature", "study: nope",
-        ("config/config.yaml: study: 'nope' has no file config/studies/nope.yaml; studies: miniature, smoke",),
+        ("config/config.yaml: study: 'nope' has no file config/studies/nope.yaml; studies: abc, abc_release, ",),
     ),
     "no study": ("config/config.yaml", "study: miniature", "seed: 1",
-        ("config/config.yaml: study: None has no file config/studies/None.yaml; studies: miniature, smoke",),
+        ("config/config.yaml: study: None has no file config/studies/None.yaml; studies: abc, abc_release, ",),
     ),
     "what only a release has": (
         STUDY, "seed: 0  ", "allow_missing: true\nseed: 0  ",
@@ -808,6 +808,7 @@ def test_snakemake_finds_a_report_that_is_read_only(read_only: Path, project: Pa
 
 def count_dataset(output: Path, folder: Path) -> str:
     row = {"kind": "object", "case": "pets", "split": "test", "models": 1, "prompts": {"llm": 1, "procedural": 1}}
+    row["exemplars"] = 1
     return refused(plan_table.main, folder, output=output, settings={"rows": [row], "samples_per_prompt": 1})
 
 
