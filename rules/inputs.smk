@@ -43,6 +43,8 @@ def corpus_lists():
 
 def base_model_files(wildcards):
     """The files of the base model, or its manifest. Jobs alone ask, for a study may have none."""
+    if "base_model" not in config:
+        sys.exit(f"error: the study {STUDY.name!r} has no base model, so nothing can be made with it")
     return weights.needed(config["base_model"]["path"])
 
 
