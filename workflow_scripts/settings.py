@@ -189,7 +189,9 @@ def _expected_samples(study: Study, case: str) -> dict[str, int]:
 def report(study: Study) -> dict[str, Any]:
     """For `tabulate`, `plot` and `index`."""
     sections = {name: study.sections[name] for name in ("evaluation", "report")}
-    return {"study": study.name, "training_set": shown(study)["training_set"], **sections}
+    training_set = shown(study)["training_set"]
+    seen = list(study.training_sets[training_set].cases)
+    return {"study": study.name, "training_set": training_set, "seen": seen, **sections}
 
 
 def shown(study: Study) -> dict[str, str]:

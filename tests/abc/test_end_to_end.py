@@ -81,6 +81,7 @@ def test_every_cell_of_the_paper_is_measured(project: Path):
     found = set(zip(cells["case"], cells["prompt_set"], strict=True))
     cases = ("imagenet_seen", "imagenet_unseen", "bamfg", "artchive")
     assert found == {(case, prompt_set) for case in cases for prompt_set in ("llm", "procedural")}
+    assert set(table.loc[table["seen"], "case"]) == {"imagenet_seen", "bamfg"}
     assert set(table["data"]) == {"ImageNet, BAM-FG, Artchive, LAION"}
 
 

@@ -258,7 +258,7 @@ def report(chain: Chain) -> None:
     heads = list(itertools.product(ENCODERS, ("identity", "linear")))
     metrics = [chain.metrics(*head) for head in heads]
     labels = {"data": "synthetic", "weights": "none", "version": 1}
-    settings = {"study": "synthetic", "training_set": "all", "report": labels}
+    settings = {"study": "synthetic", "training_set": "all", "seen": ["seen", "styles"], "report": labels}
     table, tables, figures = chain.report("table.csv"), chain.report("tables"), chain.report("figures")
     chain.run(
         "tabulate",

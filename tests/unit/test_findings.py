@@ -16,7 +16,7 @@ def table_of(gains: dict[str, float], train_gain: float = 0.3) -> pd.DataFrame:
     cases = [record(case=case, gain=gain) for case, gain in gains.items()]
     train = record(case="seen", split="train", gain=train_gain)
     untuned = head("identity", *(record(case=case) for case in gains), record(case="seen", split="train"))
-    return tabulate([untuned, head("linear", *cases, train)], LABELS)
+    return tabulate([untuned, head("linear", *cases, train)], LABELS).assign(seen=lambda table: table["case"] == "seen")
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,13 @@ def test_findings_rest_on_their_cases():
 def test_over_fitting_is_a_gain_on_train_that_test_lacks(train_gain: float, verdict: str):
     found = findings.findings(table_of({"seen": 0.2}, train_gain), CALIBRATIONS)
     assert next(f.verdict for f in found if "over-fit" in f.claim) == verdict
+
+
+def test_what_is_seen_does_not_depend_on_the_splits_that_are_evaluated():
+    table = table_of({"seen": 0.2, "unseen": -0.2})
+    found = {f.claim: f.verdict for f in findings.findings(table[table["split"] == "test"], CALIBRATIONS)}
+    assert found["Tuning helps on new exemplars of classes it has seen."] == HOLDS
+    assert found["It helps on classes it has never seen."] == FAILS
 
 
 def test_headline_without_comparison():

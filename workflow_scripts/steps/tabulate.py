@@ -55,6 +55,7 @@ def main() -> None:
 
     labels = {name: args.settings["report"][name] for name in ("data", "weights")}
     whole = table.tabulate([artifacts.read_json(file) for file in args.metrics], labels)
+    whole["seen"] = whole["case"].isin(args.settings["seen"])  # whether heads learn on other models of the case
     parts = {question.name: question.rows(whole) for question in QUESTIONS}
     parts["calibration"] = tabulate_calibrations(args.calibrations).assign(**labels)
     for name, part in parts.items():
