@@ -350,14 +350,14 @@ def test_a_base_model_without_a_part_is_named_before_anything_else(chain, tmp_pa
 def test_a_compiled_network_draws_the_same_and_is_compiled_once_for_each_size_of_batch(made, monkeypatch):
     """Traced and guarded as by default, but not made machine code of, which takes a minute."""
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
     made.sample(batch=4)
     eager, recipes = made.images(), sorted(file.name for file in made.samples.parent.iterdir())
     made.sample(batch=4, compile=True)
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 0  # speed is no reason to make them again
     for file in made.samples.parent.glob("*.parquet"):
         file.unlink()
-    torch._dynamo.reset()
-    torch._dynamo.utils.counters.clear()
     made.sample(batch=4, compile=True)
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 2  # 4 batches of 4 images, and one of 2
     assert recipes == sorted(file.name for file in made.samples.parent.iterdir())
