@@ -49,18 +49,17 @@ def weight_problems(overrides: list[str]) -> Iterator[str]:
     used |= {f"encoders.{name}.path": chosen["path"] for name, chosen in study["encoders"].items() if "path" in chosen}
     fetched = weights.read_downloads(Path("config/downloads.txt"))
     for key, path in used.items():
-        if all(Path(needed).exists() for needed in weights.needed(path)):
-            continue
-        if weights.is_on_hub(path) or Path(path).name in fetched:
-            fetch = " ".join(weights.needed(path))
-            yield f"{file}: {key}: {path!r} is not there yet; fetch it on this machine: snakemake --cores 1 {fetch}"
-        else:
-            yield f"{file}: {key}: {path!r} is missing or empty; put the weights there"
-    if base_model and Path(base_model["path"]).exists():
-        try:
-            plugins.load("base_models", base_model["name"]).check(Path(base_model["path"]))
-        except ValueError as error:
-            yield f"{file}: base_model.path: {error}"
+        if not all(Path(needed).exists() for needed in weights.needed(path)):
+            if weights.is_on_hub(path) or Path(path).name in fetched:
+                fetch = " ".join(weights.needed(path))
+                yield f"{file}: {key}: {path!r} is not there yet; fetch it on this machine: snakemake --cores 1 {fetch}"
+            else:
+                yield f"{file}: {key}: {path!r} is missing or empty; put the weights there"
+        elif key == "base_model.path":
+            try:
+                plugins.load("base_models", base_model["name"]).check(Path(path))
+            except ValueError as error:
+                yield f"{file}: {key}: {error}"
 
 
 def problems(file: Path, overrides: list[str], jobs: bool, wait: int) -> Iterator[str]:
