@@ -3,7 +3,7 @@ PYTHON ?= python3
 STUDY ?= miniature
 CORES ?= 2
 RUN := snakemake --profile config/profiles/default --cores $(CORES) --config study=$(STUDY) --
-ALONE := python -m workflow_scripts.alone
+ALONE := python -m workflow_scripts.operations.alone
 ASSETS := corpus base_model clip_mini dino_mini
 
 SHELL := bash
@@ -33,7 +33,7 @@ demo: data
 	@$(MAKE) --no-print-directory run
 	@echo "The report: $(CURDIR)/results/$(STUDY)/report/index.html"
 
-# A killed run leaves Snakemake's lock; see workflow_scripts/alone.py.
+# A killed run leaves Snakemake's lock; see workflow_scripts/operations/alone.py.
 run:
 	@if [ -n "$$(ls -A .snakemake/locks 2> /dev/null)" ]; then $(ALONE) $(RUN:--=--unlock --); fi
 	@$(RUN)
@@ -57,7 +57,7 @@ cluster:
 # Only what is proven may be touched; the study is that of config/config.yaml, which dvc.lock is about.
 pull: .venv/requirements.lock
 	@dvc fetch
-	@python -m workflow_scripts.steps.prove
+	@python -m workflow_scripts.commands.prove
 	@snakemake --profile config/profiles/default --cores $(CORES) --touch --forceall --quiet all --
 	@echo "Snakemake has nothing to do until something changes."
 
@@ -96,7 +96,7 @@ smoke: data
 	@echo "The smoke study, to its report: three minutes."
 	@$(MAKE) --no-print-directory demo STUDY=smoke
 	@snakemake --cores 1 --dry-run --config study=smoke 2>&1 | grep "Nothing to be done"
-	@python -m workflow_scripts.steps.verify --study smoke
+	@python -m workflow_scripts.commands.verify --study smoke
 
 .venv/requirements.lock: envs/requirements.lock
 	@if ! cmp --silent $< $@; then \

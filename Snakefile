@@ -40,7 +40,7 @@ wildcard_constraints:
 onstart:
     if any(job.output for job in workflow.dag.needrun_jobs()):  # who only looks is in nobody's way
         checked(alone.hold)
-        checked(cluster.refuse_orphans, workflow.executor_plugin.name, workflow.workdir_init)
+        checked(slurm_queue.refuse_orphans, workflow.executor_plugin.name, workflow.workdir_init)
 
 
 rule all:

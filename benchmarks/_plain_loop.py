@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from workflow_scripts import artifacts, cli
 from workflow_scripts.customization import TOKEN
-from workflow_scripts.customization._views import draw_views
+from workflow_scripts.customization.bank.views import draw_views
 
 
 def main() -> None:

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts import checks, schema
-from workflow_scripts import settings as rule_settings
-from workflow_scripts.config import Study
-from workflow_scripts.models import Ingredients
+from workflow_scripts.ground_truth.models import Ingredients
+from workflow_scripts.study import checks, schema
+from workflow_scripts.study import settings as rule_settings
+from workflow_scripts.study.study import Study
 
 ROOT = Path(__file__).parents[1]
 

@@ -17,7 +17,8 @@ import yaml
 
 from benchmarks import _compare
 from tests import projects
-from workflow_scripts import cli, schema
+from workflow_scripts import cli
+from workflow_scripts.study import schema
 
 STUDY = "abc"
 GOALS = {64: 8.0, 16: 20.0, 1: 90.0}  # seconds, by models per job

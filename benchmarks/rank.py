@@ -21,7 +21,7 @@ import psutil
 
 from benchmarks import _compare
 from workflow_scripts import artifacts, cli
-from workflow_scripts.metrics import ranking
+from workflow_scripts.evaluation import ranking
 
 WIDTH = 768
 TOP = 10

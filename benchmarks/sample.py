@@ -23,8 +23,8 @@ import torch
 from benchmarks import _compare, _study
 from workflow_scripts import artifacts, cli, devices, plugins
 from workflow_scripts.customization import TOKEN
-from workflow_scripts.samples import Sample, draw, fill_in, plan_samples
-from workflow_scripts.sampling import make_scheduler
+from workflow_scripts.ground_truth.denoising import make_scheduler
+from workflow_scripts.ground_truth.samples import Sample, draw, fill_in, plan_samples
 
 MODELS = 64
 PROMPTS = 2

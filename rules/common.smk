@@ -2,11 +2,12 @@
 
 import re
 
-from workflow_scripts import alone, checks, cluster, weights
-from workflow_scripts import settings as rule_settings
 from workflow_scripts.cli import canonical_json
-from workflow_scripts.config import ID, SPLITS
+from workflow_scripts.operations import alone, slurm_queue
 from workflow_scripts.reporting import FIGURES, TABLES
+from workflow_scripts.study import checks, weights
+from workflow_scripts.study import settings as rule_settings
+from workflow_scripts.study.study import ID, SPLITS
 
 ROOT = Path(workflow.basedir)
 

@@ -42,7 +42,14 @@ class Project:
 
     def check(self, *arguments: str) -> subprocess.CompletedProcess:
         """Asks cluster_check about the study."""
-        command = [sys.executable, "-m", "workflow_scripts.steps.cluster_check", "--config", "study=smoke", *arguments]
+        command = [
+            sys.executable,
+            "-m",
+            "workflow_scripts.commands.cluster_check",
+            "--config",
+            "study=smoke",
+            *arguments,
+        ]
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, timeout=PATIENCE)
 
     def pending(self) -> str:

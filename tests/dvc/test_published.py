@@ -12,5 +12,5 @@ def test_the_published_lock_is_of_this_code(tmp_path: Path):
     repository = Repository(tmp_path / "clone", tmp_path / "clone/dvcstore")
     Repository(ROOT, ROOT / "dvcstore").must("git", "clone", "--quiet", str(ROOT), str(repository.folder))
     repository.must("dvc", "fetch")
-    done = repository.run("python", "-m", "workflow_scripts.steps.prove")
+    done = repository.run("python", "-m", "workflow_scripts.commands.prove")
     assert done.returncode == 0, f"{REMEDY}\n{done.stderr}"

@@ -67,7 +67,7 @@ REFUSED = {  # an edit, and what the refusal names
 def test_what_differs_from_the_lock_is_refused_by_name(what: str, pulled: Repository):
     file, pattern, replacement, named = REFUSED[what]
     with pulled.edited(file, pattern, replacement):
-        done = pulled.run("python", "-m", "workflow_scripts.steps.prove")
+        done = pulled.run("python", "-m", "workflow_scripts.commands.prove")
     assert done.returncode == 1
     assert done.stderr.startswith("error: ") and named in done.stderr
     assert "Traceback" not in done.stderr

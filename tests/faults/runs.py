@@ -13,10 +13,11 @@ from pathlib import Path
 import psutil
 
 from tests.projects import PARTS, ROOT
-from workflow_scripts import artifacts, checks
-from workflow_scripts.config import Study
-from workflow_scripts.jobs import Job, jobs
-from workflow_scripts.schema import read_yaml
+from workflow_scripts import artifacts
+from workflow_scripts.study import checks
+from workflow_scripts.study.jobs import Job, jobs
+from workflow_scripts.study.schema import read_yaml
+from workflow_scripts.study.study import Study
 
 RESULTS = "results/smoke"
 SNAKEMAKE = ("-m", "snakemake", "--config", "study=smoke", "--profile", "config/profiles/default")

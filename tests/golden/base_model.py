@@ -19,7 +19,7 @@ def measure() -> dict:
     """Mean colour of the four quarters of a sampled picture, and the losses of four steps of Custom Diffusion."""
     from workflow_scripts import plugins
     from workflow_scripts.customization import Task
-    from workflow_scripts.sampling import denoise
+    from workflow_scripts.ground_truth.denoising import denoise
 
     base = plugins.load("base_models", "diffusers_sd").load(BASE_MODEL, "cpu")
     states = base.text_encoder(base.tokenize(["", PROMPT])).last_hidden_state

@@ -7,10 +7,11 @@ from PIL import Image
 
 from tests.golden.base_model import BASE_MODEL, ROOT
 from tests.unit.test_sample import as_pipeline
-from workflow_scripts import artifacts, schema
+from workflow_scripts import artifacts
 from workflow_scripts.base_models import diffusers_sd
 from workflow_scripts.customization import Task, custom_diffusion
-from workflow_scripts.sampling import SCHEDULERS, denoise, make_scheduler, to_images
+from workflow_scripts.ground_truth.denoising import SCHEDULERS, denoise, make_scheduler, to_images
+from workflow_scripts.study import schema
 
 TOLERANCE = 2e-3  # of the norm of what was learned; fp32 sums in another order, through Adam, make 4e-4
 

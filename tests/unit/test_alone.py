@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-HOLDER = "from workflow_scripts import alone; alone.hold(); print('here', flush=True); input()"
+HOLDER = "from workflow_scripts.operations import alone; alone.hold(); print('here', flush=True); input()"
 
 
 def start(folder: Path, *command: str) -> subprocess.Popen:
@@ -16,12 +16,12 @@ def test_only_one_runs_and_a_killed_one_leaves_nothing(tmp_path: Path, monkeypat
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     first = start(tmp_path, "-c", HOLDER)
     assert first.stdout.readline() == "here\n"
-    second = start(tmp_path, "-m", "workflow_scripts.alone", "echo", "there")
+    second = start(tmp_path, "-m", "workflow_scripts.operations.alone", "echo", "there")
     output, error = second.communicate(timeout=30)
     assert (second.returncode, output) == (1, "")
     assert error == f"error: {tmp_path}: a run is under way here; wait for it or end it\n"
     first.kill()
     first.wait()
-    third = start(tmp_path, "-m", "workflow_scripts.alone", "sh", "-c", "echo there; exit 3")
+    third = start(tmp_path, "-m", "workflow_scripts.operations.alone", "sh", "-c", "echo there; exit 3")
     output, _ = third.communicate(timeout=30)
     assert (third.returncode, output) == (3, "there\n")

@@ -21,16 +21,15 @@ from tests import projects
 from tests.unit import pictures
 from tests.unit.chain import Chain, calibrate
 from tests.unit.spoilt import IMAGES, RGB, encode
-from workflow_scripts import artifacts, cli, interchange
-from workflow_scripts.corpus.roles import OBJECT
-from workflow_scripts.customization._model_bank import projections
+from workflow_scripts import artifacts, cli
+from workflow_scripts.commands import export_model, import_model, list_imagenet_classes
+from workflow_scripts.customization.bank import interchange
+from workflow_scripts.customization.bank.stacked import projections
 from workflow_scripts.exemplar_sources._drawings import read_drawings
+from workflow_scripts.miniature.corpus.roles import OBJECT
 from workflow_scripts.steps import (
     embed,
-    export_model,
     finetune,
-    import_model,
-    list_imagenet_classes,
     plan_table,
     regularization,
     sample,

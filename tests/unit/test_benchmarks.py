@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import _compare, _tables, dag, rank
 from tests import projects
-from workflow_scripts import checks, schema
+from workflow_scripts.study import checks, schema
 
 
 def test_contenders_take_turns_and_ratios_are_taken_within_a_turn():

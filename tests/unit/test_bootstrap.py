@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from workflow_scripts.metrics import bootstrap
+from workflow_scripts.evaluation import bootstrap
 
 
 def mean_interval(values, models, resamples, *seed):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from workflow_scripts.metrics import calibration
-from workflow_scripts.metrics.calibration import Calibration, GapCounts
+from workflow_scripts.evaluation import calibration
+from workflow_scripts.evaluation.calibration import Calibration, GapCounts
 
 
 def gaps_of(scores: np.ndarray, true: np.ndarray) -> GapCounts:

@@ -14,9 +14,9 @@ from transformers import CLIPTokenizer
 
 from tests.conftest import save_tokenizer
 from workflow_scripts import artifacts
-from workflow_scripts.corpus import rendering
 from workflow_scripts.encoders import clip_mini
-from workflow_scripts.pretraining import contrastive
+from workflow_scripts.miniature.corpus import rendering
+from workflow_scripts.miniature.pretraining import contrastive
 from workflow_scripts.steps import train_clip_mini
 
 SETTINGS = {

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from tests import projects
-from workflow_scripts import cluster_checks
-from workflow_scripts.cluster_checks import Partition, Request
+from workflow_scripts.operations import slurm_offers
+from workflow_scripts.operations.slurm_offers import Partition, Request
 
 PLAN = """Building DAG of jobs...
 [Tue Nov 24 18:24:47 2026]
@@ -41,7 +41,7 @@ localrule models:
     ],
 )
 def test_gpus_are_read_from_generic_resources(generic: str, expected: dict):
-    assert cluster_checks.gpus(generic) == expected
+    assert slurm_offers.gpus(generic) == expected
 
 
 @pytest.mark.parametrize(
@@ -49,19 +49,19 @@ def test_gpus_are_read_from_generic_resources(generic: str, expected: dict):
     [("infinite", math.inf), ("2-00:00:00", 2880), ("12:30:00", 750), ("30:00", 30), ("1-06:00:30", 1800.5)],
 )
 def test_time_limits_are_read(limit: str, expected: float):
-    assert cluster_checks.minutes(limit) == expected
+    assert slurm_offers.minutes(limit) == expected
 
 
 def test_a_partition_offers_what_the_best_of_its_nodes_does():
     nodes = "gpu|16|64000|gpu:a100:2|2-00:00:00\ngpu|64|512000|gpu:v100:4|2-00:00:00\ncpu|8|16000|(null)|infinite\n"
-    assert cluster_checks.partitions(nodes) == {
+    assert slurm_offers.partitions(nodes) == {
         "gpu": Partition(64, 512000, 2880, {"a100": 2, "v100": 4}),
         "cpu": Partition(8, 16000, math.inf, {}),
     }
 
 
 def test_requests_are_read_from_a_plan():
-    finetune, plot = cluster_checks.parse_plan(PLAN)
+    finetune, plot = slurm_offers.parse_plan(PLAN)
     assert (finetune.rule, finetune.threads, finetune.gpus, finetune.partition) == ("finetune", 4, 1, "gpu")
     assert (finetune.resources["runtime"], finetune.resources["mem_mb"]) == (2160, 24000)
     assert (plot.rule, plot.threads, plot.gpus, plot.partition) == ("plot", 1, 0, "cpu")
@@ -70,10 +70,7 @@ def test_requests_are_read_from_a_plan():
 def test_the_last_attempt_asks_for_three_times_as_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(projects.copy_project(tmp_path / "project"))
     first, last = (
-        {
-            request.rule: request
-            for request in cluster_checks.requests(Path("config/profiles/slurm"), n, ["study=smoke"])
-        }
+        {request.rule: request for request in slurm_offers.requests(Path("config/profiles/slurm"), n, ["study=smoke"])}
         for n in (1, 3)
     )
     assert first.keys() == last.keys()
@@ -93,7 +90,7 @@ def test_a_wish_that_is_not_met_names_the_key_that_holds_it():
         Request("plot", 1, {"slurm_partition": "gpus", "mem_mb": 10**9}),
         Request("gallery", 1, {"slurm_partition": "gpus"}),
     ]
-    found = cluster_checks.request_problems(profile, asked, {"gpu": Partition(4, 64000, 1440, {"v100": 4})})
+    found = slurm_offers.request_problems(profile, asked, {"gpu": Partition(4, 64000, 1440, {"v100": 4})})
     assert [f"{keys}: {problem}" for problem, keys in found.items()] == [
         "['set-resources.sample.gpu_model']: no node of partition 'gpu' has 1 gpu:a100; GPUs of its nodes: gpu:v100:4",
         "['set-resources.finetune.runtime']: 2160 minutes, in the last attempt, exceed the 1440 of partition 'gpu'",
@@ -114,7 +111,7 @@ def test_a_wish_that_is_not_met_names_the_key_that_holds_it():
 )
 def test_a_command_that_cannot_tell_states_is_refused(command: str, storage: str, age: int, expected: str):
     settings = f"AccountingStorageType   = accounting_storage/{storage}\nMinJobAge               = {age} sec\n"
-    problem = cluster_checks.status_problem(command, settings)
+    problem = slurm_offers.status_problem(command, settings)
     assert problem.startswith(expected)
     assert bool(problem) == bool(expected)
 

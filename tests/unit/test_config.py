@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from workflow_scripts import checks, samples, schema, settings
 from workflow_scripts.cli import canonical_json
-from workflow_scripts.config import Case, Study, read_list
+from workflow_scripts.ground_truth import samples
+from workflow_scripts.study import checks, schema, settings
+from workflow_scripts.study.study import Case, Study, read_list
 
 ROOT = Path(__file__).parents[2]
 STUDIES = sorted(file.stem for file in (ROOT / "config/studies").glob("*.yaml"))

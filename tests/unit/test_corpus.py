@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from workflow_scripts import artifacts
-from workflow_scripts.config import read_list
-from workflow_scripts.corpus import compose, packages, roles, scenes
-from workflow_scripts.corpus.drawings import attribution_text
-from workflow_scripts.pretraining.pools import decodable_drawings, known_drawings
+from workflow_scripts.miniature.corpus import compose, packages, roles, scenes
+from workflow_scripts.miniature.corpus.drawings import attribution_text
+from workflow_scripts.miniature.pretraining.pools import decodable_drawings, known_drawings
+from workflow_scripts.study.study import read_list
 
 ROOT = Path(__file__).parents[2]
 DRAWINGS = ROOT / "data" / "corpus" / "drawings.parquet"  # by `dvc pull`, as `make test` does first

@@ -9,10 +9,12 @@ from types import ModuleType
 import pytest
 
 from tests.projects import ROOT
-from workflow_scripts import checks, costs, models, samples, schema, settings
-from workflow_scripts.config import Study
-from workflow_scripts.jobs import Job, jobs
-from workflow_scripts.reporting import forecast, plan
+from workflow_scripts.ground_truth import models, samples
+from workflow_scripts.operations import costs, forecast
+from workflow_scripts.reporting import plan
+from workflow_scripts.study import checks, schema, settings
+from workflow_scripts.study.jobs import Job, jobs
+from workflow_scripts.study.study import Study
 
 JOBS = [
     Job("finetune", "smoke", f"finetune/{name}", (name,), size=size)

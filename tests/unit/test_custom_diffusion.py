@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from workflow_scripts.base_models import diffusers_sd
-from workflow_scripts.customization import Task, _training, custom_diffusion
+from workflow_scripts.customization import Task, custom_diffusion
+from workflow_scripts.customization.bank import training
 
 
 def tasks_of(*numbers):
@@ -120,8 +121,8 @@ def test_the_loss_does_not_look_beyond_the_mask(base, customization, monkeypatch
         gathered.append(_gather(*args))
         return gathered[-1]
 
-    _gather = _training._gather
-    monkeypatch.setattr(_training, "_gather", gather)
+    _gather = training._gather
+    monkeypatch.setattr(training, "_gather", gather)
     train(base, tasks_of(1), {**customization, "looks": customization["looks"][1:2]})
     masks = gathered[0].masks  # 16 pixels on 4 cells
     sides = masks.sum((1, 2)).sqrt() * 4
@@ -145,17 +146,17 @@ def test_no_graph_is_kept_below_the_first_cross_attention(base, customization):
 def test_gradients_are_clipped_by_each_models_own_norm():
     parameters = [torch.nn.Parameter(torch.zeros(2, 1)), torch.nn.Parameter(torch.zeros(2, 1, 1))]
     parameters[0].grad, parameters[1].grad = torch.tensor([[3.0], [0.3]]), torch.tensor([[[4.0]], [[0.4]]])
-    _training._clip_each(parameters, 1.0)  # norms 5 and 0.5
+    training._clip_each(parameters, 1.0)  # norms 5 and 0.5
     torch.testing.assert_close(parameters[0].grad, torch.tensor([[0.6], [0.3]]))
     torch.testing.assert_close(parameters[1].grad, torch.tensor([[[0.8]], [[0.4]]]))
 
 
 def test_rates_warm_up_and_fall_to_a_tenth():
     settings = {"schedule": "cosine", "warmup_steps": 4, "steps": 100}
-    assert _training._rate(0, settings) == pytest.approx(0.25)
-    assert _training._rate(50, settings) == pytest.approx(0.55)  # 0.1 + 0.9 / 2
-    assert _training._rate(100, settings) == pytest.approx(0.1)
-    assert _training._rate(99, {**settings, "schedule": "constant"}) == 1
+    assert training._rate(0, settings) == pytest.approx(0.25)
+    assert training._rate(50, settings) == pytest.approx(0.55)  # 0.1 + 0.9 / 2
+    assert training._rate(100, settings) == pytest.approx(0.1)
+    assert training._rate(99, {**settings, "schedule": "constant"}) == 1
 
 
 def test_a_compiled_network_learns_the_same(base, customization, monkeypatch):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from workflow_scripts.samples import Sample
+from workflow_scripts.ground_truth.samples import Sample
 from workflow_scripts.steps import measure_customizability as step
 
 

@@ -12,9 +12,9 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from workflow_scripts import artifacts
-from workflow_scripts.corpus import rendering
 from workflow_scripts.encoders import dino_mini
-from workflow_scripts.pretraining import distillation
+from workflow_scripts.miniature.corpus import rendering
+from workflow_scripts.miniature.pretraining import distillation
 from workflow_scripts.steps import train_dino_mini
 
 SETTINGS = {

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit import hub
-from workflow_scripts import artifacts, weights
-from workflow_scripts.downloads import fetch_file
+from workflow_scripts import artifacts
+from workflow_scripts.inputs.downloads import fetch_file
+from workflow_scripts.study import weights
 
 ROOT = Path(__file__).parents[2]
 UNET = "unet/diffusion_pytorch_model.safetensors"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.chain import CASES, PROMPTS, SET_SIZES
 from workflow_scripts import artifacts
-from workflow_scripts.metrics import evaluation
+from workflow_scripts.evaluation import cells
 
 SETTINGS = {
     "seed": 0,
@@ -44,7 +44,7 @@ def scores(ranks: list[list[int]], models: list[str], candidates: int = 100, **c
 def evaluate(table: pd.DataFrame, untuned: pd.DataFrame | None = None, sets: bool = False) -> dict[tuple, dict]:
     """The records of one case by view and ranking."""
     settings = SETTINGS | {"cases": {"c": {"kind": "object", "sets": sets}}}
-    found = evaluation.evaluate({"c": table}, None if untuned is None else {"c": untuned}, settings)
+    found = cells.evaluate({"c": table}, None if untuned is None else {"c": untuned}, settings)
     return {(record["view"], record["ranking"]): record for record in found["records"]}
 
 
@@ -71,7 +71,7 @@ def test_rivals_by_hand():
     Of the 20 exemplars of other models, 2 and 5 stand before them.
     """
     ahead = {"hard_ahead": [np.array([1, 3])], "others_ahead": [np.array([2, 5])]}
-    found = dict(evaluation.views(scores([[3, 9]], ["a"], hard=4, others=20, **ahead), sets=False, whole=False))
+    found = dict(cells.views(scores([[3, 9]], ["a"], hard=4, others=20, **ahead), sets=False, whole=False))
     ranks = {view: (table["ranks"].iloc[0].tolist(), table["candidates"].iloc[0]) for view, table in found.items()}
     assert ranks["all"] == ([3, 9], 100)
     assert ranks["others"] == ([5, 14], 120)
@@ -88,14 +88,14 @@ def test_sets_are_told_apart_by_their_size():
 
 def test_train_and_val_are_measured_whole():
     table = scores([[1], [2]], ["a", "b"], split=["train", "test"], seen_twin=True)
-    found = evaluation.evaluate({"c": table}, None, SETTINGS)["records"]
+    found = cells.evaluate({"c": table}, None, SETTINGS)["records"]
     assert {r["view"] for r in found if r["split"] == "train"} == {"all"}
     assert {r["view"] for r in found if r["split"] == "test"} > {"all"}
 
 
 def test_reliability_by_hand():
     """The true exemplar gets 50 % where the truth says 100 / 2 = 50 %, the other candidate 5 % where it says none."""
-    found = evaluation.reliability(scores([[1, 3], [20, 2]], ["a", "b"]))
+    found = cells.reliability(scores([[1, 3], [20, 2]], ["a", "b"]))
     assert found == [{"given": 5.0, "true": 0.0, "n": 2}, {"given": 50.0, "true": 50.0, "n": 2}]
 
 

@@ -9,8 +9,6 @@ import pytest
 from PIL import Image
 
 from workflow_scripts import artifacts
-from workflow_scripts.config import Case
-from workflow_scripts.corpus.rendering import encode
 from workflow_scripts.exemplar_sources import (
     DISTRACTOR_COLUMNS,
     DRAWINGS,
@@ -20,6 +18,8 @@ from workflow_scripts.exemplar_sources import (
     emoji_sets,
     emoji_styles,
 )
+from workflow_scripts.miniature.corpus.rendering import encode
+from workflow_scripts.study.study import Case
 
 
 def table_of(choose: Callable[..., Iterable[pd.DataFrame]], source: Path, *args, **names) -> pd.DataFrame:

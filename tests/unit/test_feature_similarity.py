@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from workflow_scripts.evaluation.calibration import Calibration
 from workflow_scripts.heads import Head
 from workflow_scripts.methods import Candidates, Queries, feature_similarity
-from workflow_scripts.metrics.calibration import Calibration
 
 IDENTITY = Head("identity", {})
 # Cosines with the query (1, 0): distractors 0.6, 0, -1; exemplars 0.8 and 0.

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tests.unit.chain import DIM, make_chain, write_features
-from workflow_scripts import artifacts, features
+from workflow_scripts import artifacts
+from workflow_scripts.evaluation import features
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import torch
 
 from tests.unit.chain import DIM, SIGNAL, Chain, picture, plant_shard, plant_weights, write_features
 from workflow_scripts import artifacts, heads, plugins
-from workflow_scripts.features import read_exemplars, read_samples
+from workflow_scripts.evaluation.features import read_exemplars, read_samples
 from workflow_scripts.heads import Head, Pairs, _contrastive, _maps, _scoring, identity, linear
 from workflow_scripts.heads._scoring import average_precision, mean_average_precision
 from workflow_scripts.steps.train_head import make_pairs

@@ -12,8 +12,8 @@ from scipy.io import savemat
 
 from tests.unit.pictures import encoded, picture, write
 from workflow_scripts import artifacts
-from workflow_scripts.config import Case
 from workflow_scripts.exemplar_sources import EXEMPLAR_COLUMNS, imagenet
+from workflow_scripts.study.study import Case
 
 TENCH, SHARK = "n01440764", "n01484850"
 

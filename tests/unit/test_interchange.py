@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from tests.golden.base_model import BASE_MODEL
-from workflow_scripts import artifacts, interchange
+from workflow_scripts import artifacts
 from workflow_scripts.base_models import diffusers_sd
+from workflow_scripts.commands import export_model, import_model
 from workflow_scripts.customization import custom_diffusion
-from workflow_scripts.customization._model_bank import ModelBank, projections
-from workflow_scripts.steps import export_model, import_model
+from workflow_scripts.customization.bank import interchange
+from workflow_scripts.customization.bank.stacked import ModelBank, projections
 
 PROMPTS = ["", "a picture of a <new1> cat"]
 WEIGHTS = "pytorch_custom_diffusion_weights"

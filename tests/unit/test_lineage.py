@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from workflow_scripts import artifacts
+from workflow_scripts.commands import lineage as step
 from workflow_scripts.reporting import lineage
-from workflow_scripts.steps import lineage as step
 
 ORIGIN = {"source": "noto-1f600", "author": "A. Artist", "licence": "CC0-1.0"}
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from workflow_scripts.customization._low_rank import compress, rank_of
+from workflow_scripts.customization.bank.low_rank import compress, rank_of
 
 
 def matrix(singular_values, rows=5, columns=4):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from workflow_scripts import artifacts
-from workflow_scripts.customization._model_bank import projections
+from workflow_scripts.customization.bank.stacked import projections
 from workflow_scripts.steps import measure_low_rank
 
 SAMPLING = {"scheduler": "dpmsolver++", "steps": 3, "guidance": 3.0, "precision": "fp32", "batch": 4}

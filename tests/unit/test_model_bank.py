@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from workflow_scripts.customization import custom_diffusion, token_id, tokenize
-from workflow_scripts.customization._model_bank import (
+from workflow_scripts.customization.bank.stacked import (
     ModelBank,
     StackedEmbedding,
     StackedLinear,

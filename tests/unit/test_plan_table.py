@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 
 from tests.projects import ROOT
-from workflow_scripts import artifacts, checks, settings
-from workflow_scripts.config import SPLITS
+from workflow_scripts import artifacts
 from workflow_scripts.reporting import plan
-from workflow_scripts.schema import read_yaml
 from workflow_scripts.steps import plan_table
+from workflow_scripts.study import checks, settings
+from workflow_scripts.study.schema import read_yaml
+from workflow_scripts.study.study import SPLITS
 
 CELLS = {  # by table and row: the paper's cells, then the sum
     "Objects": {

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 from transformers import CLIPTokenizer
 
-from workflow_scripts.pretraining import autoencoder, denoiser, quality
-from workflow_scripts.pretraining.linear_encoder import build_autoencoder, principal_components
-from workflow_scripts.pretraining.training import Schedule, Trainer
-from workflow_scripts.pretraining.vocabulary import INITIALIZERS, train_tokenizer
+from workflow_scripts.miniature.pretraining import autoencoder, denoiser, quality
+from workflow_scripts.miniature.pretraining.linear_encoder import build_autoencoder, principal_components
+from workflow_scripts.miniature.pretraining.training import Schedule, Trainer
+from workflow_scripts.miniature.pretraining.vocabulary import INITIALIZERS, train_tokenizer
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
 

@@ -11,13 +11,15 @@ import pytest
 from benchmarks.dag import STUDY as PAPER_SIZED
 from benchmarks.dag import write_study
 from tests import projects
-from workflow_scripts import checks, costs, progress, settings, shards
 from workflow_scripts.artifacts import settings_hash
-from workflow_scripts.config import Study
-from workflow_scripts.jobs import Job, jobs
-from workflow_scripts.steps.progress import duration, look, to_text
+from workflow_scripts.commands.progress import duration, look, to_text
+from workflow_scripts.ground_truth import shards
+from workflow_scripts.operations import costs, progress
+from workflow_scripts.study import checks, settings
+from workflow_scripts.study.jobs import Job, jobs
+from workflow_scripts.study.study import Study
 
-BEGUN = "2026-11-24 10:00:00 INFO workflow_scripts.models: {} models to make, {} there already\n"
+BEGUN = "2026-11-24 10:00:00 INFO workflow_scripts.ground_truth.models: {} models to make, {} there already\n"
 ERROR = BEGUN.format(4, 0) + "error: 1 of 4 models failed: cat_0000: loss is nan\n"
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from workflow_scripts import prompts
-from workflow_scripts.config import read_lines, read_list
+from workflow_scripts.inputs import captions
+from workflow_scripts.study.study import read_lines, read_list
 
 ROOT = Path(__file__).parents[2]
 LISTS = ROOT / "config/prompts/abc"
@@ -21,11 +21,11 @@ OBJECTS = "sun, moon, star, tree, flower, river, sky, cloud, grass, animal"
 
 @pytest.mark.parametrize("word", WORDS)
 def test_a_class_word_has_its_captions(word: str):
-    lists = prompts.read_lists(LISTS / "objects", word)
+    lists = captions.read_lists(LISTS / "objects", word)
     assert {split: len(lines) for split, lines in lists.items()} == {"train": 15, "test": 10}
-    captions = lists["train"] + lists["test"]
-    assert len({caption.casefold() for caption in captions}) == 25
-    for caption in captions:
+    written = lists["train"] + lists["test"]
+    assert len({caption.casefold() for caption in written}) == 25
+    for caption in written:
         assert caption.count("{subject}") == 1
         rest = caption.replace("{subject}", "")
         assert not re.search(rf"\b{word}s?\b|[{{}}<>]", rest, re.IGNORECASE), caption
@@ -33,7 +33,7 @@ def test_a_class_word_has_its_captions(word: str):
 
 
 def test_every_list_of_captions_is_of_a_class_word():
-    wanted = {file for word in WORDS for file in prompts.list_files(LISTS / "objects", word).values()}
+    wanted = {file for word in WORDS for file in captions.list_files(LISTS / "objects", word).values()}
     assert set((LISTS / "objects").iterdir()) == wanted
 
 
@@ -78,7 +78,7 @@ def test_captions_of_prior_preservation_hold_the_class_word(kind: str):
 def test_the_released_prompts_are_read(tmp_path: Path):
     file = tmp_path / "path_to_prompts.json"
     file.write_text('{"dataset/synth/a/0.png": "photo of <new1> cat", "dataset/synth/a/1.png": "Das <new1> Tier: ü"}')
-    assert prompts.read_path_to_prompts(file) == {
+    assert captions.read_path_to_prompts(file) == {
         "dataset/synth/a/0.png": "photo of <new1> cat",
         "dataset/synth/a/1.png": "Das <new1> Tier: ü",
     }
@@ -101,11 +101,11 @@ def test_released_prompts_of_another_form_are_refused(text: str, says: str, tmp_
     file = tmp_path / "path_to_prompts.json"
     file.write_text(text)
     with pytest.raises(ValueError, match=f"path_to_prompts.json: {says}"):
-        prompts.read_path_to_prompts(file)
+        captions.read_path_to_prompts(file)
 
 
 def test_released_prompts_that_are_no_text_are_refused(tmp_path: Path):
     file = tmp_path / "path_to_prompts.json"
     file.write_bytes(b'{"dataset/a.png": "\xff"}')
     with pytest.raises(ValueError, match=r"path_to_prompts\.json: not valid JSON"):
-        prompts.read_path_to_prompts(file)
+        captions.read_path_to_prompts(file)

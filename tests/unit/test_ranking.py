@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflow_scripts.metrics import ranking
+from workflow_scripts.evaluation import ranking
 
 
 def naive(queries, distractors, exemplars, truth, top_k):

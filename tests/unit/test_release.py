@@ -15,15 +15,17 @@ from tests import projects
 from tests.unit import released
 from tests.unit.released import MEDIA, OBJECTS
 from tests.unit.test_bad_input import refused
-from workflow_scripts import artifacts, checks, heads, shards
-from workflow_scripts.config import Case
+from workflow_scripts import artifacts, heads
+from workflow_scripts.evaluation.features import read_exemplars, read_samples
 from workflow_scripts.exemplar_sources import EXEMPLAR_COLUMNS, abc_release
-from workflow_scripts.features import read_exemplars, read_samples
+from workflow_scripts.ground_truth import shards
 from workflow_scripts.heads import Head
 from workflow_scripts.release import checkpoints, entries, results
 from workflow_scripts.release import features as release_features
-from workflow_scripts.schema import read_yaml
 from workflow_scripts.steps import import_distractors, import_features, import_head, import_samples
+from workflow_scripts.study import checks
+from workflow_scripts.study.schema import read_yaml
+from workflow_scripts.study.study import Case
 
 FILE = "observed_imagenet"
 SHARD = {

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.test_evaluate import scores
 from workflow_scripts import reporting
-from workflow_scripts.metrics import evaluation
+from workflow_scripts.evaluation import cells
 from workflow_scripts.reporting import figures, findings, page
 from workflow_scripts.reporting.questions import QUESTIONS
 from workflow_scripts.reporting.table import markdown, tabulate
@@ -87,8 +87,8 @@ def test_one_model_per_cell_has_no_intervals_but_a_report():
     names = {"method": "feature_similarity", "encoder": "pixels", "training_set": "all", "share": 1.0}
     cases = {case: {"kind": "object", "sets": False} for case in "xy"}
     settings = {"seed": 0, "cases": cases, "evaluation": {"recall_at": [1, 10], "bootstrap": 100}}
-    untuned = {**names, "head": "identity", **evaluation.evaluate({"x": table, "y": table}, None, settings)}
-    tuned = {**names, "head": "linear", **evaluation.evaluate({"x": table}, {"x": table}, settings)}
+    untuned = {**names, "head": "identity", **cells.evaluate({"x": table, "y": table}, None, settings)}
+    tuned = {**names, "head": "linear", **cells.evaluate({"x": table}, {"x": table}, settings)}
     made = tabulate([untuned, tuned], {"data": "none", "weights": "none"})
     table = pd.read_csv(io.StringIO(made.to_csv(index=False)))
     assert "| 50.0 |" in markdown(made)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from workflow_scripts.metrics import retrieval
+from workflow_scripts.evaluation import retrieval
 
 
 @pytest.mark.parametrize(("k", "recall"), [(1, 1 / 3), (2, 1 / 3), (4, 2 / 3), (10, 1.0)])

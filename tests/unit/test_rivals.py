@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from workflow_scripts.evaluation import rivals
+from workflow_scripts.evaluation.calibration import UNFITTED
 from workflow_scripts.heads import Head
 from workflow_scripts.methods import Candidates, Queries, feature_similarity
-from workflow_scripts.metrics import rivals
-from workflow_scripts.metrics.calibration import UNFITTED
 
 
 def test_rivals_ahead_by_hand():

@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 import torch
 
-from workflow_scripts import artifacts, models, samples, shards
+from workflow_scripts import artifacts
 from workflow_scripts.base_models import diffusers_sd
 from workflow_scripts.customization import custom_diffusion
-from workflow_scripts.customization._model_bank import ModelBank
-from workflow_scripts.sampling import SCHEDULERS, denoise, make_scheduler, to_images
+from workflow_scripts.customization.bank.stacked import ModelBank
+from workflow_scripts.ground_truth import models, samples, shards
+from workflow_scripts.ground_truth.denoising import SCHEDULERS, denoise, make_scheduler, to_images
 from workflow_scripts.seeds import derive_seed
 from workflow_scripts.steps import finetune, regularization, sample
 

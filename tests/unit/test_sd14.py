@@ -8,10 +8,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tests import sd14
 from tests.projects import ROOT
-from workflow_scripts import sampling, schema
 from workflow_scripts.base_models import diffusers_sd
 from workflow_scripts.customization import Task, custom_diffusion
-from workflow_scripts.customization._model_bank import Given, projections, replaced
+from workflow_scripts.customization.bank.stacked import Given, projections, replaced
+from workflow_scripts.ground_truth import denoising
+from workflow_scripts.study import schema
 
 WIDTHS = {  # of the layers with cross-attention, by the blocks they are in: two each going down, three each going up
     "down_blocks.0": 320, "down_blocks.1": 640, "down_blocks.2": 1280, "mid_block": 1280,
@@ -109,11 +110,11 @@ def test_the_base_model_is_read_as_its_files_say(base):
     assert base.tokenize(["a photo of a cat"]).shape == (1, 77)
 
 
-@pytest.mark.parametrize("name", sampling.SCHEDULERS)
+@pytest.mark.parametrize("name", denoising.SCHEDULERS)
 def test_samplers_walk_the_steps_that_the_stock_pipeline_would(name, base, folder):
     """The stock pipeline makes its samplers of the PNDM configuration in the folder; ours come by way of DDPM's."""
     stock = PNDMScheduler.from_pretrained(folder / "scheduler")
-    ours = sampling.make_scheduler(name, base, 25)
+    ours = denoising.make_scheduler(name, base, 25)
     theirs = type(ours).from_config(stock.config)
     theirs.set_timesteps(25)
     assert ours.timesteps.tolist() == theirs.timesteps.tolist()
@@ -121,18 +122,18 @@ def test_samplers_walk_the_steps_that_the_stock_pipeline_would(name, base, folde
     torch.testing.assert_close(ours.alphas_cumprod, theirs.alphas_cumprod, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("name", sampling.SCHEDULERS)
+@pytest.mark.parametrize("name", denoising.SCHEDULERS)
 def test_images_are_those_of_the_stock_pipeline(name, base, folder):
     stock = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None, feature_extractor=None)
     stock.set_progress_bar_config(disable=True)
-    kind = type(sampling.make_scheduler(name, base, 5))
+    kind = type(denoising.make_scheduler(name, base, 5))
     stock.scheduler = kind.from_config(stock.scheduler.config)
     noise = torch.randn(base.latent_shape, generator=torch.Generator().manual_seed(7))[None]
     prompt = "a photo of a cat"
     theirs = stock(prompt, latents=noise, num_inference_steps=5, guidance_scale=6.0, output_type="latent").images
     with torch.no_grad():
         states = base.text_encoder(base.tokenize(["", prompt])).last_hidden_state
-    ours = sampling.denoise(base, states, [7], {"scheduler": name, "steps": 5, "guidance": 6.0})
+    ours = denoising.denoise(base, states, [7], {"scheduler": name, "steps": 5, "guidance": 6.0})
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
@@ -147,8 +148,8 @@ def test_the_papers_recipe_trains_and_samples(base, recipe):
     conditions = [custom_diffusion.condition(base, one.weights, ["", "photo of a <new1> cat"]) for one in made]
     rows = [(condition, prompt) for prompt in (0, 1) for condition in conditions]
     with custom_diffusion.conditioned(base, rows) as states:
-        latents = sampling.denoise(base, states, [1, 2], {"scheduler": "dpmsolver++", "steps": 3, "guidance": 6.0})
-    images = sampling.to_images(base, latents)
+        latents = denoising.denoise(base, states, [1, 2], {"scheduler": "dpmsolver++", "steps": 3, "guidance": 6.0})
+    images = denoising.to_images(base, latents)
     assert all(image.shape == (64, 64, 3) and image.dtype == np.uint8 for image in images)
 
 

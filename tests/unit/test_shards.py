@@ -2,7 +2,8 @@ import os
 
 import pytest
 
-from workflow_scripts import artifacts, shards
+from workflow_scripts import artifacts
+from workflow_scripts.ground_truth import shards
 
 
 @pytest.mark.parametrize(("job", "line"), [("", f"kill {os.getpid()}"), ("17", "scancel 17")])

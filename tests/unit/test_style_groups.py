@@ -13,8 +13,8 @@ from PIL import Image
 
 from tests.unit.pictures import encoded, picture, write
 from workflow_scripts import artifacts
-from workflow_scripts.config import Case
 from workflow_scripts.exemplar_sources import EXEMPLAR_COLUMNS, image_folder, style_groups
+from workflow_scripts.study.study import Case
 
 ONCE = {"train": 1, "val": 1, "test": 1}
 

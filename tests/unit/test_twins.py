@@ -8,8 +8,8 @@ import pandas as pd
 from PIL import Image, ImageDraw
 
 from workflow_scripts import artifacts
-from workflow_scripts.corpus import twins
-from workflow_scripts.corpus.rendering import encode
+from workflow_scripts.miniature.corpus import twins
+from workflow_scripts.miniature.corpus.rendering import encode
 from workflow_scripts.steps import find_twins
 
 

@@ -15,15 +15,17 @@ import pandas as pd
 import pytest
 
 from tests.projects import DATA, ROOT
-from workflow_scripts import artifacts, checks, shards
-from workflow_scripts import settings as rule_settings
-from workflow_scripts.config import Study
-from workflow_scripts.integrity import Audit, audit
-from workflow_scripts.jobs import Job, jobs
-from workflow_scripts.orphans import ASKED_FOR, orphans
-from workflow_scripts.recipes import Recipe, Recipes
-from workflow_scripts.repair import repair
-from workflow_scripts.steps import verify
+from workflow_scripts import artifacts
+from workflow_scripts.commands import verify
+from workflow_scripts.ground_truth import shards
+from workflow_scripts.operations.integrity import Audit, audit
+from workflow_scripts.operations.orphans import ASKED_FOR, orphans
+from workflow_scripts.operations.recipes import Recipe, Recipes
+from workflow_scripts.operations.repair import repair
+from workflow_scripts.study import checks
+from workflow_scripts.study import settings as rule_settings
+from workflow_scripts.study.jobs import Job, jobs
+from workflow_scripts.study.study import Study
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@ import random
 import numpy as np
 import pytest
 
-from workflow_scripts.customization._views import draw_views
+from workflow_scripts.customization.bank.views import draw_views
 
 SIZE = 16
 

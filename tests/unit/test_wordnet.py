@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from workflow_scripts import wordnet
-from workflow_scripts.config import read_lines, read_list
-from workflow_scripts.steps import list_imagenet_classes
+from workflow_scripts.commands import list_imagenet_classes
+from workflow_scripts.inputs import wordnet
+from workflow_scripts.study.study import read_lines, read_list
 
 CLASSES = Path(__file__).parents[2] / "config/classes"
 WORDNET = Path("/usr/share/wordnet")

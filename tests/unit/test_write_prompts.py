@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from workflow_scripts import cli, prompts
-from workflow_scripts.config import read_lines
+from workflow_scripts import cli
+from workflow_scripts.inputs import captions
 from workflow_scripts.steps import write_prompts
+from workflow_scripts.study.study import read_lines
 
 PLACES = [f"{where} the {what}" for where in ("near", "behind", "above") for what in "abcdefghijklmnopqrst"]
 Answer = tuple[int, object]  # HTTP status and JSON
@@ -24,7 +25,7 @@ def completion(*lines: str) -> Answer:
     return 200, {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]}
 
 
-def captions(word: str, start: int, stop: int) -> list[str]:
+def captions_of(word: str, start: int, stop: int) -> list[str]:
     return [f"The {word} rests {place}" for place in PLACES[start:stop]]
 
 
@@ -37,7 +38,7 @@ class Endpoint(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.requests: list[dict] = []
         self.keys: list[str] = []
-        self.reply: Callable[[str], Answer] = lambda question: completion(*captions(asked(question), 0, 25))
+        self.reply: Callable[[str], Answer] = lambda question: completion(*captions_of(asked(question), 0, 25))
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -100,7 +101,7 @@ def error_of(run: Callable[..., Path], *words: str, **more: str) -> str:
 
 def test_each_class_word_gets_its_two_lists(endpoint: Endpoint, run: Callable[..., Path]):
     folder = run("dog", "hot dog", "dog")
-    expected = [line.replace("dog", "{subject}") for line in captions("dog", 0, 25)]
+    expected = [line.replace("dog", "{subject}") for line in captions_of("dog", 0, 25)]
     assert read_lines(folder / "dog.train.txt") == expected[:15]
     assert read_lines(folder / "dog.test.txt") == expected[15:]
     assert len(read_lines(folder / "hot-dog.test.txt")) == 10
@@ -113,16 +114,16 @@ def test_each_class_word_gets_its_two_lists(endpoint: Endpoint, run: Callable[..
 
 
 def test_what_is_invalid_or_missing_is_asked_for_again(endpoint: Endpoint, run: Callable[..., Path]):
-    bad = ["Certainly! Here they are:", "A cat and a cat", "The cats play all day", "", *captions("cat", 1, 2)]
-    answers = iter([bad, captions("cat", 0, 20), [*captions("cat", 0, 3), *captions("cat", 20, 40)]])
+    bad = ["Certainly! Here they are:", "A cat and a cat", "The cats play all day", "", *captions_of("cat", 1, 2)]
+    answers = iter([bad, captions_of("cat", 0, 20), [*captions_of("cat", 0, 3), *captions_of("cat", 20, 40)]])
     endpoint.reply = lambda question: completion(*next(answers))
     folder = run("cat")
     lines = read_lines(folder / "cat.train.txt") + read_lines(folder / "cat.test.txt")
-    order = captions("cat", 1, 2) + captions("cat", 0, 1) + captions("cat", 2, 25)
+    order = captions_of("cat", 1, 2) + captions_of("cat", 0, 1) + captions_of("cat", 2, 25)
     assert lines == [line.replace("cat", "{subject}") for line in order]
     questions = [request["messages"][0]["content"] for request in endpoint.requests]
     assert [re.search(r"Write (\d+)", question)[1] for question in questions] == ["25", "24", "5"]
-    assert captions("cat", 1, 2)[0] in questions[1]
+    assert captions_of("cat", 1, 2)[0] in questions[1]
 
 
 def test_complete_lists_are_left_alone_and_others_completed(endpoint: Endpoint, run: Callable[..., Path]):
@@ -131,22 +132,22 @@ def test_complete_lists_are_left_alone_and_others_completed(endpoint: Endpoint, 
     kept = {file.name: (file.read_bytes(), file.stat().st_mtime_ns) for file in folder.glob("dog.*")}
     train = read_lines(folder / "cat.train.txt")
     endpoint.requests.clear()
-    endpoint.reply = lambda question: completion(*captions(asked(question), 10, 40))
+    endpoint.reply = lambda question: completion(*captions_of(asked(question), 10, 40))
     run("dog", "cat")
     assert {file.name: (file.read_bytes(), file.stat().st_mtime_ns) for file in folder.glob("dog.*")} == kept
     assert len(endpoint.requests) == 1
     assert read_lines(folder / "cat.train.txt") == train
-    new = [line.replace("cat", "{subject}") for line in captions("cat", 15, 24)]  # those before 15 are there already
+    new = [line.replace("cat", "{subject}") for line in captions_of("cat", 15, 24)]  # those before 15 are there already
     assert read_lines(folder / "cat.test.txt") == ["A {subject} that I wrote myself", *new]
 
 
 def test_a_refused_key_is_one_error_that_loses_nothing(endpoint: Endpoint, run: Callable[..., Path], tmp_path: Path):
     refusal = 401, {"error": {"message": "Incorrect API key", "type": "invalid_request_error", "code": "invalid"}}
-    endpoint.reply = lambda question: completion(*captions("dog", 0, 25)) if asked(question) == "dog" else refusal
+    endpoint.reply = lambda question: completion(*captions_of("dog", 0, 25)) if asked(question) == "dog" else refusal
     says = error_of(run, "dog", "cat")
     assert re.match(r"error: http://127.0.0.1:\d+/v1/: no answer from the model 'small-model': Error code: 401", says)
     assert sorted(file.name for file in (tmp_path / "lists").iterdir()) == ["dog.test.txt", "dog.train.txt"]
-    endpoint.reply = lambda question: completion(*captions(asked(question), 0, 25))
+    endpoint.reply = lambda question: completion(*captions_of(asked(question), 0, 25))
     endpoint.requests.clear()
     run("dog", "cat")
     assert [asked(request["messages"][0]["content"]) for request in endpoint.requests] == ["cat"]
@@ -168,7 +169,7 @@ def test_an_endpoint_that_gives_no_captions_is_named(
 
 
 def test_answers_that_are_never_valid_end_after_some_rounds(endpoint: Endpoint, run: Callable[..., Path]):
-    endpoint.reply = lambda question: completion(*captions("dog", 0, 3), "I will not.")
+    endpoint.reply = lambda question: completion(*captions_of("dog", 0, 3), "I will not.")
     says = error_of(run, "dog")
     assert says.startswith("error: class word 'dog': 3 of 25 captions are valid after 5 answers; the last one begins ")
     assert len(endpoint.requests) == write_prompts.ROUNDS
@@ -206,9 +207,9 @@ def test_a_missing_key_or_model_is_named(run: Callable[..., Path], monkeypatch: 
     ],
 )
 def test_a_caption_becomes_a_template_or_is_refused(line: str, template: str | None):
-    assert prompts.to_template(line, "dog") == template
+    assert captions.to_template(line, "dog") == template
 
 
 def test_captions_that_differ_in_capitals_alone_are_one():
-    assert prompts.accept("The dog sat down\nthe DOG sat Down", "dog", []) == ["The {subject} sat down"]
-    assert prompts.accept("The dog sat down", "dog", ["the {subject} SAT down"]) == []
+    assert captions.accept("The dog sat down\nthe DOG sat Down", "dog", []) == ["The {subject} sat down"]
+    assert captions.accept("The dog sat down", "dog", ["the {subject} SAT down"]) == []

@@ -33,13 +33,13 @@ while not Path("go").exists():
     time.sleep(0.1)
 Path(sys.argv[sys.argv.index("--output") + 1]).touch()
 """
-REAL = ("plan", "progress")  # steps that are no stand-ins
+REAL = ("steps/plan", "commands/progress")  # steps that are no stand-ins
 
 
 def copy_project(folder: Path) -> Path:
     project = projects.copy_project(folder)
     for step in REAL:
-        shutil.copy(projects.ROOT / f"workflow_scripts/steps/{step}.py", project / f"workflow_scripts/steps/{step}.py")
+        shutil.copy(projects.ROOT / f"workflow_scripts/{step}.py", project / f"workflow_scripts/{step}.py")
     return project
 
 
@@ -133,7 +133,7 @@ def test_the_plan_can_be_asked_again_and_while_the_study_runs(project: Path):
 
 
 def progress(project: Path) -> dict:
-    command = [sys.executable, "-m", "workflow_scripts.steps.progress", "--study", "smoke", "--json"]
+    command = [sys.executable, "-m", "workflow_scripts.commands.progress", "--study", "smoke", "--json"]
     return json.loads(subprocess.run(command, cwd=project, capture_output=True, text=True, check=True).stdout)
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests import projects
-from workflow_scripts import checks
-from workflow_scripts.config import Study
-from workflow_scripts.jobs import jobs
-from workflow_scripts.schema import read_yaml
+from workflow_scripts.study import checks
+from workflow_scripts.study.jobs import jobs
+from workflow_scripts.study.schema import read_yaml
+from workflow_scripts.study.study import Study
 
 
 def read_study(name: str) -> Study:

@@ -117,7 +117,7 @@ def test_planning_imports_no_network():
     """Every job parses the Snakefile again, on a cluster twice."""
     script = (
         "import sys\n"
-        "from workflow_scripts import checks, settings\n"
+        "from workflow_scripts.study import checks, settings\n"
         "print(*sys.modules.keys() & {'torch', 'numpy', 'pandas', 'diffusers'})"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=projects.ROOT, capture_output=True, text=True, check=True)

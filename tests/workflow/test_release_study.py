@@ -12,10 +12,11 @@ import yaml
 
 from tests import projects
 from tests.unit import released
-from workflow_scripts import checks, integrity, orphans
-from workflow_scripts.config import Study
-from workflow_scripts.jobs import jobs
-from workflow_scripts.schema import read_yaml
+from workflow_scripts.operations import integrity, orphans
+from workflow_scripts.study import checks
+from workflow_scripts.study.jobs import jobs
+from workflow_scripts.study.schema import read_yaml
+from workflow_scripts.study.study import Study
 
 SIZE = 4  # of the encoder `pixels`, a side
 DIM = 3 * SIZE * SIZE

@@ -13,14 +13,8 @@ import numpy as np
 import torch
 
 from workflow_scripts.customization import TOKEN, Customized, Task, check_prompts, token_id, tokenize
-from workflow_scripts.customization._model_bank import (
-    Given,
-    StackedEmbedding,
-    effective_weights,
-    embedded,
-    replaced,
-)
-from workflow_scripts.customization._training import train_bank
+from workflow_scripts.customization.bank.stacked import Given, StackedEmbedding, effective_weights, embedded, replaced
+from workflow_scripts.customization.bank.training import train_bank
 from workflow_scripts.devices import autocast, in_batches
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Protocol
 import pandas as pd
 from tqdm import tqdm
 
-from workflow_scripts.config import Case
+from workflow_scripts.study.study import Case
 
 EXEMPLAR_COLUMNS = (
     "model", "split", "class", "class_word", "k", "image", "caption", "sha256", "source", "licence", "author",

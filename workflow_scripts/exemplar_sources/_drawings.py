@@ -10,11 +10,11 @@ import pandas as pd
 from PIL import Image
 
 from workflow_scripts import artifacts
-from workflow_scripts.corpus.compose import LARGE, place
-from workflow_scripts.corpus.packages import FAMILIES
-from workflow_scripts.corpus.roles import PRETRAIN
-from workflow_scripts.corpus.scenes import SIZE
 from workflow_scripts.exemplar_sources import DRAWINGS
+from workflow_scripts.miniature.corpus.compose import LARGE, place
+from workflow_scripts.miniature.corpus.packages import FAMILIES
+from workflow_scripts.miniature.corpus.roles import PRETRAIN
+from workflow_scripts.miniature.corpus.scenes import SIZE
 from workflow_scripts.seeds import derive_seed
 
 TWINS = "twins.parquet"

@@ -17,7 +17,7 @@ import pandas as pd
 from PIL import Image, ImageOps
 
 from workflow_scripts import artifacts
-from workflow_scripts.config import Model
+from workflow_scripts.study.study import Model
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 LONGEST, SHORTER = 1024, 512  # pixels

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from workflow_scripts.config import Case
 from workflow_scripts.release.images import exemplar_parts
+from workflow_scripts.study.study import Case
 
 
 def select(source: Path, case: Case, seed: int) -> Iterator[pd.DataFrame]:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from workflow_scripts.config import SPLITS, Case
-from workflow_scripts.corpus.packages import FAMILIES
-from workflow_scripts.corpus.roles import OTHER
 from workflow_scripts.exemplar_sources import DRAWINGS
 from workflow_scripts.exemplar_sources._drawings import exemplar_of, read_drawings, with_twins
+from workflow_scripts.miniature.corpus.packages import FAMILIES
+from workflow_scripts.miniature.corpus.roles import OTHER
 from workflow_scripts.seeds import derive_seed
+from workflow_scripts.study.study import SPLITS, Case
 
 
 def select(source: Path, case: Case, seed: int) -> Iterator[pd.DataFrame]:

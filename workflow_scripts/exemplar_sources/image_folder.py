@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from workflow_scripts.config import Case, Model
 from workflow_scripts.exemplar_sources import style_groups
 from workflow_scripts.exemplar_sources._distractors import below_folder
 from workflow_scripts.exemplar_sources._photographs import (
@@ -21,6 +20,7 @@ from workflow_scripts.exemplar_sources._photographs import (
     name_of,
     read_usable,
 )
+from workflow_scripts.study.study import Case, Model
 
 
 def select(source: Path, case: Case, seed: int) -> Iterator[pd.DataFrame]:

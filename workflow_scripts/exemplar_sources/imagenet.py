@@ -25,7 +25,6 @@ import pandas as pd
 from PIL import Image
 
 from workflow_scripts import artifacts
-from workflow_scripts.config import Case, Model
 from workflow_scripts.exemplar_sources._photographs import (
     exemplar,
     in_parts,
@@ -36,6 +35,7 @@ from workflow_scripts.exemplar_sources._photographs import (
     to_store,
 )
 from workflow_scripts.seeds import derive_seed
+from workflow_scripts.study.study import Case, Model
 
 SMALLEST = 256  # pixels
 COLOURFUL = 4  # levels

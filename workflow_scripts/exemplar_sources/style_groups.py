@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from workflow_scripts.config import Case, Model, read_lines
 from workflow_scripts.exemplar_sources._photographs import (
     exemplar,
     in_parts,
@@ -20,6 +19,7 @@ from workflow_scripts.exemplar_sources._photographs import (
     name_of,
     read_usable,
 )
+from workflow_scripts.study.study import Case, Model, read_lines
 
 
 def select(source: Path, case: Case, seed: int) -> Iterator[pd.DataFrame]:

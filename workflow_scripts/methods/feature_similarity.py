@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from workflow_scripts import heads
+from workflow_scripts.evaluation import ranking
+from workflow_scripts.evaluation.calibration import Calibration
 from workflow_scripts.methods import Attribution, Candidates, Method, Queries
-from workflow_scripts.metrics import ranking
-from workflow_scripts.metrics.calibration import Calibration
 
 SETTINGS = {
     "top_k": {"type": "integer", "minimum": 1, "description": "how many of the best candidates of a sample to keep"},

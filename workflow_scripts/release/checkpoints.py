@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from workflow_scripts.encoders._weights import first_sentence
-from workflow_scripts.metrics.calibration import Calibration
+from workflow_scripts.evaluation.calibration import Calibration
 
 SIDES = {"exemplar": "real_mapper", "sample": "synth_mapper"}
 CHECKED_AT_ONCE = 1 << 24  # numbers, so that checking a file larger than memory takes little of it

@@ -9,9 +9,9 @@ import pandas as pd
 from PIL import Image
 
 from workflow_scripts import artifacts
-from workflow_scripts.config import Case, Model
 from workflow_scripts.exemplar_sources import EXEMPLAR_COLUMNS
 from workflow_scripts.release.entries import SHOWN, Entry, read_models
+from workflow_scripts.study.study import Case, Model
 
 LICENCE = "CC-BY-NC-SA-4.0"  # of the release; the images in it have owners of their own
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from workflow_scripts import artifacts, shards
-from workflow_scripts.config import PROMPT_SETS
-from workflow_scripts.prompts import read_path_to_prompts
+from workflow_scripts import artifacts
+from workflow_scripts.ground_truth import shards
+from workflow_scripts.inputs.captions import read_path_to_prompts
 from workflow_scripts.release.entries import ROOT, Entry, Sample, json_of, read_models
 from workflow_scripts.release.images import complete, encoded, missing
+from workflow_scripts.study.study import PROMPT_SETS
 
 log = logging.getLogger(__name__)
 PROMPTS = "path_to_prompts.json"  # beside the images, in some of the downloads

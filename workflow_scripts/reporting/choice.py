@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.metrics.evaluation import QUERY
+from workflow_scripts.evaluation.cells import QUERY
 from workflow_scripts.seeds import derive_seed
 
 RANDOM, GAIN, LOSS = "random", "largest gain", "largest loss"

@@ -14,7 +14,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from workflow_scripts.metrics.evaluation import INFLUENCE_BINS
+from workflow_scripts.evaluation.cells import INFLUENCE_BINS
 from workflow_scripts.reporting.questions import TUNED, UNTUNED
 from workflow_scripts.reporting.table import RANDOM
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from workflow_scripts import artifacts, features
+from workflow_scripts import artifacts
+from workflow_scripts.evaluation import features
 
 BARS = "▁▂▃▄▅▆▇█"
 RELEASED = {  # what is known of the tuning of a model that others released

@@ -1,4 +1,4 @@
-"""Self-contained HTML pages from the templates in `workflow_scripts/templates`.
+"""Self-contained HTML pages from the templates in `reporting/templates`.
 
 All text is escaped, images are data URIs, and a content security policy forbids the pages to load anything.
 """
@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-TEMPLATES = Path(__file__).parents[1] / "templates"
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render(template: str, **values: Any) -> str:

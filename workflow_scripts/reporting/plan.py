@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from workflow_scripts import artifacts
-from workflow_scripts.config import PROMPT_SETS
+from workflow_scripts.study.study import PROMPT_SETS
 
 MISSING = "-"
 COUNTS = [

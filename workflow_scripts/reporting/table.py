@@ -1,6 +1,6 @@
 """One tidy table of all numbers: a row per head, cell, split and view, with every interval.
 
-The views are those of `metrics.evaluation`. A random ranking has rows of its own. A head without a result in a cell
+The views are those of `evaluation.cells`. A random ranking has rows of its own. A head without a result in a cell
 keeps its row, with nothing in it.
 """
 

@@ -30,7 +30,7 @@ def main() -> None:
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
-    from workflow_scripts.pretraining.denoiser import assemble
+    from workflow_scripts.miniature.pretraining.denoiser import assemble
 
     assemble(
         args.output,

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from workflow_scripts import artifacts, cli, features, heads, plugins
+from workflow_scripts import artifacts, cli, heads, plugins
+from workflow_scripts.evaluation import features, rivals
+from workflow_scripts.evaluation.calibration import Calibration
 from workflow_scripts.methods import Attribution, Candidates, Method, Queries
-from workflow_scripts.metrics import rivals
-from workflow_scripts.metrics.calibration import Calibration
 
 NAMES = ["split", "prompt_set", "model", "prompt_index", "index"]
 

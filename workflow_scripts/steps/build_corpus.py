@@ -10,8 +10,8 @@ import logging
 from pathlib import Path
 
 from workflow_scripts import artifacts, cli
-from workflow_scripts.config import read_list
-from workflow_scripts.corpus.drawings import attribution_text, build_drawings
+from workflow_scripts.miniature.corpus.drawings import attribution_text, build_drawings
+from workflow_scripts.study.study import read_list
 
 log = logging.getLogger("build_corpus")
 

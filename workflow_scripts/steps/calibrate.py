@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from workflow_scripts import artifacts, cli, features, heads
-from workflow_scripts.metrics import calibration, ranking
+from workflow_scripts import artifacts, cli, heads
+from workflow_scripts.evaluation import calibration, features, ranking
 
 
 def measure_gaps(

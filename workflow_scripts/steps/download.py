@@ -11,7 +11,7 @@ Example:
 from pathlib import Path
 
 from workflow_scripts import cli
-from workflow_scripts.downloads import fetch_snapshot
+from workflow_scripts.inputs.downloads import fetch_snapshot
 
 
 def main() -> None:

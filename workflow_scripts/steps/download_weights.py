@@ -10,7 +10,7 @@ Example:
 from pathlib import Path
 
 from workflow_scripts import cli
-from workflow_scripts.downloads import fetch_file
+from workflow_scripts.inputs.downloads import fetch_file
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from workflow_scripts import artifacts, cli, devices, plugins
 from workflow_scripts.encoders import Encoder
 from workflow_scripts.encoders._batches import encode_files
-from workflow_scripts.features import read_manifest
+from workflow_scripts.evaluation.features import read_manifest
 
 Rows = dict[str, dict[str, list[int]]]
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pandas as pd
 
 from workflow_scripts import artifacts, cli
-from workflow_scripts.metrics import evaluation
+from workflow_scripts.evaluation import cells
 
 HEAD = ("method", "encoder", "head", "training_set")
 COLUMNS = [
-    *evaluation.QUERY,
+    *cells.QUERY,
     *("new_artist", "seen_twin", "ranks", "candidates", "hard", "hard_ahead", "others", "others_ahead"),
     *("top_ids", "top_influence", "true_influence"),
 ]
@@ -44,7 +44,7 @@ def main() -> None:
         {
             **head,
             "share": args.settings["share"],
-            **evaluation.evaluate(scores, untuned, args.settings),
+            **cells.evaluate(scores, untuned, args.settings),
             "provenance": artifacts.make_provenance(args.settings, inputs),
         },
     )

@@ -9,7 +9,7 @@ import logging
 from pathlib import Path
 
 from workflow_scripts import artifacts, cli, devices
-from workflow_scripts.corpus import twins
+from workflow_scripts.miniature.corpus import twins
 
 log = logging.getLogger("find_twins")
 

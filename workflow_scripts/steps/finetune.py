@@ -6,8 +6,9 @@ made the same way, are kept; a model that fails is named at the end and holds up
 
 from pathlib import Path
 
-from workflow_scripts import cli, shards
-from workflow_scripts.models import Ingredients, make_models
+from workflow_scripts import cli
+from workflow_scripts.ground_truth import shards
+from workflow_scripts.ground_truth.models import Ingredients, make_models
 
 
 def main() -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from workflow_scripts import artifacts, cli, features
+from workflow_scripts import artifacts, cli
+from workflow_scripts.evaluation import features
 from workflow_scripts.reporting import choice, lineage, pages
 from workflow_scripts.reporting.gallery import Entry, Pictures, answer
 from workflow_scripts.reporting.thumbnails import Sheet, shrunk_uri

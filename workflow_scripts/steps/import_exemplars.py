@@ -10,9 +10,9 @@ Example:
 from pathlib import Path
 
 from workflow_scripts import artifacts, cli
-from workflow_scripts.config import Case
 from workflow_scripts.exemplar_sources import EXEMPLAR_COLUMNS, with_columns
 from workflow_scripts.release.images import exemplar_parts
+from workflow_scripts.study.study import Case
 
 
 def main() -> None:

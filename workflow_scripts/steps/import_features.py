@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from workflow_scripts import artifacts, cli
-from workflow_scripts.features import read_manifest
+from workflow_scripts.evaluation.features import read_manifest
 from workflow_scripts.release import features
 from workflow_scripts.release.entries import read_models
 

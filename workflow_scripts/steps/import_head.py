@@ -15,7 +15,7 @@ Example:
 from pathlib import Path
 
 from workflow_scripts import artifacts, cli
-from workflow_scripts.metrics import calibration
+from workflow_scripts.evaluation import calibration
 from workflow_scripts.release import checkpoints
 
 HISTORY = "temperature,epoch,loss,train_mAP,val_mAP\n"

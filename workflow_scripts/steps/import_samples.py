@@ -9,7 +9,8 @@ Example:
 
 from pathlib import Path
 
-from workflow_scripts import cli, shards
+from workflow_scripts import cli
+from workflow_scripts.ground_truth import shards
 from workflow_scripts.release.samples import import_samples
 
 

@@ -14,11 +14,11 @@ import numpy as np
 from PIL import Image
 
 from workflow_scripts import artifacts, cli
-from workflow_scripts.config import read_list
-from workflow_scripts.corpus.roles import OBJECT
-from workflow_scripts.pretraining import quality
-from workflow_scripts.pretraining.pools import known_drawings, unlabelled_pool
+from workflow_scripts.miniature.corpus.roles import OBJECT
+from workflow_scripts.miniature.pretraining import quality
+from workflow_scripts.miniature.pretraining.pools import known_drawings, unlabelled_pool
 from workflow_scripts.seeds import derive_seed
+from workflow_scripts.study.study import read_list
 
 log = logging.getLogger("measure_base_model")
 QUESTIONS = {
@@ -44,8 +44,8 @@ def main() -> None:
 
     from workflow_scripts import devices, plugins
     from workflow_scripts.encoders import encode_images
-    from workflow_scripts.pretraining.autoencoder import psnr
-    from workflow_scripts.pretraining.denoiser import sample_images
+    from workflow_scripts.miniature.pretraining.autoencoder import psnr
+    from workflow_scripts.miniature.pretraining.denoiser import sample_images
 
     base = plugins.load("base_models", "diffusers_sd").load(args.base_model, devices.set_up(args.threads))
     encoder = plugins.load("encoders", "efficientnet_lite0").load({"size": 112, "precision": "auto", "version": 1})

@@ -21,14 +21,14 @@ import numpy as np
 from PIL import Image
 
 from workflow_scripts import artifacts, cli, devices, plugins
-from workflow_scripts.config import read_lines
 from workflow_scripts.encoders import Encoder, encode_images
+from workflow_scripts.evaluation.bootstrap import mean_intervals
+from workflow_scripts.evaluation.ranking import rank
 from workflow_scripts.exemplar_sources._drawings import exemplar_of
+from workflow_scripts.ground_truth.samples import Sample, draw, fill_in, plan_samples
 from workflow_scripts.heads import normalize
-from workflow_scripts.metrics.bootstrap import mean_intervals
-from workflow_scripts.metrics.ranking import rank
-from workflow_scripts.samples import Sample, draw, fill_in, plan_samples
 from workflow_scripts.seeds import derive_seed
+from workflow_scripts.study.study import read_lines
 
 log = logging.getLogger("measure_customizability")
 RECALL_AT = (1, 10)

@@ -8,8 +8,9 @@ Example:
 
 from pathlib import Path
 
-from workflow_scripts import artifacts, cli, devices, low_rank, plugins
-from workflow_scripts.samples import fill_in, plan_samples
+from workflow_scripts import artifacts, cli, devices, plugins
+from workflow_scripts.ground_truth import compression
+from workflow_scripts.ground_truth.samples import fill_in, plan_samples
 
 
 def main() -> None:
@@ -35,8 +36,8 @@ def main() -> None:
     load = plugins.load("base_models", settings["base_model"]["name"]).load
     base = load(args.base_model, devices.set_up(args.threads), settings["sampling"]["precision"])
     load_encoder = plugins.load("encoders", encoder["name"]).load
-    found = low_rank.compare(base, models, pairs, load_encoder(encoder["settings"]), settings)
-    page = low_rank.to_markdown(found, len(models), len(pairs) // len(models), settings["study"], encoder["name"])
+    found = compression.compare(base, models, pairs, load_encoder(encoder["settings"]), settings)
+    page = compression.to_markdown(found, len(models), len(pairs) // len(models), settings["study"], encoder["name"])
     artifacts.write_text(args.page, page, sidecar=False)
     provenance = artifacts.make_provenance(settings, {"base_model": args.base_model})
     artifacts.write_json(args.output, {**found, artifacts.PROVENANCE: provenance}, sidecar=False)

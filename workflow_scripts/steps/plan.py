@@ -11,10 +11,12 @@ Example:
 from collections.abc import Iterable
 from pathlib import Path
 
-from workflow_scripts import artifacts, checks, cli, costs, progress, settings
-from workflow_scripts.config import Study
-from workflow_scripts.jobs import Job, jobs
-from workflow_scripts.reporting import forecast, plan
+from workflow_scripts import artifacts, cli
+from workflow_scripts.operations import costs, forecast, progress
+from workflow_scripts.reporting import plan
+from workflow_scripts.study import checks, settings
+from workflow_scripts.study.jobs import Job, jobs
+from workflow_scripts.study.study import Study
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,11 +10,11 @@ import logging
 from pathlib import Path
 
 from workflow_scripts import artifacts, cli
-from workflow_scripts.config import read_list
-from workflow_scripts.corpus.compose import compose_pool
-from workflow_scripts.pretraining.pools import known_drawings
-from workflow_scripts.pretraining.vocabulary import train_tokenizer
+from workflow_scripts.miniature.corpus.compose import compose_pool
+from workflow_scripts.miniature.pretraining.pools import known_drawings
+from workflow_scripts.miniature.pretraining.vocabulary import train_tokenizer
 from workflow_scripts.seeds import derive_seed
+from workflow_scripts.study.study import read_list
 
 log = logging.getLogger("pretrain_tokenizer")
 

@@ -18,13 +18,13 @@ from transformers import CLIPTokenizer
 
 from workflow_scripts import artifacts, cli
 from workflow_scripts.base_models.diffusers_sd import DiffusersSD
-from workflow_scripts.config import read_lines, read_list
-from workflow_scripts.corpus.compose import compose_pool, group_word, instance_word
-from workflow_scripts.pretraining import denoiser
-from workflow_scripts.pretraining.autoencoder import encode
-from workflow_scripts.pretraining.pools import known_drawings
-from workflow_scripts.pretraining.training import Schedule, Trainer
+from workflow_scripts.miniature.corpus.compose import compose_pool, group_word, instance_word
+from workflow_scripts.miniature.pretraining import denoiser
+from workflow_scripts.miniature.pretraining.autoencoder import encode
+from workflow_scripts.miniature.pretraining.pools import known_drawings
+from workflow_scripts.miniature.pretraining.training import Schedule, Trainer
 from workflow_scripts.seeds import derive_seed
+from workflow_scripts.study.study import read_lines, read_list
 
 log = logging.getLogger("pretrain_unet")
 SAMPLING = {"scheduler": "dpmsolver++", "steps": 12, "guidance": 3.5}  # of the progress grid

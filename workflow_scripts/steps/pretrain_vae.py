@@ -14,11 +14,11 @@ import torch
 from PIL import Image
 
 from workflow_scripts import artifacts, cli
-from workflow_scripts.corpus.roles import OBJECT
-from workflow_scripts.pretraining.autoencoder import DecoderLoss, decode, encode, psnr
-from workflow_scripts.pretraining.linear_encoder import build_autoencoder
-from workflow_scripts.pretraining.pools import decodable_drawings, unlabelled_pool
-from workflow_scripts.pretraining.training import Schedule, Trainer
+from workflow_scripts.miniature.corpus.roles import OBJECT
+from workflow_scripts.miniature.pretraining.autoencoder import DecoderLoss, decode, encode, psnr
+from workflow_scripts.miniature.pretraining.linear_encoder import build_autoencoder
+from workflow_scripts.miniature.pretraining.pools import decodable_drawings, unlabelled_pool
+from workflow_scripts.miniature.pretraining.training import Schedule, Trainer
 from workflow_scripts.seeds import derive_seed
 
 log = logging.getLogger("pretrain_vae")

@@ -26,7 +26,9 @@ def main() -> None:
     args = parser.parse_args()
 
     plugins.load("base_models", args.settings["base_model"]["name"]).check(args.base_model)
-    from workflow_scripts.class_images import make_latents  # PyTorch: not before the quick check has passed
+    from workflow_scripts.ground_truth.class_images import (
+        make_latents,  # PyTorch: not before the quick check has passed
+    )
 
     templates, count = args.settings["captions"], args.settings["images_per_class_word"]
     captions = {word: fill_captions(templates, word, count) for word in args.settings["class_words"]}

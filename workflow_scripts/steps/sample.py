@@ -6,8 +6,9 @@ that are there already, made the same way, are kept; a model that fails is named
 
 from pathlib import Path
 
-from workflow_scripts import cli, shards
-from workflow_scripts.samples import make_samples
+from workflow_scripts import cli
+from workflow_scripts.ground_truth import shards
+from workflow_scripts.ground_truth.samples import make_samples
 
 
 def main() -> None:

@@ -9,8 +9,8 @@ import logging
 from pathlib import Path
 
 from workflow_scripts import artifacts, cli, plugins
-from workflow_scripts.config import Case
 from workflow_scripts.exemplar_sources import EXEMPLAR_COLUMNS, inputs_of, with_columns
+from workflow_scripts.study.study import Case
 
 log = logging.getLogger("select_exemplars")
 

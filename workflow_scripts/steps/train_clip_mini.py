@@ -13,9 +13,9 @@ import torch
 from transformers import AutoTokenizer
 
 from workflow_scripts import artifacts, cli
-from workflow_scripts.pretraining import contrastive
-from workflow_scripts.pretraining.pools import decodable_drawings, unlabelled_pool
-from workflow_scripts.pretraining.training import Schedule, Trainer
+from workflow_scripts.miniature.pretraining import contrastive
+from workflow_scripts.miniature.pretraining.pools import decodable_drawings, unlabelled_pool
+from workflow_scripts.miniature.pretraining.training import Schedule, Trainer
 from workflow_scripts.seeds import derive_seed
 
 log = logging.getLogger("train_clip_mini")

@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 
 from workflow_scripts import artifacts, cli
-from workflow_scripts.pretraining import distillation
-from workflow_scripts.pretraining.pools import decodable_drawings, unlabelled_pool
-from workflow_scripts.pretraining.training import Schedule, Trainer
+from workflow_scripts.miniature.pretraining import distillation
+from workflow_scripts.miniature.pretraining.pools import decodable_drawings, unlabelled_pool
+from workflow_scripts.miniature.pretraining.training import Schedule, Trainer
 from workflow_scripts.seeds import derive_seed
 
 log = logging.getLogger("train_dino_mini")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts import artifacts, cli, heads, plugins, seeds
-from workflow_scripts.features import Exemplars, check_widths, read_exemplars, read_samples
+from workflow_scripts.evaluation.features import Exemplars, check_widths, read_exemplars, read_samples
 
 
 def make_pairs(

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from workflow_scripts import artifacts, cli, prompts
-from workflow_scripts.config import read_list
+from workflow_scripts import artifacts, cli
+from workflow_scripts.inputs import captions
+from workflow_scripts.study.study import read_list
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -69,12 +70,12 @@ def write_captions(word: str, lists: dict[str, list[str]], ask: Callable[[str], 
     Raises:
         ValueError: the model's answers do not hold enough valid captions.
     """
-    there = [template for split in prompts.COUNTS for template in lists[split]]
-    missing = {split: max(0, count - len(lists[split])) for split, count in prompts.COUNTS.items()}
+    there = [template for split in captions.COUNTS for template in lists[split]]
+    missing = {split: max(0, count - len(lists[split])) for split, count in captions.COUNTS.items()}
     wanted, new = sum(missing.values()), []
     for _ in range(ROUNDS):
-        answer = ask(prompts.instruction(word, wanted - len(new), there + new))
-        new += prompts.accept(answer, word, there + new)[: wanted - len(new)]
+        answer = ask(captions.instruction(word, wanted - len(new), there + new))
+        new += captions.accept(answer, word, there + new)[: wanted - len(new)]
         if len(new) == wanted:
             return {"train": lists["train"] + new[: missing["train"]], "test": lists["test"] + new[missing["train"] :]}
         log.info("%s: %d of %d captions are valid", word, len(new), wanted)
@@ -97,10 +98,10 @@ def main() -> None:
     folder, ask = args.output.parent, make_ask(args.model)
     words = dict.fromkeys(word for file in args.classes for word in read_list(file).values())
     for word in tqdm(words, desc="captions", unit="class word", disable=None):
-        lists = prompts.read_lists(folder, word)
-        if not prompts.complete(lists):
-            prompts.write_lists(folder, word, write_captions(word, lists, ask), args.model)
-    counts = {word: sum(map(len, prompts.read_lists(folder, word).values())) for word in words}
+        lists = captions.read_lists(folder, word)
+        if not captions.complete(lists):
+            captions.write_lists(folder, word, write_captions(word, lists, ask), args.model)
+    counts = {word: sum(map(len, captions.read_lists(folder, word).values())) for word in words}
     artifacts.write_json(args.output, {"model": args.model, "captions": counts})
 
 

@@ -1,0 +1,1 @@
+"""Commands for people, which no rule calls: `python -m workflow_scripts` lists them."""

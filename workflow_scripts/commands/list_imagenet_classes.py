@@ -1,0 +1,45 @@
+"""Rebuilds a list of ImageNet classes: gives each class the coarse word that stands in its prompts.
+
+Takes the ids from a list, the first column of each line, and keeps its comment lines, so that a list rebuilds itself:
+
+    python -m workflow_scripts.commands.list_imagenet_classes --wordnet /usr/share/wordnet \\
+        --wnids config/classes/imagenet_seen.txt --words config/classes/coarse_words.txt \\
+        --output config/classes/imagenet_seen.txt
+
+The noun synsets (`data.noun`) of WordNet 3.0 come with the Debian package wordnet-base.
+"""
+
+from pathlib import Path
+
+from workflow_scripts import artifacts, cli
+from workflow_scripts.inputs import wordnet
+
+
+def rebuild(listed: Path, data: Path, words: Path) -> str:
+    """The text of a list, each class with its word and each comment as it was."""
+    hypernyms, by_offset = wordnet.read_hypernyms(data), wordnet.read_words(words)
+    try:
+        text = listed.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{listed}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+    lines = []
+    for line in filter(str.strip, text.splitlines()):
+        wnid = line.split("\t")[0].strip()
+        comment = line.startswith("#")
+        lines.append(line if comment else f"{wnid}\t{wordnet.class_word(wnid, hypernyms, by_offset)}")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = cli.StepParser(__doc__)
+    parser.add_argument("--wordnet", type=Path, required=True, help="folder with WordNet 3.0's data.noun")
+    parser.add_argument("--wnids", type=Path, required=True, help="list of classes, the id first on each line")
+    parser.add_argument("--words", type=Path, required=True, help="list of class words by synset")
+    parser.add_argument("--output", type=Path, required=True, help="list to write: id, tab and class word a line")
+    args = parser.parse_args()
+    text = rebuild(args.wnids, args.wordnet / "data.noun", args.words)
+    artifacts.write_text(args.output, text, sidecar=False)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,142 @@
+"""How far a study is: jobs done, running, failed and remaining, by rule, and how long the rest takes.
+
+Looks at files alone: it can be asked at any time, on any machine that sees the folder, and changes nothing. What is
+left takes as long as the jobs that are done did, in proportion to their size, with as many at once as ran lately, or
+run now if these are more; before any is done, the section `costs` of the study says how long.
+
+Example:
+    python -m workflow_scripts.commands.progress --study smoke --watch
+"""
+
+import json
+import time
+from collections import Counter
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts import cli
+from workflow_scripts.operations import costs, progress
+from workflow_scripts.operations.progress import FAILED, RUNNING, STOPPED
+from workflow_scripts.reporting.markdown import padded
+from workflow_scripts.study import checks
+from workflow_scripts.study.jobs import jobs
+from workflow_scripts.study.study import Study
+
+ROOT = Path(__file__).parents[2]
+MEASURED = 100  # jobs of each rule, the last that ended, whose benchmarks are read
+LATELY = 32  # jobs, the last that ended, that say how many ran at once
+SHOWN = 10  # jobs of a state that are named
+REFRESH = 5  # seconds
+CLEAR = "\033[H\033[J"  # the terminal
+HEADINGS = ("rule", "jobs", "done", "running", "failed", "remaining", "left", "time from")
+
+
+def main() -> None:
+    parser = cli.StepParser(__doc__)
+    parser.add_argument("--study", help="name of a study; without it, that of config/config.yaml")
+    parser.add_argument("--watch", action="store_true", help="look again every few seconds, until Ctrl-C")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    args = parser.parse_args()
+
+    study = checks.named_study(args.study, ROOT)
+    show = json.dumps if args.json else to_text
+    with suppress(KeyboardInterrupt):
+        while args.watch:
+            print(CLEAR + show(look(study)), flush=True)
+            time.sleep(REFRESH)
+    if not args.watch:
+        print(show(look(study)))
+
+
+def look(study: Study) -> dict[str, Any]:
+    """Where a study stands.
+
+    Returns:
+        `rules`, each with counts and `seconds_left`; `all` of them; `jobs_at_once`; the jobs that are running, failed
+        and stopped. What is unknown is None.
+    """
+    planned, files = jobs(study), progress.Files()
+    done = progress.finished(study, planned, files)
+    ended = progress.lately(done, files, MEASURED)
+    measured = costs.read_seconds(job for job, _ in ended)
+    seconds = costs.expect(study, planned, measured, costs.SECONDS)
+    pending = progress.standings(study, progress.without(planned, done), seconds, files)
+    running = sum(standing.state == RUNNING for standing in pending)
+    at_once = max(1.0, running, progress.jobs_at_once(ended[-LATELY:], measured))
+    left = progress.left(seconds, pending)
+    rules = {rule: (listed, []) for rule, listed in costs.by_rule(planned).items()}
+    for standing in pending:
+        rules[standing.job.rule][1].append(standing)
+    return {
+        "study": study.name,
+        "jobs_at_once": at_once,
+        "rules": [
+            {"rule": rule, **_counts(len(listed), of_rule, left, at_once)}
+            | {"time_from": seconds.basis(listed).partition(",")[0]}
+            for rule, (listed, of_rule) in rules.items()
+        ],
+        "all": _counts(len(planned), pending, left, at_once),
+        **{state: _named(pending, state) for state in (RUNNING, FAILED, STOPPED)},
+    }
+
+
+def _counts(jobs: int, pending: list[progress.Standing], left: costs.Costs, at_once: float) -> dict[str, Any]:
+    states = Counter(standing.state for standing in pending)
+    return {
+        "jobs": jobs,
+        "done": jobs - len(pending),
+        "running": states[RUNNING],
+        "failed": states[FAILED],
+        "remaining": len(pending),
+        "seconds_left": costs.wall_time(left, [standing.job for standing in pending], at_once),
+    }
+
+
+def _named(pending: list[progress.Standing], state: str) -> list[dict[str, Any]]:
+    return [
+        {"job": found.job.record, "made": found.made, "parts": found.parts, "log": found.job.log, "note": found.note}
+        for found in pending
+        if found.state == state
+    ]
+
+
+def to_text(found: dict[str, Any]) -> str:
+    """What `look` found, as a table for the terminal, with the jobs that are not done but begun."""
+    rows = [_row(row) for row in [*found["rules"], {"rule": "all", "time_from": "", **found["all"]}]]
+    lines = ["  ".join(cells).rstrip() for cells in padded([HEADINGS, *rows])]
+    lines.append("")
+    for state in (RUNNING, FAILED, STOPPED):
+        named = found[state]
+        lines += [f"{state} {_described(job)}" for job in named[:SHOWN]]
+        lines += [f"{state} {len(named) - SHOWN:,} more: see --json"] if len(named) > SHOWN else []
+    seconds = found["all"]["seconds_left"]
+    if seconds:
+        end = datetime.now() + timedelta(seconds=seconds)
+        lines.append(f"Done by {end:%A %d %B %H:%M}, if {found['jobs_at_once']:.1f} jobs run at once.")
+    return "\n".join(lines).rstrip()
+
+
+def _row(row: dict[str, Any]) -> list[str]:
+    return [row["rule"], *(f"{row[name]:,}" for name in HEADINGS[1:6]), duration(row["seconds_left"]), row["time_from"]]
+
+
+def _described(job: dict[str, Any]) -> str:
+    made = f" {job['made']:,} of {job['parts']:,} files" if job["parts"] > 1 else ""
+    note = f": {job['note']}" if job["note"] else ""
+    return f"{job['job']}{made}{note} [{job['log']}]"
+
+
+def duration(seconds: float | None) -> str:
+    """A time in the unit that suits it; a dash for one that is not known."""
+    if seconds is None:
+        return "-"
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+if __name__ == "__main__":
+    cli.run(main)

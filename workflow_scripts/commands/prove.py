@@ -1,0 +1,94 @@
+"""Puts in place what `dvc fetch` has brought, and proves that data, results, code and settings are those of dvc.lock.
+
+Nothing is put in place unless all of it has arrived undamaged. Results that the remote does not keep (`cache: false` in
+dvc.yaml) may be absent; every other difference is an error, a line each. `make pull` needs the proof before it tells
+Snakemake that what is there is up to date.
+
+Example:
+    dvc fetch && python -m workflow_scripts.commands.prove
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from workflow_scripts import cli
+
+if TYPE_CHECKING:
+    from dvc.output import Output
+    from dvc.repo import Repo
+
+
+def lost(out: "Output") -> Iterator[str]:
+    """The files of an output that are not in DVC's cache, each with the name of its object in the remote."""
+    tree = out.get_obj()
+    if tree is None:  # not even the list of a folder's files
+        yield f"{out}: {out.hash_info.value}"
+    elif not out.hash_info.isdir:
+        tree = [((), None, out.hash_info)]
+    for names, _, content in tree or ():
+        if not out.cache.exists(content.value):
+            yield f"{'/'.join([str(out), *names])}: {content.value}"
+
+
+def differences(status: Mapping[str, Any], unkept: set[str]) -> Iterator[str]:
+    """What `dvc status` finds, a line each, but for the absence of results that are not kept."""
+    for stage, changes in status.items():
+        for change in changes:
+            found = {"": change} if isinstance(change, str) else next(iter(change.values()))
+            for path, state in found.items():
+                if state == "deleted" and path in unkept:
+                    continue
+                states = state if isinstance(state, dict) else {"": state}
+                yield from (f"{stage}: {' '.join(filter(None, [path, key, text]))}" for key, text in states.items())
+
+
+def check_out(repo: "Repo") -> None:
+    """Puts the files of the cache in place.
+
+    Raises:
+        ValueError: some are not in the cache. DVC drops objects whose content does not have their hash.
+    """
+    missing = [line for out in repo.index.outs if out.use_cache and out.hash_info for line in lost(out)]
+    if missing:
+        raise ValueError(_listed("the remote lacks objects or has damaged ones, so nothing was put in place", missing))
+    repo.checkout()
+
+
+def prove(repo: "Repo") -> list[str]:
+    """Compares the workspace with dvc.lock, by content; returns the absent results.
+
+    Raises:
+        ValueError: they differ in anything but results that are not kept.
+    """
+    unkept = {str(out): out for out in repo.index.outs if not out.use_cache}
+    found = list(differences(repo.status(), set(unkept)))
+    if found:
+        told = "the files are in place, but dvc.lock is of another state; `make demo` makes what is outdated"
+        raise ValueError(_listed(told, found))
+    return sorted(path for path, out in unkept.items() if not out.exists)
+
+
+def _listed(told: str, lines: list[str]) -> str:
+    return "\n  ".join([f"{told}:", *lines])
+
+
+def main() -> None:
+    cli.StepParser(__doc__).parse_args()
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    logging.getLogger("dvc").setLevel(logging.ERROR)  # frozen stages are meant to be
+    try:
+        with Repo() as repo:
+            check_out(repo)
+            absent = prove(repo)
+    except DvcException as error:
+        raise ValueError(error) from error
+    print("Data, results, code and settings are those of dvc.lock.")
+    if absent:
+        print(f"Not kept by the remote, and made again when something needs them: {', '.join(absent)}.")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,115 @@
+"""Checks every file of a study: its bytes by the hash recorded when it was written, its provenance by today's study.
+
+  corrupt    its bytes have changed, it cannot be read, or it is gone though its shard's manifest lists it
+  stale      made with other settings or from other inputs than the study has now
+  orphaned   no job makes it, no manifest lists it, no living worker writes it
+  missing    the job that makes it has not finished
+
+For what is corrupt it prints the commands that make it again, and nothing else: what depends on a file runs again only
+if the file does not come out the same, byte for byte. The exit code is 1 if anything is corrupt, stale or orphaned; an
+unfinished study is no fault. Reads every file once: best while nothing runs.
+
+Example:
+    python -m workflow_scripts.commands.verify --study smoke
+    python -m workflow_scripts.commands.verify --study smoke --clean-orphans
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from tqdm import tqdm
+
+from workflow_scripts import cli
+from workflow_scripts.operations.integrity import Audit, audit
+from workflow_scripts.operations.orphans import orphans, remove
+from workflow_scripts.operations.repair import remake, repair
+from workflow_scripts.study import checks
+from workflow_scripts.study.jobs import jobs
+from workflow_scripts.study.study import Study
+
+LOCKS = Path(".snakemake/locks")
+CLEAN = "python -m workflow_scripts.commands.verify --study {study} --clean-orphans"
+
+
+def main() -> None:
+    parser = cli.StepParser(__doc__)
+    parser.add_argument("--study", help="name of the study; without, the one that config/config.yaml names")
+    parser.add_argument(
+        "--clean-orphans", action="store_true", help="check nothing; remove orphaned files, asking first"
+    )
+    parser.add_argument("--yes", action="store_true", help="with --clean-orphans: do not ask")
+    args = parser.parse_args()
+
+    study = checks.named_study(args.study, Path())
+    if args.clean_orphans:
+        clean(study, args.yes)
+        return
+    planned = jobs(study)
+    found, orphaned = audit(study, planned), orphans(study, planned)
+    report(study, len(planned), found, orphaned)
+    sys.exit(1 if found.corrupt or found.stale or orphaned else 0)
+
+
+def report(study: Study, planned: int, found: Audit, orphaned: list[Path]) -> None:
+    """Prints what was found, group by group, and what to do."""
+    for name, findings in (("corrupt", found.corrupt), ("stale", found.stale)):
+        _show(name, (f"  {finding.file}: {finding.reason} (job {finding.job.record})" for finding in findings))
+    _show("orphaned", (f"  {file}" for file in orphaned))
+    _show("missing", (f"  {line}" for line in _by_rule(found, planned)))
+    _show("To make again what is corrupt, and that alone", repair(study.name, found.corrupt))
+    _show("To make again what is stale, and all that depends on it", remake(study.name, found.stale))
+    _show("To remove what is orphaned", [CLEAN.format(study=study.name)] if orphaned else [])
+    if found.unrecorded:
+        print(f"{len(found.unrecorded)} files have no recorded hash, such as {found.unrecorded[0]}.")
+    finished, size = planned - len(found.unfinished), readable(found.size)
+    counts = f"{len(found.corrupt)} corrupt, {len(found.stale)} stale, {len(orphaned)} orphaned"
+    print(f"{study.name}: {finished} of {planned} jobs finished; {found.files} files of {size}: {counts}.")
+
+
+def clean(study: Study, yes: bool) -> None:
+    """Removes the orphaned files of a study, after asking.
+
+    Raises:
+        ValueError: Snakemake is at work in this folder, or there is nobody to ask.
+    """
+    found = orphans(study, jobs(study))
+    if not found:
+        print(f"{study.name}: nothing is orphaned.")
+        return
+    sizes = {file: file.lstat().st_size for file in found}
+    _show("orphaned", (f"  {file} ({readable(size)})" for file, size in sizes.items()))
+    if not yes:
+        if not sys.stdin.isatty():
+            raise ValueError("standard input: is no terminal to ask at; --yes removes without asking")
+        if input(f"Remove {len(found)} files of {readable(sum(sizes.values()))}? [y/N] ").strip().lower() != "y":
+            print("Nothing is removed.")
+            return
+    if LOCKS.is_dir() and any(LOCKS.iterdir()):
+        raise ValueError(f"{LOCKS}: Snakemake works in this folder; wait for it, or after a crash: snakemake --unlock")
+    remove(found, Path("results", study.name))
+    print(f"{len(found)} files of {readable(sum(sizes.values()))} removed.")
+
+
+def readable(size: int) -> str:
+    return tqdm.format_sizeof(size, "B")
+
+
+def _by_rule(found: Audit, planned: int) -> list[str]:
+    if len(found.unfinished) == planned:
+        return ["everything: no job has finished"]
+    counts = Counter(job.rule for job in found.unfinished)
+    first = {job.rule: files[0] for job, files in reversed(found.unfinished.items())}
+    return [f"{rule}: {count} jobs to do, such as the one of {first[rule]}" for rule, count in counts.items()]
+
+
+def _show(title: str, lines: Iterable[str]) -> None:
+    """Prints lines under a title; nothing if there are none."""
+    lines = list(lines)
+    if lines:
+        print(f"{title}:", *lines, "", sep="\n")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,1 @@
+"""Evaluation: features read back, exact ranking, retrieval scores, calibration, intervals, and the cells they fill."""

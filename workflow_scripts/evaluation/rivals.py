@@ -1,0 +1,57 @@
+"""Where a true exemplar would stand among some of the candidates only, or among more of them.
+
+The paper's candidates are all distractors and the query's own exemplars. Two questions ask for others: are hard
+distractors (of the exemplar's own class) what a method confuses it with, and does it still find the exemplar when those
+of all other models are candidates too?
+
+Shapes: q queries, m true exemplars of each, c candidates.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from workflow_scripts.evaluation.ranking import NO_EXEMPLAR, TIE
+from workflow_scripts.methods import Method, Queries
+
+
+def count_ahead(scores: np.ndarray, true_scores: np.ndarray) -> np.ndarray:
+    """How many of c candidates [q, c] score at least as high as each true exemplar [q, m]; int64 [q, m]."""
+    return np.stack([np.count_nonzero(scores >= column[:, None] - TIE, axis=1) for column in true_scores.T], axis=1)
+
+
+def hard_distractors(classes: pd.Series) -> Mapping[str, np.ndarray]:
+    """The numbers of the distractors of each class."""
+    return classes.groupby(classes).indices
+
+
+def other_exemplars(exemplars: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
+    """The exemplars that are rivals of those in `rows`: neither the same image nor a near-duplicate; each image once.
+
+    Args:
+        exemplars: with the columns source and twins.
+    """
+    own = exemplars.iloc[rows]
+    kept_out = set(own["source"]).union(*own["twins"])
+    single = ~exemplars["source"].duplicated() & ~exemplars["source"].isin(kept_out)
+    return np.flatnonzero(single)
+
+
+def ahead_of_truth(
+    method: Method, queries: Queries, models: Sequence, rivals: Mapping[str, np.ndarray], first_exemplar: int
+) -> np.ndarray:
+    """How many rivals of its model score at least as high as each true exemplar of a query, int64 [q, m].
+
+    Args:
+        models: of each query.
+        rivals: candidates by model.
+        first_exemplar: number of the first exemplar among the candidates.
+    """
+    ahead = np.zeros(queries.truth.shape, np.int64)
+    for model, rows in pd.Series(models).groupby(models, sort=False).indices.items():
+        truth = queries.truth[rows[0]]
+        own = truth[truth != NO_EXEMPLAR]
+        scores = method.score(queries.samples[rows], np.concatenate([first_exemplar + own, rivals[model]]))
+        ahead[rows, : len(own)] = count_ahead(scores[:, len(own) :], scores[:, : len(own)])
+    return ahead

@@ -1,0 +1,123 @@
+"""What low-rank files of models cost: their samples beside those of the full models, from the same seeds."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workflow_scripts import artifacts
+from workflow_scripts.customization import TOKEN
+from workflow_scripts.customization.bank.low_rank import DELTA, compress
+from workflow_scripts.encoders import Encoder, encode_images
+from workflow_scripts.ground_truth.samples import Sample, draw
+from workflow_scripts.heads import normalize
+from workflow_scripts.reporting.markdown import aligned
+
+if TYPE_CHECKING:
+    from workflow_scripts.base_models import BaseModel
+
+RATIOS = (1.0, 0.6, 0.4, 0.1)  # Custom Diffusion keeps 0.6 by default; the first are the full models
+
+
+def compare(
+    base: "BaseModel",
+    models: Mapping[str, Path],
+    pairs: Sequence[tuple[Sample, Sample]],
+    encoder: Encoder,
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Draws samples of models compressed at each of `RATIOS`, and measures how far they are from the full models'.
+
+    Args:
+        models: files of full models by the name that their samples have.
+        pairs: samples, each with one of the same model and prompt from another seed.
+        settings: the keys `customization` and `sampling` of the rule `sample`.
+
+    Returns:
+        `ratios`: for each its mean `size_mb`, `rank_mean`, `relative_error`, and `distance`, the mean of 1 - cosine of
+        the features of a sample and the full model's; `two_seeds`: that of two samples of the full model.
+
+    Raises:
+        ValueError: a model is compressed already, or a sample is not finite.
+    """
+    weights = {name: _read_full(file) for name, file in models.items()}
+    first, second = map(list, zip(*pairs, strict=True))
+    rows, features, other = [], {}, None
+    for ratio in RATIOS:
+        with tempfile.TemporaryDirectory() as folder:
+            told = [_write(weights[name], ratio, Path(folder, f"{name}.safetensors"), base.device) for name in models]
+            features[ratio] = _features(base, Path(folder), first, encoder, settings)
+            other = other if other is not None else _features(base, Path(folder), second, encoder, settings)
+        means = {key: float(np.mean([one[key] for one in told])) for key in told[0]}
+        rows.append({"ratio": ratio, **means, "distance": _distance(features[ratio], features[RATIOS[0]])})
+    return {"ratios": rows, "two_seeds": _distance(features[RATIOS[0]], other)}
+
+
+def _read_full(file: Path) -> dict[str, np.ndarray]:
+    weights = artifacts.read_tensors(file)
+    for name in weights:
+        if name != TOKEN and not name.endswith(DELTA):
+            raise ValueError(
+                f"{file}: holds {name}, expected full changes {DELTA}; make it at a compression_ratio of 1"
+            )
+    return weights
+
+
+def _write(weights: Mapping[str, np.ndarray], ratio: float, file: Path, device: str) -> dict[str, float]:
+    """Writes a compressed model; returns its size, and what was lost."""
+    tensors, lost = compress(weights, ratio, device)
+    artifacts.write_tensors(file, tensors, {}, sidecar=False)
+    full = float(np.mean([min(array.shape) for name, array in weights.items() if name != TOKEN]))
+    size = sum(array.nbytes for array in tensors.values()) / 1e6
+    return {"size_mb": size, "rank_mean": full, "relative_error": 0.0, **lost}
+
+
+def _features(
+    base: "BaseModel", folder: Path, samples: Sequence[Sample], encoder: Encoder, settings: Mapping[str, Any]
+) -> np.ndarray:
+    """Features [n, d] of length 1 of the samples of the models in a folder."""
+    images = list(draw(base, folder, samples, settings))
+    for sample, image in zip(samples, images, strict=True):
+        if image is None:
+            raise ValueError(f"{sample.model}: the sample of {sample.prompt!r} has pixels that are not finite")
+    return normalize(encode_images(encoder, np.stack(images)))
+
+
+def _distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Mean of 1 - cosine of the rows of two sets of features [n, d] of length 1."""
+    return float(1 - (a * b).sum(1, dtype=np.float64).mean())
+
+
+def to_markdown(found: Mapping[str, Any], models: int, prompts: int, study: str, encoder: str) -> str:
+    """The page that shows what `compare` found."""
+    headings = ("singular values kept", "size (MB)", "mean rank", "relative error", "distance of samples")
+    rows = [
+        (
+            f"{row['ratio']:.0%}",
+            f"{row['size_mb']:.3g}",
+            f"{row['rank_mean']:.1f}",
+            f"{row['relative_error']:.1%}",
+            f"{abs(row['distance']):.4f}",
+        )
+        for row in found["ratios"]
+    ]
+    return "\n".join(
+        (
+            "# Low-rank models",
+            "",
+            "Of each change of W_k and W_v, `customization.compression_ratio` keeps the leading singular values that",
+            "sum to this share of all; 100%: full matrices. Size, rank and relative error (Frobenius norm, over all",
+            "changes) are means over the models. The distance of samples is 1 - cosine of their features, between a",
+            "sample and the full model's from the same seed.",
+            "",
+            *aligned(headings, rows),
+            "",
+            f"Yardstick: two samples of a full model from different seeds are {found['two_seeds']:.4f} apart.",
+            "",
+            f"{models} test models of `{study}`, {prompts} prompts each, features of `{encoder}`. Made by",
+            f"`snakemake measure_low_rank --config study={study}`.",
+            "",
+        )
+    )

@@ -1,1 +1,0 @@
-"""Pure functions on arrays: exact ranking, retrieval scores, calibration of influence, bootstrap over models."""

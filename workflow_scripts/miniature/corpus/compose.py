@@ -1,0 +1,113 @@
+"""Composes the miniature's pictures: a drawing on a background, in a medium, with the caption that says so.
+
+The caption grammar is
+`{medium} of a [small ]{[instance word ]class word} {background} [in the style of {style word} art]`.
+Instance words teach the base model that a word before the class word means this very drawing, which is where V* will
+stand; group words likewise for styles. The prompts of fine-tuning and sampling follow the same grammar.
+"""
+
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+from workflow_scripts.miniature.corpus.packages import FAMILIES
+from workflow_scripts.miniature.corpus.rendering import decode
+from workflow_scripts.miniature.corpus.scenes import COLOURS, MEDIA, PLAIN_MEDIA, SCENES, SIZE, plain
+
+WHITE_SHARE, COLOUR_SHARE = 0.3, 0.3  # of the backgrounds; the rest are scenes
+SMALL_SHARE, MEDIUM_SHARE, STYLE_SHARE, INSTANCE_SHARE, BARE_STYLE_SHARE = 0.15, 0.08, 0.4, 0.6, 0.04
+LARGE, SMALL = (0.78, 0.95), (0.52, 0.64)  # side of the drawing as a share of the picture's
+JITTER = 4  # pixels that a large drawing may stand off centre, where there is room
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Composed pictures: `images` uint8 [n, SIZE, SIZE, 3], their captions, and the row of each drawing [n]."""
+
+    images: np.ndarray
+    captions: list[str]
+    rows: np.ndarray
+
+
+def instance_word(drawing_id: str) -> str:
+    return f"<{drawing_id}>"
+
+
+def group_word(style_group: str) -> str:
+    return f"<art-{style_group}>"
+
+
+def place(drawing: Image.Image, background: Image.Image, scale: float, random: Random) -> Image.Image:
+    """Pastes an RGBA drawing on a background: large ones near the centre, small ones anywhere."""
+    side = max(8, int(SIZE * scale))
+    room = SIZE - side
+    if scale >= LARGE[0]:
+        reach = min(JITTER, room // 2)
+        corner = tuple(room // 2 + random.randint(-reach, reach) for _ in range(2))
+    else:
+        corner = tuple(random.randint(0, room) for _ in range(2))
+    small = drawing.resize((side, side), Image.Resampling.LANCZOS)
+    picture = background.copy()
+    picture.paste(small, corner, small)
+    return picture
+
+
+def draw_background(random: Random) -> tuple[Image.Image, str]:
+    """A background and its words: white without words, a colour, or a scene."""
+    share = random.random()
+    if share < WHITE_SHARE:
+        return Image.new("RGB", (SIZE, SIZE), "white"), ""
+    if share < WHITE_SHARE + COLOUR_SHARE:
+        colour = random.choice(list(COLOURS))
+        return plain(colour, random), f" on a {colour} background"
+    scene = random.choice(list(SCENES))
+    return SCENES[scene](random), f" {scene}"
+
+
+def compose(drawing: Image.Image, row: pd.Series, words: dict[str, str], random: Random) -> tuple[Image.Image, str]:
+    """One picture of a drawing, and its caption.
+
+    Args:
+        drawing: RGBA; mirrored half the time.
+        row: its line of the table of drawings (`id`, `concept`, `family`, `style_group`).
+        words: class word by concept.
+    """
+    if random.random() < 0.5:
+        drawing = drawing.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    small = random.random() < SMALL_SHARE
+    background, where = draw_background(random)
+    picture = place(drawing, background, random.uniform(*(SMALL if small else LARGE)), random)
+    medium = random.choice(PLAIN_MEDIA)
+    if random.random() < MEDIUM_SHARE:
+        medium = random.choice(list(MEDIA))
+        picture = MEDIA[medium](picture)
+    return picture, _caption(medium, small, where, row, words, random)
+
+
+def _caption(medium: str, small: bool, where: str, row: pd.Series, words: dict[str, str], random: Random) -> str:
+    style = group_word(row.style_group) if random.random() < 0.5 else FAMILIES[row.family].word
+    if random.random() < BARE_STYLE_SHARE:
+        return f"{medium}{where} in the style of {style} art"
+    instance = f"{instance_word(row.id)} " if random.random() < INSTANCE_SHARE else ""
+    caption = f"{medium} of a {'small ' if small else ''}{instance}{words[row.concept]}{where}"
+    return f"{caption} in the style of {style} art" if random.random() < STYLE_SHARE else caption
+
+
+def compose_pool(drawings: pd.DataFrame, count: int, words: dict[str, str], seed: int) -> Pool:
+    """Composes `count` pictures, taking every drawing equally often, in a seeded order."""
+    random = Random(seed)
+    decoded = [decode(data) for data in drawings.image]
+    lines = [row for _, row in drawings.iterrows()]
+    order: list[int] = []
+    while len(order) < count:
+        order += random.sample(range(len(lines)), len(lines))
+    images, captions = np.empty((count, SIZE, SIZE, 3), np.uint8), []
+    for i, row in enumerate(tqdm(order[:count], desc="compose", unit="image", disable=None)):
+        picture, caption = compose(decoded[row], lines[row], words, random)
+        images[i] = np.asarray(picture)
+        captions.append(caption)
+    return Pool(images, captions, np.array(order[:count]))

@@ -1,0 +1,91 @@
+"""Orphaned files in a study's folder: no job makes them, no manifest lists them, no living worker writes them."""
+
+import fcntl
+import os
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import psutil
+
+from workflow_scripts import artifacts
+from workflow_scripts.evaluation.features import read_manifest
+from workflow_scripts.operations.recipes import Recipes
+from workflow_scripts.study.jobs import Job
+from workflow_scripts.study.study import Study
+
+ASKED_FOR = (  # what rules make that no report needs
+    *("plan.md", "plan.csv"),
+    *("logs/plan.log", "logs/publish.log", "logs/measure_customizability.log", "logs/measure_low_rank.log"),
+)
+DVC = ".gitignore"  # which DVC writes beside what it keeps
+ELSEWHERE = 3600  # seconds without a change, after which a worker on another machine is taken for dead
+
+
+def orphans(study: Study, jobs: Sequence[Job]) -> list[Path]:
+    """The orphaned files in the study's folder, sorted; links count as files and are not followed.
+
+    Args:
+        jobs: all of the study's.
+    """
+    folder = Path("results", study.name)
+    known = set(_known(study, jobs, folder))
+    above = {parent for file in known for parent in file.parents}
+    unknown = (file for file in _files(folder, above) if file not in known and file.name != DVC)
+    return sorted(file for file in unknown if not _is_of_a_worker(file))
+
+
+def remove(files: Sequence[Path], folder: Path) -> None:
+    """Removes orphans, and the folders of the study that are empty then."""
+    for file in files:
+        file.unlink(missing_ok=True)
+        for parent in file.parents:
+            if parent == folder or any(parent.iterdir()):
+                break
+            parent.rmdir()
+
+
+def _known(study: Study, jobs: Sequence[Job], folder: Path) -> Iterator[Path]:
+    yield from (folder / name for name in ASKED_FOR)
+    recipes = Recipes(study, lambda path: None)
+    for job in jobs:
+        yield from map(Path, (*job.outputs, *map(artifacts.sidecar_of, job.outputs), job.log, job.benchmark))
+        if job.is_shard:
+            yield from (file for file, _ in recipes.of_models(job))
+            yield from _listed(Path(job.outputs[0]))
+
+
+def _listed(manifest: Path) -> list[Path]:
+    try:
+        return [entry["file"] for entry in read_manifest(manifest)]
+    except (ValueError, OSError):  # corrupt or missing
+        return []
+
+
+def _files(folder: Path, above: set[Path]) -> Iterator[Path]:
+    """Every file, and every link to a folder in which the study keeps nothing."""
+    for root, names, files in os.walk(folder):
+        yield from (Path(root, name) for name in files)
+        yield from (link for link in (Path(root, name) for name in names) if link.is_symlink() and link not in above)
+
+
+def _is_of_a_worker(file: Path) -> bool:
+    """Whether a file is the lock of a shard, or half an artefact, of a worker that may be alive."""
+    if file.suffix == ".lock":
+        return _is_held(file)
+    if file.suffix != ".part":
+        return False
+    process = file.name.split(".")[-2]
+    if file.name.endswith(f".{socket.gethostname()}.{process}.part"):
+        return psutil.pid_exists(int(process))
+    return time.time() - file.stat().st_mtime < ELSEWHERE
+
+
+def _is_held(lock: Path) -> bool:
+    with lock.open(encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

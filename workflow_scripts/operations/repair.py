@@ -1,0 +1,54 @@
+"""How corrupt files are made again: as few jobs as possible, as lines for the shell.
+
+Results are deterministic, so that a file made again is the same byte for byte, and nothing that depends on it need run.
+But Snakemake compares large files by time: hence a file that is the same again gets the time of its sidecar back.
+"""
+
+import shlex
+from collections.abc import Sequence
+from itertools import groupby
+
+from workflow_scripts.operations.integrity import Finding
+
+SNAKEMAKE = "snakemake --profile config/profiles/default --config study={study}"
+AGAIN = """again() {{
+    for file; do cp -p "$file.sha256" "$file.before" 2> /dev/null; done
+    {snakemake} -- "$@"
+    for file; do
+        cmp "$file.sha256" "$file.before" && touch -c -r "$file.before" "$file" "$file.sha256"
+        rm -f "$file.before"
+    done
+}}"""
+
+
+def repair(study: str, corrupt: Sequence[Finding]) -> list[str]:
+    """Lines for the shell that make corrupt files of a study again, run in the project's folder.
+
+    Rule by rule, so that jobs between two that are repaired see no newer input. A file of a single model goes together
+    with the manifest of its shard, whose worker then makes this file alone.
+
+    Args:
+        corrupt: in the order of the data flow.
+    """
+    if not corrupt:
+        return []
+    bad = dict.fromkeys(name for finding in corrupt for name in _to_remove(finding))
+    jobs = dict.fromkeys(finding.job for finding in corrupt)
+    outputs = [[output for job in group for output in job.outputs] for _, group in groupby(jobs, lambda job: job.rule)]
+    return [
+        *AGAIN.format(snakemake=SNAKEMAKE.format(study=study)).splitlines(),
+        f"rm -f {shlex.join(bad)}",
+        *(f"again {shlex.join(files)}" for files in outputs),
+    ]
+
+
+def remake(study: str, stale: Sequence[Finding]) -> list[str]:
+    """Lines for the shell that make stale files again, and all that depends on them."""
+    if not stale:
+        return []
+    bad = dict.fromkeys(finding.job.outputs[0] if finding.job.is_shard else str(finding.file) for finding in stale)
+    return [f"rm -f {shlex.join(bad)}", SNAKEMAKE.format(study=study)]
+
+
+def _to_remove(finding: Finding) -> list[str]:
+    return [str(finding.file), finding.job.outputs[0]] if finding.job.is_shard else [str(finding.file)]

@@ -1,0 +1,218 @@
+"""What must hold between the keys of a study, beyond what its schema can say. All problems are reported at once."""
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts import plugins
+from workflow_scripts.study import prompt_checks, schema, weights
+from workflow_scripts.study import release_checks as release_checks
+from workflow_scripts.study import study as study_config
+
+SCHEMA = Path("config/schemas/study.yaml")
+STUDIES = Path("config/studies")
+RESULTS = Path("results")  # in the folder where Snakemake works
+PRETRAINING = Path("config/pretraining.yaml")
+
+
+def study_file(name: str, root: Path) -> str:
+    """The file of the study of this name.
+
+    Raises:
+        ValueError: there is none, and the message lists those that exist; or it is not YAML with keys.
+    """
+    file = root / STUDIES / f"{name}.yaml"
+    if not file.is_file():
+        known = ", ".join(sorted(file.stem for file in (root / STUDIES).glob("*.yaml")))
+        raise ValueError(f"config/config.yaml: study: {name!r} has no file {STUDIES}/{name}.yaml; studies: {known}")
+    if not isinstance(schema.read_yaml(file), Mapping):
+        raise ValueError(f"{file}: holds no keys; expected those of {SCHEMA}")
+    return f"{STUDIES}/{name}.yaml"
+
+
+def named_study(name: str | None, root: Path) -> study_config.Study:
+    """Reads and checks the study of this name, or else the one that config/config.yaml chooses.
+
+    Raises:
+        ValueError: there is none, or it has problems.
+    """
+    name = name or schema.read_yaml(root / "config/config.yaml")["study"]
+    return load_study(schema.read_yaml(root / study_file(name, root)), root)
+
+
+def load_study(config: Mapping[str, Any], root: Path) -> study_config.Study:
+    """Checks a configuration and makes the study of it.
+
+    Raises:
+        ValueError: it has problems; one line each, naming file, key, value and what would be valid.
+    """
+    if RESULTS.is_file():
+        raise ValueError(f"{RESULTS}: is a file, but must be a folder; move it away")
+    found = schema.study_problems(config, root / SCHEMA) or problems(config, root)
+    if found:
+        raise ValueError("\n".join(f"{STUDIES}/{config['study']}.yaml: {problem}" for problem in found))
+    return study_config.Study.from_mapping(config, root)
+
+
+def load_pretraining(root: Path) -> dict[str, Any]:
+    """Reads and checks how the miniature's assets are made.
+
+    Raises:
+        ValueError: the file has problems; one line each.
+    """
+    pretraining = schema.read_yaml(root / PRETRAINING)
+    found = schema.problems(pretraining, root / "config/schemas/pretraining.yaml")
+    if found:
+        raise ValueError("\n".join(f"{PRETRAINING}: {problem}" for problem in found))
+    return pretraining
+
+
+def problems(config: Mapping[str, Any], root: Path) -> list[str]:
+    """Every cross-field problem of a configuration that fits the schema, one line each."""
+    found = [*_plugin_problems(config), *_training_set_problems(config), *_weight_problems(config)]
+    lists, words = {}, defaultdict(dict)
+    for key, file in _lists(config):
+        found += [f"{key}: {problem}" for problem in _list_problems(root, file)]
+        lists[key] = study_config.read_list(root / file) if (root / file).is_file() else {}
+        words[study_config.prompts_of(config["cases"][key.split(".")[1]])] |= dict.fromkeys(lists[key].values())
+    found += prompt_checks.problems(config, root, words)
+    found += release_checks.problems(config)
+    return found + _case_problems(config) + _sharing_problems(config, lists)
+
+
+def _plugin_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    named = [
+        *(
+            (f"{section}.{name}", kind, name)
+            for section, kind in schema.PLUGIN_SECTIONS.items()
+            for name in config[section]
+        ),
+        *(
+            (f"{section}.name", kind, config[section]["name"])
+            for section, kind in schema.NAMED_SECTIONS.items()
+            if section in config
+        ),
+        *((f"cases.{case}.source", "exemplar_sources", section["source"]) for case, section in config["cases"].items()),
+        ("distractors.source", "exemplar_sources", config["distractors"]["source"]),
+    ]
+    for key, kind, name in named:
+        if name not in plugins.names(kind):
+            yield f"{key}: {name!r}: {plugins.unknown(kind, name)}"
+
+
+def _weight_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    base_model = {"base_model": config["base_model"]} if "base_model" in config else {}
+    for key, section in {**base_model, **{f"encoders.{k}": v for k, v in config["encoders"].items()}}.items():
+        if problem := weights.problem(section.get("path", "")):
+            yield f"{key}.path: {problem}"
+    revision, path = base_model.get("base_model", {}).get("revision"), base_model.get("base_model", {}).get("path", "")
+    if weights.is_on_hub(path) and revision != Path(path).name:
+        yield f"base_model.revision: {revision!r} is not that of base_model.path, {Path(path).name!r}"
+
+
+def _lists(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Key and file of every list of classes or groups."""
+    for case, section in config["cases"].items():
+        if "classes" in section:
+            yield f"cases.{case}.classes", section["classes"]
+        for split, file in section.get("groups", {}).items():
+            if isinstance(file, str):
+                yield f"cases.{case}.groups.{split}", file
+
+
+def _list_problems(root: Path, file: str) -> Iterator[str]:
+    if not (root / file).is_file():
+        siblings = ", ".join(sorted(other.name for other in (root / file).parent.glob("*.txt")))
+        yield f"no such file {file}; its folder has {siblings or 'no lists'}"
+        return
+    ids = [line.partition("\t")[0] for line in study_config.read_lines(root / file)]
+    if not ids:
+        yield f"{file} is empty; it needs one id a line"
+    for name, count in Counter(ids).items():
+        if count > 1:
+            yield f"{file} names {name!r} {count} times; each id may stand once"
+        if not study_config.ID.fullmatch(name):
+            yield f"{file} names {name!r}; an id must match {study_config.ID.pattern}"
+
+
+def _case_problems(config: Mapping[str, Any]) -> list[str]:
+    needs = {"object": {"classes", "models_per_class"}, "style": {"groups"}}
+    found = []
+    for case, section in config["cases"].items():
+        given = section.keys() & {"classes", "models_per_class", "groups"}
+        needed = needs[section["kind"]]
+        if section["kind"] == "object" and "set_sizes" in section:
+            found.append(f"cases.{case}.set_sizes: unknown key for kind 'object'; it belongs to kind 'style'")
+        found += [
+            f"cases.{case}.{key}: {'missing' if key in needed else 'unknown'} key for kind {section['kind']!r}; "
+            f"keys: {', '.join(sorted(needed))}"
+            for key in sorted(given ^ needed)
+        ]
+        found += [f"cases.{case}.{problem}" for problem in _prompts_of_case(config, section)]
+        found += [f"cases.{case}.numbered_from: {problem}" for problem in _shared_numbers(section)]
+        if "path" not in section and "corpus" not in config:
+            found.append(f"cases.{case}.path: missing key; there is no corpus for {section['source']!r} to choose from")
+    if "path" not in config["distractors"] and "corpus" not in config:
+        source = config["distractors"]["source"]
+        found.append(f"distractors.path: missing key; there is no corpus for {source!r} to choose from")
+    return found
+
+
+def _shared_numbers(section: Mapping[str, Any]) -> Iterator[str]:
+    """Splits whose models would have the same names."""
+    if "numbered_from" not in section or "models_per_class" not in section:
+        return
+    case = study_config.Case("", "object", "", {}, section["models_per_class"], numbered_from=section["numbered_from"])
+    for first, second in itertools.combinations(section["models_per_class"], 2):
+        if set(case.numbers(first)) & set(case.numbers(second)):
+            yield f"models of {first!r} and {second!r} have numbers in common; give each split its own"
+
+
+def _prompts_of_case(config: Mapping[str, Any], section: Mapping[str, Any]) -> Iterator[str]:
+    name = study_config.prompts_of(section)
+    if name not in config["prompts"]:
+        key = "prompts" if "prompts" in section else "kind"
+        yield f"{key}: {name!r} has no prompts; prompts has {_names(config['prompts'])}"
+        return
+    for split in section.get("models_per_class", section.get("groups", {})):
+        for prompt_set in study_config.PROMPT_SETS:
+            if split not in config["prompts"][name][prompt_set]:
+                yield f"kind: it has models of split {split!r}, but prompts.{name}.{prompt_set} has no {split!r}"
+
+
+def _sharing_problems(config: Mapping[str, Any], lists: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Lists of one source that share an id would show a head its test exemplars, or give two models one name."""
+    source = {key: config["cases"][key.split(".")[1]]["source"] for key in lists}
+    return [
+        f"{second}: shares {', '.join(sorted(shared)[:5])} with {first}; the lists of a source must be disjoint"
+        for first, second in itertools.combinations(lists, 2)
+        if source[first] == source[second] and (shared := lists[first].keys() & lists[second].keys())
+    ]
+
+
+def _training_set_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    for name, chosen in config["training_sets"].items():
+        for head in chosen.get("heads", ()):
+            if head not in config["heads"]:
+                yield f"training_sets.{name}.heads: {head!r} is no head; heads: {_names(config['heads'])}"
+        for case in chosen["cases"]:
+            key = f"training_sets.{name}.cases: {case!r}"
+            section = config["cases"].get(case)
+            if section is None:
+                yield f"{key} is no case; cases: {_names(config['cases'])}"
+                continue
+            if "release" in config:
+                continue  # its heads were learned elsewhere
+            splits = section.get("models_per_class", section.get("groups", {}))
+            for split in {"train", "val"} - {split for split, given in splits.items() if given}:
+                yield f"{key} has no {split} split; a head learns on train and is selected on val"
+    learned = {head for chosen in config["training_sets"].values() for head in chosen.get("heads", config["heads"])}
+    for head in config["heads"]:
+        if head not in learned:
+            yield f"training_sets: none lists the head {head!r}; name it in the `heads` of one"
+
+
+def _names(mapping: Mapping[str, Any]) -> str:
+    return ", ".join(mapping)

@@ -1,0 +1,261 @@
+"""The settings of each rule: the part of the study that its job needs and nothing else, so that only it reruns the job.
+
+Each function returns a mapping that travels to the step as one canonical JSON object (`--settings`).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from workflow_scripts.study.study import Model, Study
+
+CAPTIONS_ONLY = "text"  # the encoder that looks at no image
+
+
+def exemplars(study: Study, case: str) -> dict[str, Any]:
+    """For `select_exemplars`, which makes `Case.from_settings` of it."""
+    chosen = study.cases[case]
+    return {
+        **_names(study, case),
+        "source": chosen.source,
+        "members": {split: list(chosen.members[split].items()) for split in chosen.splits},
+        "models_per_class": dict(chosen.models_per_class),
+        "numbered_from": dict(chosen.numbered_from),
+        "set_sizes": list(chosen.set_sizes),
+        "group_counts": dict(chosen.group_counts),
+        **_data(study, study.sections["cases"][case]),
+    }
+
+
+def distractors(study: Study) -> dict[str, Any]:
+    """For `select_distractors`."""
+    section = study.sections["distractors"]
+    chosen = {key: section[key] for key in ("source", "count", "version")}
+    return {"study": study.name, "seed": study.seed, **chosen, **_data(study, section)}
+
+
+def regularization(study: Study, block: str) -> dict[str, Any]:
+    """For `regularization`: the class words of a block and the captions, with `{class_word}`, of their images."""
+    return {
+        "study_seed": study.seed,
+        "base_model": base_model(study),
+        "class_words": list(study.blocks[block]),
+        "captions": list(study.block_prompts(block).regularization),
+        **study.sections["regularization"],
+    }
+
+
+def finetune(study: Study, case: str, shard: str) -> dict[str, Any]:
+    """For `finetune`: the models of a shard and how to make them."""
+    return {
+        **_shard(study, case, shard),
+        "base_model": base_model(study),
+        "prompt": study.prompts_of(case).finetune,
+        "customization": study.sections["customization"],
+    }
+
+
+def sample(study: Study, case: str, shard: str) -> dict[str, Any]:
+    """For `sample`: the models of a shard and the prompt templates of each prompt set, by class word if they differ."""
+    models = study.shard(case, shard)
+    words = dict.fromkeys(model.class_word for model in models)
+    templates = study.prompts_of(case).templates[models[0].split]
+    return {
+        **_shard(study, case, shard),
+        "base_model": base_model(study),
+        "prompts": {
+            prompt_set: {word: listed.of(word) for word in words} if listed.by_class_word else listed.of("")
+            for prompt_set, listed in templates.items()
+        },
+        "sampling": study.sections["sampling"],
+        "customization": study.sections["customization"]["name"],
+    }
+
+
+def import_exemplars(study: Study, case: str) -> dict[str, Any]:
+    """For `import_exemplars`, which makes `Case.from_settings` of it."""
+    return {**exemplars(study, case), **_release(study)}
+
+
+def import_samples(study: Study, case: str, shard: str) -> dict[str, Any]:
+    """For `import_samples`: the models of a shard, and how many samples the release should have of each."""
+    templates = study.prompts_of(case).templates["test"]
+    return {
+        **_shard(study, case, shard),
+        "prompts": {prompt_set: listed.count for prompt_set, listed in templates.items()},
+        "samples_per_prompt": study.samples_per_prompt,
+        **_release(study),
+    }
+
+
+def import_distractors(study: Study) -> dict[str, Any]:
+    """For `import_distractors`."""
+    return {"study": study.name, "count": study.sections["distractors"]["count"], **_version(study)}
+
+
+def import_features(study: Study, encoder: str) -> dict[str, Any]:
+    """For `import_features`: the encoder whose features they are."""
+    return {**embed(study, encoder), "encoder": encoder, **_version(study)}
+
+
+def import_head(study: Study, encoder: str, head: str, training_set: str) -> dict[str, Any]:
+    """For `import_head`."""
+    return {"encoder": encoder, "head": head, "training_set": training_set, **_version(study)}
+
+
+def _release(study: Study) -> dict[str, Any]:
+    return {"allow_missing": study.sections.get("allow_missing") in (True, "true"), **_version(study)}
+
+
+def _version(study: Study) -> dict[str, Any]:
+    return {"release": study.sections["release"]["version"]}
+
+
+def customizability(study: Study) -> dict[str, Any]:
+    """For `measure_customizability`."""
+    return {
+        "seed": study.seed,
+        "base_model": base_model(study),
+        "sampling": study.sections["sampling"],
+        "customization": study.sections["customization"]["name"],
+        "encoders": study.sections["encoders"],
+    }
+
+
+def low_rank(study: Study) -> dict[str, Any]:
+    """For `measure_low_rank`: test models of each case, the first and the middle one, and two prompts for each."""
+    models = []
+    for name, case in study.cases.items():
+        tested = case.models["test"]
+        for model in tested[:: max(1, len(tested) // 2)][:2]:
+            prompts = study.prompts_of(name).templates["test"]["llm"].of(model.class_word)[:2]
+            names = {"case": name, "model": model.name, "class_word": model.class_word}
+            models.append({**names, "prompts": prompts})
+    encoder = image_encoders(study)[0]
+    return {
+        "study": study.name,
+        "seed": study.seed,
+        "base_model": base_model(study),
+        "sampling": study.sections["sampling"],
+        "customization": study.sections["customization"]["name"],
+        "encoder": {"name": encoder, "settings": study.sections["encoders"][encoder]},
+        "models": models,
+    }
+
+
+def embed(study: Study, encoder: str) -> dict[str, Any]:
+    """For `embed`: the encoder's own section."""
+    return dict(study.sections["encoders"][encoder])
+
+
+def train_head(study: Study, encoder: str, head: str, training_set: str) -> dict[str, Any]:
+    """For `train_head`."""
+    names = {"encoder": encoder, "head": head, "training_set": training_set, "seed": study.seed}
+    return {**names, "share": study.training_sets[training_set].share, **study.sections["heads"][head]}
+
+
+def calibrate(study: Study, encoder: str, head: str, training_set: str) -> dict[str, Any]:
+    """For `calibrate`."""
+    names = {"encoder": encoder, "head": head, "training_set": training_set}
+    return {**names, **study.sections["ranking"], **study.sections["calibration"]}
+
+
+def attribute(study: Study, method: str, **cell: str) -> dict[str, Any]:
+    """For `attribute`; `cell` names encoder, head, training set and case."""
+    return {"method": method, **cell, **study.sections["ranking"], **study.sections["methods"][method]}
+
+
+def evaluate(study: Study, training_set: str, **names: str) -> dict[str, Any]:
+    """For `evaluate`; `names` are method, encoder and head."""
+    cases = {case: {"kind": study.cases[case].kind, "sets": bool(study.cases[case].set_sizes)} for case in study.cases}
+    if "release" in study.sections:
+        cases = {case: {**about, "expected": _expected_samples(study, case)} for case, about in cases.items()}
+    return {
+        "training_set": training_set,
+        **names,
+        "share": study.training_sets[training_set].share,
+        "cases": cases,
+        "seed": study.seed,
+        "evaluation": study.sections["evaluation"],
+    }
+
+
+def _expected_samples(study: Study, case: str) -> dict[str, int]:
+    """How many test samples of each prompt set the release has, if it is complete."""
+    models = len(study.cases[case].models["test"]) * study.samples_per_prompt
+    templates = study.prompts_of(case).templates["test"]
+    return {prompt_set: models * listed.count for prompt_set, listed in templates.items()}
+
+
+def report(study: Study) -> dict[str, Any]:
+    """For `tabulate`, `plot` and `index`."""
+    sections = {name: study.sections[name] for name in ("evaluation", "report")}
+    training_set = shown(study)["training_set"]
+    seen = list(study.training_sets[training_set].cases)
+    return {"study": study.name, "training_set": training_set, "seen": seen, **sections}
+
+
+def shown(study: Study) -> dict[str, str]:
+    """What figures and the gallery show of each encoder: the study's first method, learned head and training set."""
+    head = next((name for name in study.sections["heads"] if name != "identity"), "identity")
+    return {
+        "method": next(iter(study.sections["methods"])),
+        "head": head,
+        "training_set": next(iter(study.training_sets)),
+    }
+
+
+def gallery(study: Study) -> dict[str, Any]:
+    """For `gallery`."""
+    names = {"study": study.name, "seed": study.seed, "encoders": image_encoders(study)}
+    return {**names, **shown(study), **study.sections["gallery"]}
+
+
+def image_encoders(study: Study) -> list[str]:
+    """The encoders that look at images, of which the gallery shows every one."""
+    return [name for name in study.sections["encoders"] if name != CAPTIONS_ONLY]
+
+
+def dataset_table(study: Study) -> dict[str, Any]:
+    """For `dataset_table`: the number of models and prompts of each case and split, in order."""
+    rows = [
+        {
+            "kind": case.kind,
+            "case": name_of_case,
+            "split": split,
+            "models": len(case.models[split]),
+            "prompts": {name: listed.count for name, listed in study.prompts_of(name_of_case).templates[split].items()},
+            "exemplars": _expected_exemplars(study, name_of_case, split),
+        }
+        for name_of_case, case in study.cases.items()
+        for split in case.splits
+    ]
+    return {"rows": rows, "samples_per_prompt": study.samples_per_prompt}
+
+
+def _expected_exemplars(study: Study, case: str, split: str) -> int | None:
+    """How many exemplars there will be: one of each object model; of styles what the study says, if it does."""
+    chosen = study.cases[case]
+    if chosen.kind == "object":
+        return len(chosen.models[split])
+    groups = study.sections["cases"][case]["groups"][split]
+    return groups.get("exemplars") if isinstance(groups, Mapping) else None
+
+
+def base_model(study: Study) -> dict[str, Any]:
+    """Which base model, but not where it lies: the path must not change an image."""
+    return {key: value for key, value in study.sections["base_model"].items() if key != "path"}
+
+
+def _data(study: Study, section: Mapping[str, Any]) -> dict[str, Any]:
+    """Version of what a source chooses from: the corpus, or the data at its own path."""
+    return {"data": section.get("version", 1)} if "path" in section else {"corpus": study.sections["corpus"]["version"]}
+
+
+def _names(study: Study, case: str) -> dict[str, Any]:
+    return {"study": study.name, "seed": study.seed, "case": case, "kind": study.cases[case].kind}
+
+
+def _shard(study: Study, case: str, shard: str) -> dict[str, Any]:
+    models: tuple[Model, ...] = study.shard(case, shard)
+    words: Mapping[str, str] = {model.name: model.class_word for model in models}
+    return {**_names(study, case), "shard": shard, "models": list(words), "class_words": dict(words)}
