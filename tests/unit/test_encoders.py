@@ -9,8 +9,8 @@ from timm.data import ImageNetInfo
 
 from workflow_scripts import artifacts
 from workflow_scripts.encoders import clip_mini, efficientnet_lite0, pixels, text
-from workflow_scripts.encoders._batches import encode_files
 from workflow_scripts.encoders._images import NetworkEncoder, to_square
+from workflow_scripts.evaluation.embedding import encode_files
 
 
 def test_to_square_keeps_the_centre():

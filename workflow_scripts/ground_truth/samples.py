@@ -16,7 +16,6 @@ from tqdm import tqdm
 
 from workflow_scripts import artifacts, plugins
 from workflow_scripts.customization import TOKEN, check_prompts
-from workflow_scripts.evaluation.features import read_manifest
 from workflow_scripts.ground_truth import shards
 from workflow_scripts.seeds import derive_seed
 
@@ -108,7 +107,7 @@ def _plan(base_model: Path, models: Path, settings: Mapping[str, Any]) -> tuple[
     plugins.load("base_models", settings["base_model"]["name"]).check(base_model)
     provenance = artifacts.make_provenance({}, {"base_model": base_model})
     files, failures = [], {}
-    for entry in read_manifest(models):
+    for entry in shards.read_manifest(models):
         try:
             _check_model(models, entry, provenance["inputs"]["base_model"])
         except ValueError as error:

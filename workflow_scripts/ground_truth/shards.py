@@ -99,6 +99,18 @@ def write_manifest(path: Path, settings: Mapping[str, Any], entries: Sequence[Ma
     artifacts.write_json(path, {**head, "settings_hash": artifacts.settings_hash(settings), "models": listed})
 
 
+def read_manifest(manifest: Path) -> list[dict[str, Any]]:
+    """The entries of a manifest, with `case`, and with `file` as a path.
+
+    Raises:
+        ValueError: it is no manifest.
+    """
+    record = artifacts.read_json(manifest)
+    if not isinstance(record, dict) or not {"case", "models"} <= record.keys():
+        raise ValueError(f"{manifest}: not the manifest of a shard (lacks `case` or `models`); delete it and run again")
+    return [{**entry, "case": record["case"], "file": manifest.parent / entry["file"]} for entry in record["models"]]
+
+
 def refuse(failures: Mapping[str, str], total: int) -> None:
     """Raises `ValueError` naming every model that failed, if any did."""
     if failures:

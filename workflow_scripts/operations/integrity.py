@@ -15,7 +15,7 @@ from typing import Any
 from tqdm import tqdm
 
 from workflow_scripts import artifacts
-from workflow_scripts.evaluation.features import read_manifest
+from workflow_scripts.ground_truth.shards import read_manifest
 from workflow_scripts.operations.recipes import Recipes
 from workflow_scripts.study import settings
 from workflow_scripts.study.jobs import Job

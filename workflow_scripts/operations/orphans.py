@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from workflow_scripts import artifacts
-from workflow_scripts.evaluation.features import read_manifest
+from workflow_scripts.ground_truth.shards import read_manifest
 from workflow_scripts.operations.recipes import Recipes
 from workflow_scripts.study.jobs import Job
 from workflow_scripts.study.study import Study

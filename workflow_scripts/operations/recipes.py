@@ -10,8 +10,8 @@ from typing import Any
 
 from workflow_scripts import artifacts
 from workflow_scripts.cli import canonical_json
-from workflow_scripts.evaluation.features import read_manifest
 from workflow_scripts.ground_truth import models, samples
+from workflow_scripts.ground_truth.shards import read_manifest
 from workflow_scripts.study import settings
 from workflow_scripts.study.jobs import Job
 from workflow_scripts.study.study import Study

@@ -11,9 +11,9 @@ import pandas as pd
 
 from workflow_scripts import artifacts
 from workflow_scripts.ground_truth import shards
-from workflow_scripts.inputs.captions import read_path_to_prompts
 from workflow_scripts.release.entries import ROOT, Entry, Sample, json_of, read_models
 from workflow_scripts.release.images import complete, encoded, missing
+from workflow_scripts.release.prompts import read_path_to_prompts
 from workflow_scripts.study.study import PROMPT_SETS
 
 log = logging.getLogger(__name__)

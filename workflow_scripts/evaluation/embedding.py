@@ -11,6 +11,8 @@ from tqdm import tqdm
 
 from workflow_scripts import artifacts
 from workflow_scripts.encoders import Encoder
+from workflow_scripts.evaluation.features import FeaturesOfShard
+from workflow_scripts.ground_truth.shards import read_manifest
 
 BATCH = 64  # images per forward pass
 
@@ -89,3 +91,20 @@ def encode_files(files: Sequence[Path], encoder: Encoder, workers: int = 0) -> l
         if len(bad):
             raise ValueError(f"{file}: row {bad[0]}: the features of its image are not finite")
     return parts
+
+
+def embed_shard(manifest: Path, encoder: Encoder, workers: int) -> FeaturesOfShard:
+    """Features of a shard's samples.
+
+    Raises:
+        ValueError: a file of samples is not the one that the manifest lists, or it is no manifest.
+    """
+    entries = read_manifest(manifest)
+    files = [entry["file"] for entry in entries]
+    for file, entry in zip(files, entries, strict=True):
+        if artifacts.file_hash(file) != entry["sha256"]:
+            raise ValueError(f"{file}: its sha256 is not the one in {manifest}; delete both and run again")
+    gathered = FeaturesOfShard()
+    for entry, features in zip(entries, encode_files(files, encoder, workers), strict=True):
+        gathered.add(entry, features)
+    return gathered
