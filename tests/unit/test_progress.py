@@ -19,7 +19,7 @@ from workflow_scripts.study import checks, settings
 from workflow_scripts.study.jobs import Job, jobs
 from workflow_scripts.study.study import Study
 
-BEGUN = "2026-11-24 10:00:00 INFO workflow_scripts.ground_truth.models: {} models to make, {} there already\n"
+BEGUN = "2026-11-24 10:00:00 INFO workflow_scripts.ground_truth.shards: {} files to make, {} there already\n"
 ERROR = BEGUN.format(4, 0) + "error: 1 of 4 models failed: cat_0000: loss is nan\n"
 
 
@@ -43,7 +43,8 @@ def finish(study: Study, made: Iterable[Job], seconds: float = 10, age: float = 
         text = ""
         if job.is_shard:
             case, shard = Path(job.outputs[0]).parent.name, Path(job.outputs[0]).stem
-            text = json.dumps({"settings_hash": settings_hash(getattr(settings, job.rule)(study, case, shard))})
+            made = settings.make(job.rule, study, case=case, shard=shard).to_json()
+            text = json.dumps({"settings_hash": settings_hash(made)})
         for output in job.outputs:
             write(output, text, age)
         write(job.log, "", age)

@@ -169,7 +169,7 @@ def _check_recipes(found: Audit, study: Study, jobs: Sequence[Job], intact: dict
 
 def _check_manifest(study: Study, manifest: Path, rule: str) -> str | None:
     case, shard = manifest.with_suffix("").parts[-2:]
-    today = artifacts.settings_hash(getattr(settings, rule)(study, case, shard))
+    today = artifacts.settings_hash(settings.make(rule, study, case=case, shard=shard).to_json())
     made = artifacts.read_json(manifest).get("settings_hash")
     return None if made == today else "made with other settings than the study's"
 

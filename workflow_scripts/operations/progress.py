@@ -75,12 +75,13 @@ def finished(study: Study, jobs: Iterable[Job], files: Files) -> list[Job]:
 
 def _is_current(study: Study, job: Job) -> bool:
     """Whether the manifest of a shard was made by the settings of now."""
-    made = getattr(settings, job.rule)(study, *_shard(job))
+    case, shard = _shard(job)
+    today = settings.make(job.rule, study, case=case, shard=shard).to_json()
     try:
         manifest = json.loads(Path(job.outputs[0]).read_bytes())
     except (OSError, ValueError):  # removed a moment ago, or damaged
         return False
-    return manifest.get("settings_hash") == settings_hash(made)
+    return manifest.get("settings_hash") == settings_hash(today)
 
 
 def _shard(job: Job) -> tuple[str, str]:

@@ -4,13 +4,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 from workflow_scripts import artifacts
 from workflow_scripts.cli import canonical_json
-from workflow_scripts.ground_truth import models, samples
+from workflow_scripts.ground_truth import models
 from workflow_scripts.ground_truth.shards import read_manifest
 from workflow_scripts.study import settings
 from workflow_scripts.study.jobs import Job
@@ -78,8 +77,8 @@ class Recipes:
                 case = Path(file).stem
                 return self._recipe(settings.exemplars(study, case), self._drawings(study.sections["cases"][case]))
             case ("regularization", file):
-                block = settings.regularization(study, Path(file).stem)
-                return self._recipe(block, {"base_model": self._base_model})
+                block = settings.make("regularization", study, block=Path(file).stem)
+                return self._recipe(block.to_json(), {"base_model": self._base_model})
             case ("features", encoder, *_):
                 embedded = settings.embed(study, encoder)
                 weights = {"weights": embedded["path"]} if "path" in embedded else {}
@@ -131,25 +130,18 @@ class Recipes:
         A release may be gone once it is imported; the manifest's hashes still tell whether its samples are whole.
         """
         folder, case, shard = Path(job.outputs[0]).parent, *Path(job.outputs[0]).with_suffix("").parts[-2:]
-        if job.rule == "finetune":
-            chosen = settings.finetune(self.study, case, shard)
-            for model in chosen["models"]:
-                recipe = Recipe(models.settings_of(chosen, model), self._inputs_of_model(job, chosen, model))
-                yield folder / f"{model}.safetensors", recipe
-            return
-        if job.rule == "import_samples":
-            chosen = settings.import_samples(self.study, case, shard)
-            for model, prompt_set in product(chosen["models"], chosen["prompts"]):
-                yield folder / f"{model}.{prompt_set}.parquet", None
-            return
-        chosen = settings.sample(self.study, case, shard)
-        manifest = Path(job.needs[0])
-        hashes = self._read(_listed, manifest)
-        for model in chosen["models"]:
-            inputs = {"base_model": self._input(self._base_model), "model": Input(manifest, hashes.get(model))}
-            for prompt_set in chosen["prompts"]:
-                recipe = Recipe(samples.settings_of(chosen, model, prompt_set), inputs)
-                yield folder / f"{model}.{prompt_set}.parquet", recipe
+        made = settings.make(job.rule, self.study, case=case, shard=shard)
+        hashes = self._read(_listed, Path(job.needs[0])) if job.rule == "sample" else {}
+        for file in made.files():
+            if file.settings is None:
+                yield folder / file.name, None
+            elif job.rule == "finetune":
+                inputs = self._inputs_of_model(job, made.class_words[file.model], file.model)
+                yield folder / file.name, Recipe(file.settings, inputs)
+            else:
+                model = Input(Path(job.needs[0]), hashes.get(file.model))
+                inputs = {"base_model": self._input(self._base_model), "model": model}
+                yield folder / file.name, Recipe(file.settings, inputs)
 
     def _drawings(self, section: Mapping[str, Any]) -> dict[str, Path]:
         """What a source chooses from, if it is the corpus; data at a path of their own are in nobody's provenance."""
@@ -166,9 +158,8 @@ class Recipes:
     def _input(self, source: Path) -> Input:
         return Input(source, self.hash_of(source))
 
-    def _inputs_of_model(self, job: Job, chosen: Mapping[str, Any], model: str) -> dict[str, Input]:
+    def _inputs_of_model(self, job: Job, word: str, model: str) -> dict[str, Input]:
         *blocks, exemplars = map(Path, job.needs)
-        word = chosen["class_words"][model]
         held = [(block, *self._read(_regularization, block).get(word, (None, None))) for block in blocks]
         block, latents, captions = next((found for found in held if found[1]), held[0])
         return {
