@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from workflow_scripts import artifacts
+from workflow_scripts.artifacts import tables
 from workflow_scripts.encoders import _batches, pixels
 from workflow_scripts.steps import embed
 
@@ -50,7 +51,7 @@ def test_more_rows_than_a_batch(tmp_path, monkeypatch):
 def test_workers_change_nothing(tmp_path, monkeypatch):
     """Batches across files and row groups, decoded here or by two other processes."""
     monkeypatch.setattr(_batches, "BATCH", 3)
-    monkeypatch.setattr(artifacts, "ROWS_OF_IMAGES", 2)
+    monkeypatch.setattr(tables, "ROWS_OF_IMAGES", 2)
     files = [write_images(tmp_path / f"{name}.parquet", [grey(16 * name + i) for i in range(5)]) for name in range(3)]
     encoder = pixels.load(SETTINGS)
     here, there = (_batches.encode_files(files, encoder, workers) for workers in (0, 2))

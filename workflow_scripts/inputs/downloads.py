@@ -16,7 +16,6 @@ from workflow_scripts import artifacts
 log = logging.getLogger(__name__)
 WANTED = ("*.json", "*.txt", "*.safetensors")  # never a pickle: opening one may run code
 UNWANTED = ("safety_checker/*", "*fp16*", "*non_ema*")  # nobody reads them here
-PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle")
 BOOKKEEPING = ".cache"  # of huggingface_hub, in the folder that it fills
 TIMEOUT = 60  # seconds without a byte
 
@@ -101,7 +100,7 @@ def _list(folder: Path) -> list[dict[str, Any]]:
     if not files:
         raise ValueError(f"{folder}: holds no files; copy {', '.join(WANTED)} there, or unset HF_HUB_OFFLINE")
     for file in files:
-        if file.suffix in PICKLES:
+        if file.suffix in artifacts.PICKLES:
             raise ValueError(f"{file}: is a pickle, which may run code; keep {', '.join(WANTED)} only")
     return [
         {
