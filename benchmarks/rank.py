@@ -21,7 +21,7 @@ import psutil
 
 from benchmarks import _compare
 from workflow_scripts import artifacts, cli
-from workflow_scripts.evaluation import ranking
+from workflow_scripts.evaluation import ranking, retrieval
 
 WIDTH = 768
 TOP = 10
@@ -86,7 +86,7 @@ def sort_each(queries: np.ndarray, distractors: np.ndarray, exemplars: np.ndarra
     """Ranks [q] by scoring and sorting all candidates, one query after the other."""
     ranks = []
     for query, exemplar in zip(queries, exemplars, strict=True):
-        own = exemplar @ query - ranking.TIE  # a tie is the exemplar's loss, as in ours
+        own = exemplar @ query - retrieval.TIE  # a tie is the exemplar's loss, as in ours
         scores = np.append(distractors @ query, own)
         ranks.append(1 + np.flatnonzero(np.argsort(-scores, kind="stable") == len(distractors))[0])
     return np.array(ranks)

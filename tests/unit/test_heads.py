@@ -9,7 +9,7 @@ from tests.unit.chain import DIM, SIGNAL, Chain, picture, plant_shard, plant_wei
 from workflow_scripts import artifacts, heads, plugins
 from workflow_scripts.evaluation.features import read_exemplars, read_samples
 from workflow_scripts.heads import Head, Pairs, _contrastive, _maps, _scoring, identity, linear
-from workflow_scripts.heads._scoring import average_precision, mean_average_precision
+from workflow_scripts.heads._scoring import mean_average_precision
 from workflow_scripts.steps.train_head import make_pairs
 
 SETTINGS = {
@@ -156,13 +156,6 @@ def test_every_exemplar_of_a_style_is_drawn():
     rng = np.random.default_rng(0)
     seen = {row for _ in range(40) for rows, _ in _contrastive.draw_epoch(pairs, 8, rng) for row in rows}
     assert seen == set(range(12))
-
-
-def test_average_precision_by_hand():
-    scores = np.array([[0.9, 0.8, 0.7], [0.5, 0.5, 0.1], [0.3, 0.2, 0.1]])
-    relevant = np.array([[True, False, True], [True, False, False], [True, True, True]])
-    # ranks 1 and 3 -> (1 + 2/3) / 2; a tie is lost -> 1/2; all relevant -> 1
-    assert average_precision(scores, relevant) == pytest.approx([5 / 6, 1 / 2, 1])
 
 
 def test_samples_are_ranked_among_the_exemplars_of_their_split(monkeypatch):

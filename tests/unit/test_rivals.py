@@ -10,12 +10,6 @@ from workflow_scripts.heads import Head
 from workflow_scripts.methods import Candidates, Queries, feature_similarity
 
 
-def test_rivals_ahead_by_hand():
-    scores = np.array([[0.9, 0.5, 0.1], [0.2, 0.2, 0.2]])
-    true_scores = np.array([[0.6, 0.5], [0.1, 0.3]])  # a tie is the exemplar's loss
-    assert rivals.count_ahead(scores, true_scores).tolist() == [[1, 2], [3, 0]]
-
-
 def test_neither_the_same_image_nor_a_twin_is_a_rival():
     exemplars = pd.DataFrame(
         {
