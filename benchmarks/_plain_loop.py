@@ -121,9 +121,9 @@ def draw_batch(exemplars: list[np.ndarray], classes: list[np.ndarray], settings:
     recipe = settings["customization"]
     once = {**recipe, "view_pool": 1}
     views = [view for _ in range(recipe["views"]) for view in draw_views(exemplars[:1], size, "object", once, random)]
-    chosen = [random.randrange(len(classes)) for _ in range(recipe["prior_images"])]
-    images = [view.image for view in views] + [classes[i] for i in chosen]
-    prompts = [view.words + settings["prompt"] for view in views] + [settings["captions"][i] for i in chosen]
+    rows = [random.randrange(len(classes)) for _ in range(recipe["prior_images"])]
+    images = [view.image for view in views] + [classes[i] for i in rows]
+    prompts = [view.words + settings["prompt"] for view in views] + [settings["captions"][i] for i in rows]
     pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2) / 127.5 - 1
     return pixels, torch.from_numpy(np.stack([view.mask for view in views])), prompts
 

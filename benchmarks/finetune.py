@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from benchmarks import _compare, _study
+from benchmarks import _compare, _study, _tables
 from workflow_scripts import artifacts, cli, plugins
 
 BANKS = (1, 8, 64)
@@ -48,7 +48,7 @@ def main() -> None:
                     _compare.compare(costs, ours, peer, "whole", work, "CPU s per model", goal),
                     _compare.compare(costs, ours, peer, "loop", ours, "CPU s per model"),
                 ]
-    _compare.write("finetune", comparisons, threads=1)
+    _tables.write("finetune", comparisons, threads=1)
 
 
 def run_bank(study: str, models: int) -> dict[str, float]:

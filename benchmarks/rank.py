@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from benchmarks import _compare
+from benchmarks import _compare, _tables
 from workflow_scripts import artifacts, cli
 from workflow_scripts.evaluation import ranking, retrieval
 
@@ -36,13 +36,13 @@ def main() -> None:
         for count in QUERIES:
             file = Path(folder, f"{count}.safetensors")
             write_features(file, count)
-            found, costs = compare_at(file, count)
-            comparisons += found
+            lines, costs = compare_at(file, count)
+            comparisons += lines
             seconds.append(_compare.Spread.of(_compare.values(costs, "ours", "seconds")).median)
             peaks.append(max(_compare.values(costs, "ours", "peak_mb")))
     exponent = np.polyfit(np.log(list(QUERIES)), np.log(seconds), 1)[0]
     growth = {"exponent": round(float(exponent), 3), "peak_mb": dict(zip(map(str, QUERIES), peaks, strict=True))}
-    _compare.write("rank", comparisons, threads=os.cpu_count(), **growth)
+    _tables.write("rank", comparisons, threads=os.cpu_count(), **growth)
 
 
 def compare_at(file: Path, count: int) -> tuple[list[_compare.Comparison], _compare.Costs]:
