@@ -24,8 +24,8 @@ class StepParser(argparse.ArgumentParser):
 
         Linux takes no argument above 128 KiB, which the lists of the paper's largest case exceed: hence `-`.
         """
-        told = "settings of the rule, as a JSON object; - reads it from standard input"
-        self.add_argument("--settings", type=_json_object, required=required, help=told)
+        text = "settings of the rule, as a JSON object; - reads it from standard input"
+        self.add_argument("--settings", type=_json_object, required=required, help=text)
 
 
 def _json_object(text: str) -> dict:

@@ -1,23 +1,14 @@
-"""What the sources of the miniature share: pictures of the corpus's drawings, with their origin."""
+"""What the sources of the miniature share: the drawings of the corpus, and their near-duplicates."""
 
-import hashlib
 from collections import defaultdict
 from pathlib import Path
-from random import Random
 
-import numpy as np
 import pandas as pd
-from PIL import Image
 
 from workflow_scripts import artifacts
-from workflow_scripts.exemplar_sources import DRAWINGS
-from workflow_scripts.miniature.corpus.compose import LARGE, place
-from workflow_scripts.miniature.corpus.packages import FAMILIES
+from workflow_scripts.exemplar_sources import DRAWINGS, TWINS
 from workflow_scripts.miniature.corpus.roles import PRETRAIN
-from workflow_scripts.miniature.corpus.scenes import SIZE
-from workflow_scripts.seeds import derive_seed
 
-TWINS = "twins.parquet"
 COLUMNS = ["id", "concept", "label", "family", "role", "order", "style_group", "image", "licence", "author"]
 
 
@@ -43,22 +34,3 @@ def with_twins(exemplars: pd.DataFrame, corpus: Path) -> pd.DataFrame:
     seen = set(roles.id[roles.role == PRETRAIN]) | set(exemplars["source"][exemplars["split"] == "train"])
     found = [twins.get(source, set()) for source in exemplars["source"]]
     return exemplars.assign(twins=list(map(sorted, found)), seen_twin=[bool(names & seen) for names in found])
-
-
-def picture_of(drawing: pd.Series, background: Image.Image, random: Random) -> dict:
-    """The columns `image`, `caption` and those of its origin, of a drawing composed on a background."""
-    rgba = artifacts.open_image(drawing.image, f"{DRAWINGS}: drawing {drawing.id!r}").convert("RGBA")
-    image = artifacts.encode_png(np.asarray(place(rgba, background, random.uniform(*LARGE), random)))
-    origin = {"source": drawing.id, "licence": drawing.licence, "author": drawing.author}
-    caption = f"a picture of a {drawing.label}"
-    return {"image": image, "caption": caption, "sha256": hashlib.sha256(image).hexdigest(), **origin}
-
-
-def exemplar_of(drawing: pd.Series, seed: int) -> dict:
-    """A drawing as an exemplar: on white, near the centre, as its seed and id decide."""
-    white = Image.new("RGB", (SIZE, SIZE), "white")
-    known_artist = FAMILIES[drawing.family].pretrain
-    return {
-        **picture_of(drawing, white, Random(derive_seed(seed, "exemplar", drawing.id))),
-        "new_artist": not known_artist,
-    }

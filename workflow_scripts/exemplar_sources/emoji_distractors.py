@@ -11,9 +11,10 @@ import pandas as pd
 from PIL import Image
 
 from workflow_scripts.exemplar_sources import DRAWINGS
-from workflow_scripts.exemplar_sources._drawings import picture_of, read_drawings, read_twins
+from workflow_scripts.exemplar_sources._drawings import read_drawings, read_twins
 from workflow_scripts.miniature.corpus.compose import draw_background
 from workflow_scripts.miniature.corpus.packages import FAMILIES
+from workflow_scripts.miniature.corpus.pictures import picture_of
 from workflow_scripts.miniature.corpus.roles import OTHER, PRETRAIN
 from workflow_scripts.miniature.corpus.scenes import SIZE
 from workflow_scripts.seeds import derive_seed

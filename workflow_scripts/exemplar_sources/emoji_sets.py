@@ -10,8 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from workflow_scripts.exemplar_sources import DRAWINGS
-from workflow_scripts.exemplar_sources._drawings import exemplar_of, read_drawings, with_twins
+from workflow_scripts.exemplar_sources._drawings import read_drawings, with_twins
 from workflow_scripts.miniature.corpus.packages import FAMILIES
+from workflow_scripts.miniature.corpus.pictures import exemplar_of
 from workflow_scripts.miniature.corpus.roles import OTHER
 from workflow_scripts.seeds import derive_seed
 from workflow_scripts.study.study import SPLITS, Case

@@ -28,8 +28,8 @@ MARKS = "\"'“”‘’`"
 def instruction(word: str, count: int, there: Iterable[str] = ()) -> str:
     """What a language model is asked, in the spirit of the paper's instruction (section 4); `there` are templates."""
     text = INSTRUCTION.format(count=count, word=word)
-    listed = "\n".join(template.replace(SUBJECT, word) for template in there)
-    return text + AGAIN.format(there=listed) if listed else text
+    captions = "\n".join(template.replace(SUBJECT, word) for template in there)
+    return text + AGAIN.format(there=captions) if captions else text
 
 
 def accept(answer: str, word: str, there: Iterable[str]) -> list[str]:
@@ -39,13 +39,13 @@ def accept(answer: str, word: str, there: Iterable[str]) -> list[str]:
     or earlier in the answer, whatever its capitals. An article before the class word stays ("The <new1> cat groomed
     itself"), but "an" becomes "a": what follows now is the token.
     """
-    found, known = [], {template.casefold() for template in there}
+    templates, known = [], {template.casefold() for template in there}
     for line in answer.splitlines():
         template = to_template(line, word)
         if template and template.casefold() not in known:
             known.add(template.casefold())
-            found.append(template)
-    return found
+            templates.append(template)
+    return templates
 
 
 def to_template(line: str, word: str) -> str | None:

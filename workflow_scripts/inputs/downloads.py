@@ -58,16 +58,17 @@ def _fetch(repository: str, revision: str, folder: Path) -> None:
             ignore_patterns=list(UNWANTED),
         )
         # The download itself compares sizes only.
-        found = hub.verify_repo_checksums(repository, revision=revision, local_dir=folder).mismatches
+        mismatches = hub.verify_repo_checksums(repository, revision=revision, local_dir=folder).mismatches
     except (OSError, HTTPError) as error:
         raise ValueError(
             f"{repository} at revision {revision}: {_reason(error)}; or copy its files to {folder} yourself "
             f"({', '.join(WANTED)}; from {constants.ENDPOINT}/{repository}/tree/{revision}) "
             "and run again with HF_HUB_OFFLINE=1"
         ) from error
-    if found:
-        (folder / found[0]["path"]).unlink()
-        raise ValueError(f"{folder / found[0]['path']}: is not the file of {repository}, and was deleted; run again")
+    if mismatches:
+        wrong = folder / mismatches[0]["path"]
+        wrong.unlink()
+        raise ValueError(f"{wrong}: is not the file of {repository}, and was deleted; run again")
 
 
 def _reason(error: Exception) -> str:
@@ -132,7 +133,7 @@ def fetch_file(url: str, sha256: str | None, path: Path) -> None:
             raise ValueError(f"{url}: cannot be fetched ({_one_line(error)}); {remedy}") from error
         if received != expected:
             raise ValueError(f"{url}: the connection ended after {received} of {expected} bytes; {remedy}")
-        found = artifacts.file_hash(part)
-        if sha256 not in (None, found):
-            raise ValueError(f"{url}: its sha256 is {found}, expected {sha256}; {remedy}")
-    log.info("%s: %d bytes, sha256 %s%s", path, received, found, "" if sha256 else ", which nobody published")
+        actual = artifacts.file_hash(part)
+        if sha256 not in (None, actual):
+            raise ValueError(f"{url}: its sha256 is {actual}, expected {sha256}; {remedy}")
+    log.info("%s: %d bytes, sha256 %s%s", path, received, actual, "" if sha256 else ", which nobody published")

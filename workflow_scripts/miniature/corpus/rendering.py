@@ -7,8 +7,8 @@ from PIL import Image
 
 from workflow_scripts import artifacts
 from workflow_scripts.miniature.corpus.packages import Source
+from workflow_scripts.miniature.corpus.scenes import SIZE
 
-SIZE = 64  # pixels: what the miniature composes at
 MARGIN = 1
 RASTER = 128  # pixels at which vector drawings are rasterised before they are fitted
 
