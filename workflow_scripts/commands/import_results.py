@@ -1,7 +1,7 @@
 """The authors' tables of results as rows with the columns of our table.csv, to stand beside a study's own.
 
 Example:
-    python -m workflow_scripts.commands.import_results --tables data/abc_release/results/table_*.csv \\
+    python -m workflow_scripts import_results --tables data/abc_release/results/table_*.csv \\
         --output results/abc_release/report/authors.csv
 """
 
