@@ -57,8 +57,11 @@ def main() -> None:
     base = load(args.base_model, devices.set_up(args.threads), settings["sampling"]["precision"])
     distractors = _decode([exemplar_of(drawings.loc[name], settings["seed"])["image"] for name in names])
     folders = {artifacts.read_json(manifest)["case"]: manifest.parent for manifest in args.models}
-    encoders = {name: plugins.load("encoders", name).load(section) for name, section in settings["encoders"].items()}
-    encoders = {name: encoder for name, encoder in encoders.items() if getattr(encoder, "reads", "image") == "image"}
+    encoders = {
+        name: plugins.load("encoders", name).load(plugins.settings("encoders", name, section))
+        for name, section in settings["encoders"].items()
+        if plugins.reads(name) == "image"
+    }
     known = {name: _embed(encoder, distractors) for name, encoder in encoders.items()}
     result, picture = {}, []
     for parquet in args.exemplars:
