@@ -469,3 +469,8 @@ def encode_png(image: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def first_sentence(error: Exception) -> str:
+    """An error of a library, short enough for one of ours, and without the advice that follows."""
+    return str(error).partition("\n")[0].partition(". ")[0] or type(error).__name__

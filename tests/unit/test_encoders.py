@@ -8,8 +8,7 @@ from sklearn.datasets import load_sample_image
 from timm.data import ImageNetInfo
 
 from workflow_scripts import artifacts
-from workflow_scripts.encoders import clip_mini, efficientnet_lite0, pixels, text
-from workflow_scripts.encoders._batches import encode_files
+from workflow_scripts.encoders import clip_mini, efficientnet_lite0, encode_files, pixels, text
 from workflow_scripts.encoders._images import NetworkEncoder, to_square
 
 

@@ -61,9 +61,7 @@ class Settings(Customization):
     prior_images: Annotated[int, Meta(ge=0, description="Regularization images per model and step.")]
     prior_weight: Annotated[
         NotNegative,
-        Meta(
-            description="Loss = mean over views + this weight * mean over regularization images (prior preservation)."
-        ),
+        Meta(description="Prior preservation: loss = mean over views + this * mean over regularization images."),
     ]
     view_pool: Annotated[
         Count, Meta(description="Augmented views drawn and encoded per model beforehand, at least one per exemplar.")
@@ -90,8 +88,7 @@ class Settings(Customization):
         Meta(min_length=1, description="Sizes at which views show an exemplar, and what the prompt says about them."),
     ]
     compile: Annotated[
-        bool,
-        Meta(description="Compile the network with torch.compile: faster steps after a minute or two of compiling."),
+        bool, Meta(description="Compile the network with torch.compile: faster steps after a minute of compiling.")
     ]
     compression_ratio: Annotated[
         float,
@@ -105,7 +102,7 @@ class Settings(Customization):
 
 
 def fine_tune(base: "BaseModel", tasks: Sequence[Task], kind: str, settings: Settings) -> Iterator[Customized]:
-    """See `CustomizationModule.fine_tune`. Models are trained `models_per_batch` at once, which changes none of them."""
+    """See `CustomizationModule.fine_tune`. Trains `models_per_batch` models at once, which changes none."""
     initial = _initial_embedding(base, getattr(settings.initializer_token, kind))
     refused = {task.model: reason for task in tasks if (reason := _refusal(base, task, kind, settings))}
     for model, reason in refused.items():
@@ -137,7 +134,7 @@ class Prompts:
 
 
 def condition(base: "BaseModel", weights: Mapping[str, np.ndarray], prompts: Sequence[str]) -> Prompts:
-    """See `CustomizationModule.condition`. Keys and values depend on model and prompt, but not on the step: computed once."""
+    """See `CustomizationModule.condition`. Keys and values do not depend on the step, so they are computed once."""
     ids = tokenize(base, prompts)
     effective = effective_weights(base, weights)
     token = torch.from_numpy(weights[TOKEN]).to(base.device, torch.float32)

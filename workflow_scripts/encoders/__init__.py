@@ -1,4 +1,4 @@
-"""Encoders: frozen functions from images to features, F_base in the paper. One module each, found by its name.
+"""Encoders: frozen functions from images to features, F_base in the paper. One module each.
 
 A new encoder is one file with a function `load`, and one entry under `encoders:` in the study; `pixels.py` is the
 shortest to copy.

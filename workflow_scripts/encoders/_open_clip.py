@@ -7,7 +7,7 @@ from open_clip.transform import PreprocessCfg, merge_preprocess_dict
 
 from workflow_scripts import artifacts
 from workflow_scripts.encoders._images import NetworkEncoder, Resize, feature_width
-from workflow_scripts.encoders._weights import WeightsFile, first_sentence, require
+from workflow_scripts.encoders._weights import WeightsFile, require
 from workflow_scripts.study.options import PublishedWeights, Weights
 
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
@@ -36,7 +36,8 @@ def load(settings: Weights, remedy: str, crop_first: bool = False, quick_gelu: b
         quick = model.get("quick_gelu", False) if quick_gelu is None else quick_gelu
         tower = open_clip.CLIP(model["embed_dim"], vision, NO_TEXT, quick).visual
     except (KeyError, TypeError, RuntimeError, ValueError) as error:
-        raise ValueError(f"{config}: open_clip makes no model of it ({first_sentence(error)}); {remedy}") from error
+        reason = artifacts.first_sentence(error)
+        raise ValueError(f"{config}: open_clip makes no model of it ({reason}); {remedy}") from error
     file.fill(tower, file.read(), prefix="visual.")
     image = merge_preprocess_dict(PreprocessCfg(), read.get("preprocess_cfg", {}))
     size = tower.image_size[0]

