@@ -69,10 +69,11 @@ def train(study: str, models: int) -> dict[str, float]:
 
     ingredients = _study.ingredients(study, models)
     tasks = [ingredients.task(model) for model in ingredients.settings["models"]]
-    settings = {**ingredients.settings["customization"], "models_per_batch": models}
-    plugin = plugins.load("customization", settings["name"])
+    section = {**ingredients.settings["customization"], "models_per_batch": models}
+    plugin = plugins.load("customization", section["name"])
+    settings = plugins.settings("customization", section["name"], section)
     load = plugins.load("base_models", ingredients.settings["base_model"]["name"]).load
-    base = load(ingredients.base_model, devices.set_up(1), settings["precision"])
+    base = load(ingredients.base_model, devices.set_up(1), settings.precision)
     start = time.process_time()
     made = list(plugin.fine_tune(base, tasks, ingredients.settings["kind"], settings))
     assert not any(one.error for one in made)

@@ -10,7 +10,7 @@ import torch
 
 from workflow_scripts import artifacts
 from workflow_scripts.artifacts import tables
-from workflow_scripts.encoders import _batches, pixels
+from workflow_scripts.encoders import _batches, encode_files, pixels
 from workflow_scripts.steps import embed
 
 SETTINGS = {"version": 1, "size": 1}  # of `pixels`: the mean colour as features
@@ -53,14 +53,14 @@ def test_workers_change_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(_batches, "BATCH", 3)
     monkeypatch.setattr(tables, "ROWS_OF_IMAGES", 2)
     files = [write_images(tmp_path / f"{name}.parquet", [grey(16 * name + i) for i in range(5)]) for name in range(3)]
-    encoder = pixels.load(SETTINGS)
-    here, there = (_batches.encode_files(files, encoder, workers) for workers in (0, 2))
+    encoder = pixels.load(pixels.Settings(size=1))
+    here, there = (encode_files(files, encoder, workers) for workers in (0, 2))
     for name, (a, b) in enumerate(zip(here, there, strict=True)):
         assert a[:, 0] == pytest.approx([(16 * name + i) / 127.5 - 1 for i in range(5)])
         np.testing.assert_array_equal(a, b)
     write_images(files[1], [grey(0), grey(9)[:40]])
     with pytest.raises(ValueError, match=r"^\S*1\.parquet: row 1: not a readable image"):
-        _batches.encode_files(files, encoder, workers=2)
+        encode_files(files, encoder, workers=2)
 
 
 @pytest.fixture
@@ -115,4 +115,4 @@ def test_features_that_are_not_finite_are_named(tmp_path):
 
     source = write_images(tmp_path / "case.parquet", [grey(5), grey(0)])
     with pytest.raises(ValueError, match=r"case\.parquet: row 1: the features of its image are not finite"):
-        _batches.encode_files([source], Broken())
+        encode_files([source], Broken())

@@ -30,7 +30,7 @@ def method():
     """Two distractors and three exemplars in the plane, by their angle; scores are cosines."""
     angles = np.radians([0, 30, 60, 90, 10])
     points = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-    made = feature_similarity.load({"top_k": 2, "memory_mb": 1}, Head("identity", {}), UNFITTED)
+    made = feature_similarity.load(feature_similarity.Settings(top_k=2), Head("identity", {}), UNFITTED, 1)
     made.prepare(Candidates(points[:2], points[2:]))
     return made
 

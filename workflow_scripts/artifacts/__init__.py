@@ -30,6 +30,7 @@ from workflow_scripts.artifacts.records import read_csv, read_json, read_text, w
 from workflow_scripts.artifacts.tables import read_captions, read_table, write_table
 from workflow_scripts.artifacts.tensors import (
     PICKLES,
+    first_sentence,
     map_tensor,
     read_tensors,
     read_weights,

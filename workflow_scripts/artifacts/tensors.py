@@ -103,8 +103,13 @@ def read_weights(path: str | os.PathLike, mmap: bool = False) -> "Mapping[str, t
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except (SafetensorError, pickle.UnpicklingError, EOFError, RuntimeError) as error:
-        reason = " ".join(str(error).split()).partition(". ")[0] or type(error).__name__
+        reason = first_sentence(error)
         raise ValueError(f"{path}: cannot be read as weights, and no code in it is run ({reason})") from error
     if not isinstance(content, Mapping):
         raise ValueError(f"{path}: holds a {type(content).__name__}, expected tensors by key")
     return content
+
+
+def first_sentence(error: Exception) -> str:
+    """An error of a library, short enough for one of ours, and without the advice that follows."""
+    return " ".join(str(error).split()).partition(". ")[0] or type(error).__name__

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,7 +11,9 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from workflow_scripts import artifacts
-from workflow_scripts.encoders import Encoder
+
+if TYPE_CHECKING:
+    from workflow_scripts.encoders import Encoder
 
 BATCH = 64  # images per forward pass
 
@@ -35,10 +38,9 @@ class Batches(Dataset):
     An item whose image cannot be read is the error: raised in a worker, its message would drown in a traceback.
     """
 
-    def __init__(self, files: Sequence[Path], encoder: Encoder) -> None:
+    def __init__(self, files: Sequence[Path], encoder: "Encoder", reads: str) -> None:
         self.files, self.encoder = files, encoder
-        self._reads_captions = getattr(encoder, "reads", "image") == "caption"
-        self._read = Captions if self._reads_captions else artifacts.Images
+        self._read = {"image": artifacts.Images, "prompt": Captions}[reads]
         self.bounds = list(accumulate((len(self._read(file)) for file in files), initial=0))
         # One file at a time: the images of a shard together may not fit in memory.
         self._open: artifacts.Images | Captions | None = None
@@ -57,7 +59,7 @@ class Batches(Dataset):
             ]
         except ValueError as error:
             return error
-        if self._reads_captions:
+        if self._read is Captions:
             return self.encoder.preprocess(decoded)
         return torch.cat([self.encoder.preprocess(image[None]) for image in decoded])
 
@@ -67,16 +69,17 @@ class Batches(Dataset):
         return self._open
 
 
-def encode_files(files: Sequence[Path], encoder: Encoder, workers: int = 0) -> list[np.ndarray]:
+def encode_files(files: Sequence[Path], encoder: "Encoder", workers: int = 0, reads: str = "image") -> list[np.ndarray]:
     """Features float32 [n, d] of each file's images (or captions), in one pass over all files.
 
     Args:
         workers: processes that decode and preprocess; 0 does it between the passes of the encoder.
+        reads: what the encoder looks at, see `plugins.reads`.
 
     Raises:
         ValueError: an image cannot be read, or its features are not finite; the message names file and row.
     """
-    batches = Batches(files, encoder)
+    batches = Batches(files, encoder, reads)
     features = np.empty((batches.bounds[-1], encoder.dim), np.float32)
     loader = DataLoader(batches, batch_size=None, num_workers=workers)
     for i, inputs in enumerate(tqdm(loader, desc=files[0].stem, unit="batch", disable=None)):

@@ -161,7 +161,8 @@ def _customize(ingredients: Ingredients, tasks: Sequence[Task], threads: int) ->
     plugin = plugins.load("customization", settings["customization"]["name"])
     load = plugins.load("base_models", settings["base_model"]["name"]).load
     base = load(ingredients.base_model, devices.set_up(threads), settings["customization"]["precision"])
-    made = plugin.fine_tune(base, tasks, settings["kind"], settings["customization"])
+    section = plugins.settings("customization", settings["customization"]["name"], settings["customization"])
+    made = plugin.fine_tune(base, tasks, settings["kind"], section)
     return tqdm(made, total=len(tasks), unit="model", disable=None)
 
 

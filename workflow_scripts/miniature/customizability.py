@@ -18,7 +18,7 @@ from workflow_scripts.evaluation.ranking import rank
 from workflow_scripts.evaluation.retrieval import count_ahead
 from workflow_scripts.ground_truth.samples import Sample, draw, fill_in, plan_samples
 from workflow_scripts.heads import normalize
-from workflow_scripts.miniature.corpus.pictures import exemplar_of
+from workflow_scripts.miniature.corpus.exemplars import exemplar_of
 from workflow_scripts.seeds import derive_seed
 
 if TYPE_CHECKING:
@@ -31,8 +31,11 @@ PICTURE_ROWS = 6  # exemplars shown of each case
 
 def load_encoders(sections: Mapping[str, Mapping[str, Any]]) -> dict[str, Encoder]:
     """The encoders of these sections of a study that look at images."""
-    encoders = {name: plugins.load("encoders", name).load(section) for name, section in sections.items()}
-    return {name: encoder for name, encoder in encoders.items() if getattr(encoder, "reads", "image") == "image"}
+    return {
+        name: plugins.load("encoders", name).load(plugins.settings("encoders", name, section))
+        for name, section in sections.items()
+        if plugins.reads(name) == "image"
+    }
 
 
 def embed_distractors(drawings: pd.DataFrame, encoders: Mapping[str, Encoder], seed: int) -> dict[str, np.ndarray]:

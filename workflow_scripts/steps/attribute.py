@@ -98,8 +98,12 @@ def main() -> None:
         )
 
     fitted = artifacts.read_json(args.calibration)
-    method = plugins.load("methods", args.settings["method"]).load(
-        args.settings, heads.read_head(args.head, encoder), Calibration(fitted["tau"], fitted["lambda"])
+    name, head = args.settings["method"], heads.read_head(args.head, encoder)
+    method = plugins.load("methods", name).load(
+        plugins.settings("methods", name, args.settings),
+        head,
+        Calibration(fitted["tau"], fitted["lambda"]),
+        args.settings["memory_mb"],
     )
     method.prepare(Candidates(mapped, exemplars.features))
     queries = Queries(sample_features, truth)

@@ -11,14 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from workflow_scripts import artifacts, cli, devices, plugins
-from workflow_scripts.encoders import Encoder
-from workflow_scripts.encoders._batches import encode_files
+from workflow_scripts.encoders import Encoder, encode_files
 from workflow_scripts.evaluation.features import read_manifest
 
 Rows = dict[str, dict[str, list[int]]]
 
 
-def embed_shard(manifest: Path, encoder: Encoder, workers: int) -> tuple[dict[str, np.ndarray], Rows]:
+def embed_shard(manifest: Path, encoder: Encoder, workers: int, reads: str) -> tuple[dict[str, np.ndarray], Rows]:
     """Features [n, d] of a shard's samples, and the rows [start, stop] of each model, both by prompt set.
 
     Raises:
@@ -31,7 +30,7 @@ def embed_shard(manifest: Path, encoder: Encoder, workers: int) -> tuple[dict[st
             raise ValueError(f"{file}: its sha256 is not the one in {manifest}; delete both and run again")
     parts: dict[str, list[np.ndarray]] = defaultdict(list)
     rows: Rows = defaultdict(dict)
-    for entry, features in zip(entries, encode_files(files, encoder, workers), strict=True):
+    for entry, features in zip(entries, encode_files(files, encoder, workers, reads), strict=True):
         of_set = parts[entry["prompt_set"]]
         start = sum(map(len, of_set))
         of_set.append(features)
@@ -52,16 +51,17 @@ def main() -> None:
 
     devices.set_up(args.threads)
     workers = devices.decoders(args.threads)
-    encoder = plugins.load("encoders", args.encoder).load(args.settings)
+    encoder = plugins.load("encoders", args.encoder).load(plugins.settings("encoders", args.encoder, args.settings))
+    reads = plugins.reads(args.encoder)
     settings = {**args.settings, "encoder": args.encoder}
     inputs = {"source": args.samples or args.exemplars}
     if "path" in settings:
         inputs["weights"] = settings["path"]
     provenance = artifacts.make_provenance(settings, inputs)
     if args.samples:
-        tensors, provenance["rows"] = embed_shard(args.samples, encoder, workers)
+        tensors, provenance["rows"] = embed_shard(args.samples, encoder, workers, reads)
     else:
-        (features,) = encode_files([args.exemplars], encoder, workers)
+        (features,) = encode_files([args.exemplars], encoder, workers, reads)
         tensors = {"features": features}
     artifacts.write_tensors(args.output, tensors, provenance)
 

@@ -42,12 +42,12 @@ def main() -> None:
     settings, seed = args.settings, args.settings["seed"]
 
     from workflow_scripts import devices, plugins
-    from workflow_scripts.encoders import encode_images
+    from workflow_scripts.encoders import efficientnet_lite0, encode_images
     from workflow_scripts.miniature.pretraining.autoencoder import psnr
     from workflow_scripts.miniature.pretraining.denoiser import sample_images
 
     base = plugins.load("base_models", "diffusers_sd").load(args.base_model, devices.set_up(args.threads))
-    encoder = plugins.load("encoders", "efficientnet_lite0").load({"size": 112, "precision": "auto", "version": 1})
+    encoder = efficientnet_lite0.load(efficientnet_lite0.Settings(size=112, precision="auto"))
     drawings, words = artifacts.read_table(args.drawings), read_list(args.vocabulary)
     held_out = drawings[drawings.role == OBJECT]
 

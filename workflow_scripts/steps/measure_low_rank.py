@@ -35,8 +35,9 @@ def main() -> None:
 
     load = plugins.load("base_models", settings["base_model"]["name"]).load
     base = load(args.base_model, devices.set_up(args.threads), settings["sampling"]["precision"])
-    load_encoder = plugins.load("encoders", encoder["name"]).load
-    costs = compression.compare(base, models, pairs, load_encoder(encoder["settings"]), settings)
+    section = plugins.settings("encoders", encoder["name"], encoder["settings"])
+    images = plugins.load("encoders", encoder["name"]).load(section)
+    costs = compression.compare(base, models, pairs, images, settings)
     page = compression.to_markdown(costs, len(models), len(pairs) // len(models), settings["study"], encoder["name"])
     artifacts.write_text(args.page, page, sidecar=False)
     provenance = artifacts.make_provenance(settings, {"base_model": args.base_model})

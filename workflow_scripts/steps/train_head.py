@@ -74,7 +74,7 @@ def main() -> None:
     train = make_pairs(exemplars, samples, features, "train", args.settings["share"])
     val = make_pairs(exemplars, samples, features, "val")
     seed = seeds.derive_seed(args.settings["seed"], encoder, name, args.settings["training_set"])
-    tensors, history = plugins.load("heads", name).fit(train, val, args.settings, seed)
+    tensors, history = plugins.load("heads", name).fit(train, val, plugins.settings("heads", name, args.settings), seed)
 
     files = [*args.exemplar_features, *args.sample_features]
     provenance = artifacts.make_provenance(args.settings, {str(file): file for file in files})

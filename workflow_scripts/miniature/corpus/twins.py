@@ -11,7 +11,7 @@ from tqdm import tqdm
 from workflow_scripts import artifacts
 from workflow_scripts.encoders import efficientnet_lite0, encode_images
 from workflow_scripts.heads import normalize
-from workflow_scripts.miniature.corpus.pictures import exemplar_of
+from workflow_scripts.miniature.corpus.exemplars import exemplar_of
 
 BATCH = 256
 ENCODER = {"size": 112, "precision": "fp32"}
