@@ -57,7 +57,7 @@ cluster:
 # Only what is proven may be touched; the study is that of config/config.yaml, which dvc.lock is about.
 pull: .venv/requirements.lock
 	@dvc fetch
-	@python -m workflow_scripts.commands.prove
+	@python -m workflow_scripts prove
 	@snakemake --profile config/profiles/default --cores $(CORES) --touch --forceall --quiet all --
 	@echo "Snakemake has nothing to do until something changes."
 
@@ -96,7 +96,7 @@ smoke: data
 	@echo "The smoke study, to its report: three minutes."
 	@$(MAKE) --no-print-directory demo STUDY=smoke
 	@snakemake --cores 1 --dry-run --config study=smoke 2>&1 | grep "Nothing to be done"
-	@python -m workflow_scripts.commands.verify --study smoke
+	@python -m workflow_scripts verify --study smoke
 
 .venv/requirements.lock: envs/requirements.lock
 	@if ! cmp --silent $< $@; then \

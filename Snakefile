@@ -49,8 +49,8 @@ rule all:
         REPORT,
 
 
-MADE = "release" if "release" in config else "models samples heads"
-PHASES = f"assets prompts downloads exemplars {MADE} features evaluation report plan".split()
+MADE = "release features" if "release" in config else "models samples features heads"
+PHASES = f"assets prompts downloads exemplars {MADE} evaluation report plan".split()
 for phase in PHASES:
 
     include: f"rules/{phase}.smk"

@@ -1,4 +1,4 @@
-"""What the benchmarks share: contenders in turn, medians with their spread, ratios pair by pair, and their JSON."""
+"""What the benchmarks share: contenders in turn, medians with their spread, and ratios pair by pair."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -126,13 +126,3 @@ def machine(threads: int) -> dict[str, Any]:
         "bf16": torch.cpu._is_avx512_bf16_supported(),
         "versions": artifacts.make_provenance({}, {})["versions"],
     }
-
-
-def write(name: str, comparisons: Sequence[Comparison], threads: int, **more: Any) -> None:
-    """Writes a benchmark's figures as JSON, and the tables of all benchmarks anew."""
-    from benchmarks import _tables
-
-    listed = [asdict(comparison) for comparison in comparisons]
-    record = {"machine": machine(threads), "repetitions": REPETITIONS, "comparisons": listed, **more}
-    artifacts.write_json(FOLDER / "results" / f"{name}.json", record, sidecar=False)
-    _tables.write()

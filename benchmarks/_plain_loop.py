@@ -21,7 +21,7 @@ from diffusers.models.attention_processor import CustomDiffusionAttnProcessor2_0
 from PIL import Image
 from torch.nn import functional as F
 
-from workflow_scripts import artifacts, cli
+from workflow_scripts import artifacts, cli, plugins
 from workflow_scripts.customization import TOKEN
 from workflow_scripts.customization.bank.views import draw_views
 
@@ -119,11 +119,11 @@ def load_images(folder: Path) -> list[np.ndarray]:
 def draw_batch(exemplars: list[np.ndarray], classes: list[np.ndarray], settings: dict, size: int) -> tuple:
     """Pixels [r, 3, size, size] in -1..1, masks of the views [b, size, size], and r prompts."""
     recipe = settings["customization"]
-    once = {**recipe, "view_pool": 1}
+    once = plugins.settings("customization", recipe["name"], {**recipe, "view_pool": 1})
     views = [view for _ in range(recipe["views"]) for view in draw_views(exemplars[:1], size, "object", once, random)]
-    chosen = [random.randrange(len(classes)) for _ in range(recipe["prior_images"])]
-    images = [view.image for view in views] + [classes[i] for i in chosen]
-    prompts = [view.words + settings["prompt"] for view in views] + [settings["captions"][i] for i in chosen]
+    rows = [random.randrange(len(classes)) for _ in range(recipe["prior_images"])]
+    images = [view.image for view in views] + [classes[i] for i in rows]
+    prompts = [view.words + settings["prompt"] for view in views] + [settings["captions"][i] for i in rows]
     pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2) / 127.5 - 1
     return pixels, torch.from_numpy(np.stack([view.mask for view in views])), prompts
 

@@ -1,19 +1,29 @@
-"""The tables of the benchmarks, in benchmarks/README.md and in short in the README, from their JSON files."""
+"""The figures of the benchmarks as JSON, and their tables in benchmarks/README.md and, in short, in the README."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks._compare import FOLDER
+from benchmarks._compare import FOLDER, REPETITIONS, Comparison, machine
 from workflow_scripts import artifacts
 from workflow_scripts.reporting.markdown import fill_page, header, row
 
 NAMES = ("finetune", "sample", "rank", "dag", "demo")
 
 
-def write() -> None:
+def write(name: str, comparisons: Sequence[Comparison], threads: int, **more: Any) -> None:
+    """Writes a benchmark's figures as JSON, and the tables of all benchmarks anew."""
+    lines = [asdict(comparison) for comparison in comparisons]
+    record = {"machine": machine(threads), "repetitions": REPETITIONS, "comparisons": lines, **more}
+    artifacts.write_json(_file(name), record, sidecar=False)
+    fill_pages()
+
+
+def fill_pages() -> None:
     """Fills the marked blocks of both pages; a benchmark that has not run leaves its block as it is."""
     records = {name: artifacts.read_json(file) for name in NAMES if (file := _file(name)).exists()}
-    fill_page(FOLDER / "README.md", {name: lines(_block(name, record)) for name, record in records.items()})
+    fill_page(FOLDER / "README.md", {name: as_text(_block(name, record)) for name, record in records.items()})
 
     table = header("main step", "beside", "times faster (range)", "goal")
     for name in ("finetune", "sample", "rank"):
@@ -22,7 +32,7 @@ def write() -> None:
             for c in records.get(name, {}).get("comparisons", ())
             if c["goal"]
         ]
-    fill_page(FOLDER.parent / "README.md", {"benchmarks": lines(table + _planning(records.get("dag")))})
+    fill_page(FOLDER.parent / "README.md", {"benchmarks": as_text(table + _planning(records.get("dag")))})
 
 
 def _planning(record: dict[str, Any] | None) -> list[str]:
@@ -33,8 +43,8 @@ def _planning(record: dict[str, Any] | None) -> list[str]:
     return ["", f"`snakemake -n` for the paper's 18,292 models, by models per job: {', '.join(each)}."]
 
 
-def lines(listed: list[str]) -> str:
-    return "\n".join(listed) + "\n"
+def as_text(lines: list[str]) -> str:
+    return "\n".join(lines) + "\n"
 
 
 def _file(name: str) -> Path:
@@ -45,8 +55,8 @@ def _block(name: str, record: dict[str, Any]) -> list[str]:
     """The lines of one benchmark: what they hold for, then its table."""
     machine = record["machine"]
     versions = ", ".join(f"{package} {version}" for package, version in machine["versions"].items())
-    told = f"{machine['processor']}, {machine['cores']} cores, threads used: {machine['threads']}, bf16: "
-    block = [f"{told}{'yes' if machine['bf16'] else 'no'}. {versions}.", ""]
+    hardware = f"{machine['processor']}, {machine['cores']} cores, threads used: {machine['threads']}, bf16: "
+    block = [f"{hardware}{'yes' if machine['bf16'] else 'no'}. {versions}.", ""]
     if record["comparisons"]:
         block += _comparisons(record["comparisons"])
     if name == "rank":

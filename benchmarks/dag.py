@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks import _compare
+from benchmarks import _compare, _tables
 from tests import projects
 from workflow_scripts import cli
 from workflow_scripts.study import schema
@@ -43,7 +43,7 @@ def main() -> None:
         }
         for (models_per_job, goal), name in zip(GOALS.items(), contenders, strict=True)
     ]
-    _compare.write("dag", [], threads=1, plans=rows)
+    _tables.write("dag", [], threads=1, plans=rows)
 
 
 def write_study(project: Path, models_per_job: int) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from benchmarks import _compare, _study
+from benchmarks import _compare, _study, _tables
 from workflow_scripts import artifacts, cli
 from workflow_scripts.reporting.effort import by_rule
 
@@ -25,7 +25,7 @@ def main() -> None:
 
     costs = by_rule(_study.needed(_study.ROOT / "results" / args.study / "benchmarks")).round(3)
     draw(costs, _compare.FOLDER / "results" / "demo.svg")
-    _compare.write("demo", [], threads=1, study=args.study, rules=costs.to_dict("records"))
+    _tables.write("demo", [], threads=1, study=args.study, rules=costs.to_dict("records"))
 
 
 def draw(costs: pd.DataFrame, file: Path) -> None:

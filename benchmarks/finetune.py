@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from benchmarks import _compare, _study
+from benchmarks import _compare, _study, _tables
 from workflow_scripts import artifacts, cli, plugins
 
 BANKS = (1, 8, 64)
@@ -48,7 +48,7 @@ def main() -> None:
                     _compare.compare(costs, ours, peer, "whole", work, "CPU s per model", goal),
                     _compare.compare(costs, ours, peer, "loop", ours, "CPU s per model"),
                 ]
-    _compare.write("finetune", comparisons, threads=1)
+    _tables.write("finetune", comparisons, threads=1)
 
 
 def run_bank(study: str, models: int) -> dict[str, float]:
@@ -69,10 +69,11 @@ def train(study: str, models: int) -> dict[str, float]:
 
     ingredients = _study.ingredients(study, models)
     tasks = [ingredients.task(file) for file in ingredients.settings.files()]
-    settings = {**ingredients.settings.customization, "models_per_batch": models}
-    plugin = plugins.load("customization", settings["name"])
+    section = {**ingredients.settings.customization, "models_per_batch": models}
+    plugin = plugins.load("customization", section["name"])
+    settings = plugins.settings("customization", section["name"], section)
     load = plugins.load("base_models", ingredients.settings.base_model["name"]).load
-    base = load(ingredients.base_model, devices.set_up(1), settings["precision"])
+    base = load(ingredients.base_model, devices.set_up(1), settings.precision)
     start = time.process_time()
     made = list(plugin.fine_tune(base, tasks, ingredients.settings.kind, settings))
     assert not any(one.error for one in made)

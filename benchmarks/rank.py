@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from benchmarks import _compare
+from benchmarks import _compare, _tables
 from workflow_scripts import artifacts, cli
-from workflow_scripts.evaluation import ranking
+from workflow_scripts.evaluation import ranking, retrieval
 
 WIDTH = 768
 TOP = 10
@@ -36,13 +36,13 @@ def main() -> None:
         for count in QUERIES:
             file = Path(folder, f"{count}.safetensors")
             write_features(file, count)
-            found, costs = compare_at(file, count)
-            comparisons += found
+            lines, costs = compare_at(file, count)
+            comparisons += lines
             seconds.append(_compare.Spread.of(_compare.values(costs, "ours", "seconds")).median)
             peaks.append(max(_compare.values(costs, "ours", "peak_mb")))
     exponent = np.polyfit(np.log(list(QUERIES)), np.log(seconds), 1)[0]
     growth = {"exponent": round(float(exponent), 3), "peak_mb": dict(zip(map(str, QUERIES), peaks, strict=True))}
-    _compare.write("rank", comparisons, threads=os.cpu_count(), **growth)
+    _tables.write("rank", comparisons, threads=os.cpu_count(), **growth)
 
 
 def compare_at(file: Path, count: int) -> tuple[list[_compare.Comparison], _compare.Costs]:
@@ -86,7 +86,7 @@ def sort_each(queries: np.ndarray, distractors: np.ndarray, exemplars: np.ndarra
     """Ranks [q] by scoring and sorting all candidates, one query after the other."""
     ranks = []
     for query, exemplar in zip(queries, exemplars, strict=True):
-        own = exemplar @ query - ranking.TIE  # a tie is the exemplar's loss, as in ours
+        own = exemplar @ query - retrieval.TIE  # a tie is the exemplar's loss, as in ours
         scores = np.append(distractors @ query, own)
         ranks.append(1 + np.flatnonzero(np.argsort(-scores, kind="stable") == len(distractors))[0])
     return np.array(ranks)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks import _compare, _study
+from benchmarks import _compare, _study, _tables
 from workflow_scripts import artifacts, cli, devices, plugins
 from workflow_scripts.customization import TOKEN
 from workflow_scripts.ground_truth.denoising import make_scheduler
@@ -63,7 +63,7 @@ def main() -> None:
         _compare.compare(costs, "mixed batch", "pipeline", "seconds", work, "s per image", 5.0),
         _compare.compare(costs, "mixed batch", "pipeline, bf16", "seconds", work, "s per image"),
     ]
-    _compare.write("sample", comparisons, threads=1)
+    _tables.write("sample", comparisons, threads=1)
 
 
 def draw_mixed(base: Any, models: Path, samples: Sequence[Sample], settings: SampleSettings) -> dict[str, float]:

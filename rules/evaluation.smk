@@ -30,6 +30,7 @@ rule attribute:
     resources:
         mem_mb=memory("attribute", 8000),
         runtime=growing(120),
+        size=images_of(*config["evaluation"]["splits"]),
     params:
         settings=settings("attribute", "method", "encoder", "head", "training_set", "case"),
     shell:
@@ -68,6 +69,7 @@ rule evaluate:
     resources:
         mem_mb=memory("evaluate", 4000),
         runtime=growing(60),
+        size=STUDY.count_images(STUDY.test_cases, config["evaluation"]["splits"]),
     params:
         settings=settings("evaluate", "method", "encoder", "head", "training_set"),
     shell:

@@ -21,6 +21,7 @@ rule select_exemplars:
     resources:
         mem_mb=memory("select_exemplars", 4000),
         runtime=growing(60),
+        size=models_of_case,
     params:
         source=source_of_case,
         settings=settings("exemplars", "case"),
@@ -52,6 +53,7 @@ rule select_distractors:
     resources:
         mem_mb=memory("select_distractors", 4000),
         runtime=growing(240),
+        size=config["distractors"]["count"],
     params:
         source=source_of_distractors,
         settings=settings("distractors"),

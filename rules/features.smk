@@ -22,6 +22,7 @@ rule embed_exemplars:
         mem_mb=memory("embed_exemplars", 6000),
         runtime=growing(240),
         gpu=1,
+        size=images_to_embed,
     params:
         settings=settings("embed", "encoder"),
     shell:
@@ -66,6 +67,7 @@ rule embed_samples:
         mem_mb=memory("embed_samples", 6000),
         runtime=growing(240),
         gpu=1,
+        size=images_of_shard,
     params:
         settings=settings("embed", "encoder"),
     shell:

@@ -26,6 +26,7 @@ rule train_head:
     resources:
         mem_mb=memory("train_head", 8000),
         runtime=growing(240),
+        size=images_to_learn,
     params:
         settings=settings("train_head", "encoder", "head", "training_set"),
     shell:
@@ -63,6 +64,7 @@ rule calibrate:
     resources:
         mem_mb=memory("calibrate", 8000),
         runtime=growing(240),
+        size=images_of("val"),
     params:
         settings=settings("calibrate", "encoder", "head", "training_set"),
     shell:

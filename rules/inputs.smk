@@ -69,6 +69,43 @@ def released(kind):
     return file
 
 
+def words_of_block(wildcards):
+    """How much a block of regularization has to do: its class words."""
+    return len(STUDY.blocks[wildcards.block])
+
+
+def models_of_case(wildcards):
+    """The models of a case, for which exemplars are chosen and embedded."""
+    return sum(map(len, STUDY.cases[wildcards.case].models.values()))
+
+
+def images_to_embed(wildcards):
+    """The images of one file: exemplars, counted as the models of their case, or distractors."""
+    return models_of_case(wildcards) if "case" in wildcards.keys() else config["distractors"]["count"]
+
+
+def models_of_shard(wildcards):
+    """The models of a shard."""
+    return len(STUDY.shard(wildcards.case, wildcards.shard))
+
+
+def images_of_shard(wildcards):
+    """The samples of a shard."""
+    models = STUDY.shard(wildcards.case, wildcards.shard)
+    return len(models) * STUDY.images(wildcards.case, models[0].split)
+
+
+def images_of(*splits):
+    """The samples of these splits, of the cases of the job."""
+    return lambda wildcards: STUDY.count_images(cases_of(wildcards), splits)
+
+
+def images_to_learn(wildcards):
+    """The samples that a head learns on, and those of val that select it."""
+    cases, share = cases_of(wildcards), STUDY.training_sets[wildcards.training_set].share
+    return round(share * STUDY.count_images(cases, ["train"])) + STUDY.count_images(cases, ["val"])
+
+
 def over_cases(pattern):
     """The file of each case of the job: its own, or those of its training set."""
     return lambda wildcards: [fill(pattern, wildcards, case=case) for case in cases_of(wildcards)]

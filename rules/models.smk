@@ -22,6 +22,7 @@ rule regularization:
         mem_mb=memory("regularization", 8000),
         runtime=growing(240),
         gpu=1,
+        size=words_of_block,
     params:
         base_model=base_model_folder,
         settings=settings("regularization", "block"),
@@ -55,6 +56,7 @@ rule finetune:
         mem_mb=memory("finetune", 8000),
         runtime=growing(720),
         gpu=1,
+        size=models_of_shard,
     params:
         base_model=base_model_folder,
         settings=settings("finetune", "case", "shard"),

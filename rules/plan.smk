@@ -18,7 +18,7 @@ rule plan:
         settings=lambda wildcards: canonical_json(config),
     shell:
         r"""
-        python -m workflow_scripts.steps.plan \
+        python -m workflow_scripts plan \
             --settings - \
             <<< {params.settings:q} \
             2> {log:q}

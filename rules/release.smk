@@ -24,6 +24,7 @@ rule import_exemplars:
     resources:
         mem_mb=memory("import_exemplars", 4000),
         runtime=growing(60),
+        size=models_of_case,
     params:
         release=config["release"]["path"],
         settings=settings("import_exemplars", "case"),
@@ -52,6 +53,7 @@ rule import_samples:
     resources:
         mem_mb=memory("import_samples", 4000),
         runtime=growing(120),
+        size=images_of_shard,
     params:
         release=config["release"]["path"],
         settings=settings("import_samples", "case", "shard"),
@@ -79,6 +81,7 @@ rule import_distractors:
     resources:
         mem_mb=memory("import_distractors", 8000),
         runtime=growing(60),
+        size=config["distractors"]["count"],
     params:
         features=os.path.join(
             config["release"]["path"], next(iter(config["release"]["encoders"].values()))["distractors"]
@@ -110,6 +113,7 @@ rule import_features:
     resources:
         mem_mb=memory("import_features", 8000),
         runtime=growing(60),
+        size=config["distractors"]["count"],
     params:
         features=released("distractors"),
         settings=settings("import_features", "encoder"),

@@ -23,6 +23,7 @@ rule sample:
         mem_mb=memory("sample", 8000),
         runtime=growing(720),
         gpu=1,
+        size=images_of_shard,
     params:
         base_model=base_model_folder,
         settings=settings("sample", "case", "shard"),

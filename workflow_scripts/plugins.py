@@ -1,18 +1,25 @@
 """Plug-ins: one module per plug-in, in the folder of its kind. File name = config key = wildcard value = table label.
 
-A plug-in declares the keys of its own section of a study in a module constant `SETTINGS`: JSON Schema properties, by
-key. It must be a literal, because the Snakefile reads it without importing the module (and torch with it). Every key
-is required, and `version` belongs to each section without being declared.
+A plug-in declares the keys of its own section of a study as a frozen dataclass `Settings`, whose fields carry msgspec's
+`Meta`. Every key without a default is required, and `version` belongs to each section without being declared. A
+plug-in without `Settings` has no keys. The Snakefile reads `Settings` without importing the module (and torch with it),
+so the class may use only what the module imports from `DECLARATIONS`.
 """
 
 import ast
 import importlib
+from collections.abc import Mapping
+from dataclasses import is_dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import msgspec
+
 PACKAGE = Path(__file__).parent
 KINDS = ("base_models", "customization", "encoders", "exemplar_sources", "heads", "methods")
+DECLARATIONS = ("dataclasses", "typing", "msgspec", "workflow_scripts.study.options")
+READS = ("image", "prompt")  # what an encoder may look at
 
 
 def names(kind: str) -> list[str]:
@@ -36,21 +43,77 @@ def load(kind: str, name: str) -> ModuleType:
     return importlib.import_module(f"workflow_scripts.{kind}.{name}")
 
 
-def settings_schema(kind: str, name: str) -> dict[str, dict[str, Any]]:
-    """The JSON Schema of each key that a plug-in's section may hold, read from its source without importing it.
+def settings(kind: str, name: str, section: Mapping[str, Any]) -> Any:
+    """The plug-in's `Settings`, made from a section of a study; None if the plug-in has no keys.
+
+    Args:
+        section: may hold other keys beside those of the plug-in.
 
     Raises:
-        ValueError: the plug-in's `SETTINGS` is not a literal.
+        ValueError: a key is missing or has a wrong value.
     """
+    declared = getattr(load(kind, name), "Settings", None)
+    if declared is None:
+        return None
+    try:
+        return msgspec.convert(dict(section), declared)
+    except msgspec.ValidationError as error:
+        problem, _, place = str(error).partition(" - at `$.")
+        key = place.rstrip("`").partition("[")[0].partition(".")[0]
+        value = f".{key}: {section[key]!r}" if key else ""
+        raise ValueError(f"{kind}.{name}{value}: {problem}") from error
+
+
+def settings_type(kind: str, name: str) -> type | None:
+    """The class `Settings` of a plug-in, made from its source without importing the module; None if it has none.
+
+    Raises:
+        ValueError: the class needs more than the module imports from `DECLARATIONS`, or is no dataclass.
+    """
+    file, statements = _source(kind, name)
+    declared = [node for node in statements if isinstance(node, ast.ClassDef) and node.name == "Settings"]
+    if not declared:
+        return None
+    namespace: dict[str, Any] = {"__name__": f"workflow_scripts.{kind}.{name}"}
+    code = ast.Module([*filter(_is_declaration, statements), *declared], type_ignores=[])
+    try:
+        exec(compile(code, file, "exec", dont_inherit=True), namespace)
+    except (NameError, ImportError) as error:
+        raise ValueError(
+            f"{file}: Settings may use only what the module imports from {', '.join(DECLARATIONS)}, because the "
+            f"Snakefile reads it without the rest of the module ({error})"
+        ) from error
+    if not is_dataclass(namespace["Settings"]):
+        raise ValueError(f"{file}: Settings must be a dataclass; put @dataclass(frozen=True) above it")
+    return namespace["Settings"]
+
+
+def reads(encoder: str) -> str:
+    """What an encoder looks at, `image` or `prompt`: the constant `READS` of its module, `image` if there is none.
+
+    Raises:
+        ValueError: the constant is neither.
+    """
+    file, statements = _source("encoders", encoder)
+    for node in statements:
+        match node:
+            case ast.Assign(targets=[ast.Name(id="READS")], value=ast.Constant(value=value)) if value in READS:
+                return value
+            case ast.Assign(targets=[ast.Name(id="READS")], value=value):
+                raise ValueError(f"{file}: READS is {ast.unparse(value)}, expected {' or '.join(map(repr, READS))}")
+    return "image"
+
+
+def _source(kind: str, name: str) -> tuple[Path, list[ast.stmt]]:
     file = PACKAGE / kind / f"{name}.py"
-    for statement in ast.parse(file.read_text(encoding="utf-8")).body:
-        match statement:
-            case (
-                ast.Assign(targets=[ast.Name(id="SETTINGS")], value=value)
-                | ast.AnnAssign(target=ast.Name(id="SETTINGS"), value=value)
-            ):
-                try:
-                    return ast.literal_eval(value)
-                except ValueError as error:
-                    raise ValueError(f"{file}: SETTINGS must be a literal, without names or calls ({error})") from error
-    return {}
+    return file, ast.parse(file.read_text(encoding="utf-8")).body
+
+
+def _is_declaration(node: ast.stmt) -> bool:
+    """Whether a statement is an import that `Settings` may use."""
+    match node:
+        case ast.ImportFrom(module=module):
+            return module in DECLARATIONS
+        case ast.Import(names=aliases):
+            return {alias.name for alias in aliases} <= set(DECLARATIONS)
+    return False

@@ -14,8 +14,8 @@ import psutil
 
 from tests.projects import PARTS, ROOT
 from workflow_scripts import artifacts
+from workflow_scripts.operations.jobs import Job, jobs
 from workflow_scripts.study import checks
-from workflow_scripts.study.jobs import Job, jobs
 from workflow_scripts.study.schema import read_yaml
 from workflow_scripts.study.study import Study
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.faults.runs import Project, job_of, read_study
 from workflow_scripts import artifacts
-from workflow_scripts.study.jobs import jobs
+from workflow_scripts.operations.jobs import jobs
 
 RULES = list(dict.fromkeys(job.rule for job in jobs(read_study())))
 FEW = ["finetune", "sample", "attribute"]  # each of another format

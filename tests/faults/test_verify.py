@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.runs import RESULTS, Project, job_of, read_study
 from workflow_scripts import artifacts
-from workflow_scripts.study.jobs import Job, jobs
+from workflow_scripts.operations.jobs import Job, jobs
 
 KINDS = dict.fromkeys((job.rule, suffix) for job in jobs(read_study()) for suffix in ("", "model")[: 1 + job.is_shard])
 VERIFY = (sys.executable, "-m", "workflow_scripts.commands.verify", "--study", "smoke")

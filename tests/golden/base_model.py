@@ -32,11 +32,13 @@ def measure() -> dict:
     prior = np.zeros((1, *base.latent_shape), np.float32), ["a picture of a strawberry"]
     task = Task("red-square", "<new1> strawberry", [exemplar], *prior, seed=3)
     plugin = plugins.load("customization", "custom_diffusion")
-    (model,) = plugin.fine_tune(base, [task], "object", _settings())
+    (model,) = plugin.fine_tune(
+        base, [task], "object", plugins.settings("customization", "custom_diffusion", _section())
+    )
     return {"quarters": quarters.tolist(), "losses": model.losses}
 
 
-def _settings() -> dict:
+def _section() -> dict:
     looks = [{"weight": 1, "scale": [1.0, 1.0], "words": {"object": ["a picture of a "], "style": [""]}}]
     return {
         "steps": 4, "views": 2, "prior_images": 0, "prior_weight": 0.0, "view_pool": 2, "learning_rate": 5e-3,

@@ -1,5 +1,7 @@
 """The miniature's own networks: a bank's models are those trained alone, its samples those of the stock pipeline."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from PIL import Image
 
 from tests.golden.base_model import BASE_MODEL, ROOT
 from tests.unit.test_sample import as_pipeline
-from workflow_scripts import artifacts
+from workflow_scripts import artifacts, plugins
 from workflow_scripts.base_models import diffusers_sd
 from workflow_scripts.customization import Task, custom_diffusion
 from workflow_scripts.ground_truth.denoising import SCHEDULERS, denoise, make_scheduler, to_images
@@ -23,10 +25,10 @@ def base():
 
 
 @pytest.fixture(scope="module")
-def recipe() -> dict:
+def recipe() -> custom_diffusion.Settings:
     """The miniature's own, in fp32, but for the number of steps."""
     section = schema.read_yaml(ROOT / "config/studies/miniature.yaml")["customization"]
-    return {**section, "precision": "fp32", "steps": 3}
+    return plugins.settings("customization", section["name"], {**section, "precision": "fp32", "steps": 3})
 
 
 def tasks(count: int) -> list[Task]:
@@ -43,12 +45,12 @@ def tasks(count: int) -> list[Task]:
 
 @pytest.fixture(scope="module")
 def bank_of_64(base, recipe) -> list:
-    return list(custom_diffusion.fine_tune(base, tasks(64), "object", {**recipe, "models_per_batch": 64}))
+    return list(custom_diffusion.fine_tune(base, tasks(64), "object", replace(recipe, models_per_batch=64)))
 
 
 @pytest.mark.parametrize("size", [1, 7])
 def test_a_model_is_the_same_in_a_bank_of_1_7_and_64(size, base, recipe, bank_of_64):
-    for model in custom_diffusion.fine_tune(base, tasks(7)[-size:], "object", {**recipe, "models_per_batch": size}):
+    for model in custom_diffusion.fine_tune(base, tasks(7)[-size:], "object", replace(recipe, models_per_batch=size)):
         twin = next(one for one in bank_of_64 if one.model == model.model)
         np.testing.assert_allclose(model.losses, twin.losses, rtol=1e-4)
         start = base.text_encoder.get_input_embeddings().weight[base.tokenizer.convert_tokens_to_ids("<instance>")]

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workflow_scripts import artifacts
+from workflow_scripts import artifacts, cli
+from workflow_scripts.artifacts import tables
 
 PROVENANCE = {"settings": {"encoder": "pixels"}, "inputs": {}}
 
@@ -20,7 +21,7 @@ def table() -> pd.DataFrame:
 
 
 def test_canonical_json_has_one_spelling():
-    assert artifacts.canonical_json({"b": 1, "a": [True, None, "é"]}) == '{"a":[true,null,"é"],"b":1}'
+    assert cli.canonical_json({"b": 1, "a": [True, None, "é"]}) == '{"a":[true,null,"é"],"b":1}'
     assert artifacts.settings_hash({"b": 1, "a": 2}) == artifacts.settings_hash({"a": 2, "b": 1})
     assert artifacts.settings_hash({"a": 1}) != artifacts.settings_hash({"a": 2})
 
@@ -162,7 +163,7 @@ def rows(count: int) -> pd.DataFrame:
 
 @pytest.mark.parametrize("length", [1, 3, 10, 64, 100])
 def test_parts_of_a_table_give_the_file_of_the_whole(length: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(artifacts, "ROWS_OF_IMAGES", 32)
+    monkeypatch.setattr(tables, "ROWS_OF_IMAGES", 32)
     whole = rows(100)
     artifacts.write_table(tmp_path / "whole.parquet", whole, PROVENANCE)
     cut = (whole.iloc[i : i + length].reset_index(drop=True) for i in range(0, 100, length))
@@ -177,7 +178,7 @@ def test_parts_of_a_table_give_the_file_of_the_whole(length: int, tmp_path: Path
 
 
 def test_the_last_row_group_may_be_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(artifacts, "ROWS_OF_IMAGES", 32)
+    monkeypatch.setattr(tables, "ROWS_OF_IMAGES", 32)
     artifacts.write_table(tmp_path / "x.parquet", [rows(40), rows(24)], PROVENANCE)
     assert artifacts.Images(tmp_path / "x.parquet").bounds == [0, 32, 64]
 

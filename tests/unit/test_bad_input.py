@@ -25,7 +25,7 @@ from workflow_scripts import artifacts, cli
 from workflow_scripts.commands import export_model, import_model, list_imagenet_classes
 from workflow_scripts.customization.bank import interchange
 from workflow_scripts.customization.bank.stacked import projections
-from workflow_scripts.exemplar_sources._drawings import read_drawings
+from workflow_scripts.miniature.corpus.exemplars import read_drawings
 from workflow_scripts.miniature.corpus.roles import OBJECT
 from workflow_scripts.steps import (
     embed,

@@ -82,7 +82,7 @@ def test_a_trained_folder_is_read_by_open_clip_and_by_the_encoder(corpus, monkey
     assert tokens.shape == (1, 24) and model.eval().encode_text(tokens).shape == (1, 16)
 
     image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    encoder = clip_mini.load({"path": str(folder), "precision": "fp32"})
+    encoder = clip_mini.load(clip_mini.Settings(path=str(folder), precision="fp32"))
     inputs = encoder.preprocess(image[None])
     assert torch.allclose(inputs[0], preprocess(Image.fromarray(image)), atol=1e-6)
     with torch.no_grad():
@@ -114,4 +114,4 @@ def test_a_folder_without_weights_is_named(corpus, monkeypatch):
     folder = run(corpus, monkeypatch, "clip", steps=1)
     (folder / clip_mini.WEIGHTS).unlink()
     with pytest.raises(ValueError, match=r"lacks open_clip_model\.safetensors; make it with `snakemake clip_mini`"):
-        clip_mini.load({"path": str(folder), "precision": "fp32"})
+        clip_mini.load(clip_mini.Settings(path=str(folder), precision="fp32"))

@@ -10,13 +10,13 @@ import pytest
 from tests.projects import ROOT
 from workflow_scripts.ground_truth import shards
 from workflow_scripts.operations import costs, forecast
+from workflow_scripts.operations.jobs import Job, jobs
 from workflow_scripts.reporting import plan
 from workflow_scripts.study import checks, schema, settings
-from workflow_scripts.study.jobs import Job, jobs
 from workflow_scripts.study.study import Study
 
 JOBS = [
-    Job("finetune", "smoke", f"finetune/{name}", (name,), size=size)
+    Job("finetune", "smoke", f"finetune/{name}", (name,), size=size, gpu=True)
     for name, size in zip("abc", (4, 2, 1), strict=True)
 ]
 
@@ -161,14 +161,7 @@ def test_a_mistake_in_the_priors_is_named(study: Study, section: dict, message: 
 
 
 def test_the_rules_that_ask_for_a_gpu_are_known():
-    text = "".join(file.read_text() for file in sorted((ROOT / "rules").glob("*.smk")))
-    asks, parent = set(), {}
-    for rule, body in re.findall(
-        r"^(?:use )?rule ([\w ]+?)(?: with)?:\n(.*?)(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL
-    ):
-        base, _, name = rule.rpartition(" as ")
-        parent[name] = base
-        if re.search(r"\bgpu=", body):
-            asks.add(name)
-    asks |= {name for name, base in parent.items() if base in asks}
-    assert asks & set(costs.by_rule(jobs(checks.named_study("smoke", ROOT)))) == costs.GPU_RULES
+    """As `rules/` say: those that run a network."""
+    on_gpu = {job.rule for job in jobs(checks.named_study("smoke", ROOT)) if job.gpu}
+    networks = {"regularization", "finetune", "sample", "embed_exemplars", "embed_distractors", "embed_samples"}
+    assert on_gpu == networks

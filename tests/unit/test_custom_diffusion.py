@@ -2,11 +2,13 @@ import functools
 import hashlib
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from workflow_scripts import plugins
 from workflow_scripts.base_models import diffusers_sd
 from workflow_scripts.customization import Task, custom_diffusion
 from workflow_scripts.customization.bank import training
@@ -24,7 +26,8 @@ def tasks_of(*numbers):
 
 
 def train(base, tasks, settings, **changes):
-    made = list(custom_diffusion.fine_tune(base, list(tasks), "object", {**settings, **changes}))
+    section = replace(plugins.settings("customization", "custom_diffusion", settings), **changes)
+    made = list(custom_diffusion.fine_tune(base, list(tasks), "object", section))
     return {one.model: one for one in made}
 
 
@@ -151,12 +154,13 @@ def test_gradients_are_clipped_by_each_models_own_norm():
     torch.testing.assert_close(parameters[1].grad, torch.tensor([[[0.8]], [[0.4]]]))
 
 
-def test_rates_warm_up_and_fall_to_a_tenth():
-    settings = {"schedule": "cosine", "warmup_steps": 4, "steps": 100}
+def test_rates_warm_up_and_fall_to_a_tenth(customization):
+    customization |= {"schedule": "cosine", "warmup_steps": 4, "steps": 100}
+    settings = plugins.settings("customization", "custom_diffusion", customization)
     assert training._rate(0, settings) == pytest.approx(0.25)
     assert training._rate(50, settings) == pytest.approx(0.55)  # 0.1 + 0.9 / 2
     assert training._rate(100, settings) == pytest.approx(0.1)
-    assert training._rate(99, {**settings, "schedule": "constant"}) == 1
+    assert training._rate(99, replace(settings, schedule="constant")) == 1
 
 
 def test_a_compiled_network_learns_the_same(base, customization, monkeypatch):

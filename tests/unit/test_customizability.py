@@ -3,7 +3,7 @@
 import numpy as np
 
 from workflow_scripts.ground_truth.samples import Sample
-from workflow_scripts.steps import measure_customizability as step
+from workflow_scripts.miniature import customizability
 
 
 def test_recall_counts_the_other_exemplars_as_candidates():
@@ -20,7 +20,7 @@ def test_recall_counts_the_other_exemplars_as_candidates():
         ]
     )
     samples = [Sample(model, "plain", "", i, 0, 0) for model in "abc" for i in range(2)]
-    scores = step._recall(queries, exemplars, distractors, samples, {"seed": 0})
+    scores = customizability.recall_of(queries, exemplars, distractors, samples, 0)
     assert (scores["models"], scores["queries"], scores["candidates"]) == (3, 6, 4)
     assert scores["recall@1"]["value"] == 4 / 6
     assert scores["recall@10"]["value"] == 1

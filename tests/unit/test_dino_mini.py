@@ -89,7 +89,7 @@ def run(corpus, monkeypatch, name: str, **changes):
 def test_a_trained_folder_is_read_by_timm_and_by_the_encoder(corpus, monkeypatch):
     folder = run(corpus, monkeypatch, "dino")
     network = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
-    encoder = dino_mini.load({"path": str(folder), "precision": "fp32"})
+    encoder = dino_mini.load(dino_mini.Settings(path=str(folder), precision="fp32"))
     image = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), dtype=np.uint8)
     inputs = encoder.preprocess(image)
     with torch.no_grad():

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from workflow_scripts import artifacts
-from workflow_scripts.encoders import pixels
-from workflow_scripts.evaluation import embedding
+from workflow_scripts.artifacts import tables
+from workflow_scripts.encoders import _batches, encode_files, pixels
 from workflow_scripts.steps import embed
 
 SETTINGS = {"version": 1, "size": 1}  # of `pixels`: the mean colour as features
@@ -41,7 +41,7 @@ def test_rows_keep_their_order_and_may_differ_in_size(tmp_path, monkeypatch):
 
 
 def test_more_rows_than_a_batch(tmp_path, monkeypatch):
-    monkeypatch.setattr(embedding, "BATCH", 3)
+    monkeypatch.setattr(_batches, "BATCH", 3)
     source = write_images(tmp_path / "case.parquet", [grey(51 * value) for value in (0, 1, 2, 3, 4, 5, 0)])
     run(monkeypatch, "--exemplars", source, "--output", tmp_path / "f.safetensors")
     features = artifacts.read_tensors(tmp_path / "f.safetensors")["features"]
@@ -50,17 +50,17 @@ def test_more_rows_than_a_batch(tmp_path, monkeypatch):
 
 def test_workers_change_nothing(tmp_path, monkeypatch):
     """Batches across files and row groups, decoded here or by two other processes."""
-    monkeypatch.setattr(embedding, "BATCH", 3)
-    monkeypatch.setattr(artifacts, "ROWS_OF_IMAGES", 2)
+    monkeypatch.setattr(_batches, "BATCH", 3)
+    monkeypatch.setattr(tables, "ROWS_OF_IMAGES", 2)
     files = [write_images(tmp_path / f"{name}.parquet", [grey(16 * name + i) for i in range(5)]) for name in range(3)]
-    encoder = pixels.load(SETTINGS)
-    here, there = (embedding.encode_files(files, encoder, workers) for workers in (0, 2))
+    encoder = pixels.load(pixels.Settings(size=1))
+    here, there = (encode_files(files, encoder, workers) for workers in (0, 2))
     for name, (a, b) in enumerate(zip(here, there, strict=True)):
         assert a[:, 0] == pytest.approx([(16 * name + i) / 127.5 - 1 for i in range(5)])
         np.testing.assert_array_equal(a, b)
     write_images(files[1], [grey(0), grey(9)[:40]])
     with pytest.raises(ValueError, match=r"^\S*1\.parquet: row 1: not a readable image"):
-        embedding.encode_files(files, encoder, workers=2)
+        encode_files(files, encoder, workers=2)
 
 
 @pytest.fixture
@@ -115,4 +115,4 @@ def test_features_that_are_not_finite_are_named(tmp_path):
 
     source = write_images(tmp_path / "case.parquet", [grey(5), grey(0)])
     with pytest.raises(ValueError, match=r"case\.parquet: row 1: the features of its image are not finite"):
-        embedding.encode_files([source], Broken())
+        encode_files([source], Broken())

@@ -11,13 +11,13 @@ from PIL import Image
 from workflow_scripts import artifacts
 from workflow_scripts.exemplar_sources import (
     DISTRACTOR_COLUMNS,
-    DRAWINGS,
     EXEMPLAR_COLUMNS,
     emoji_distractors,
     emoji_objects,
     emoji_sets,
     emoji_styles,
 )
+from workflow_scripts.miniature.corpus import DRAWINGS
 from workflow_scripts.miniature.corpus.rendering import encode
 from workflow_scripts.study.study import Case
 

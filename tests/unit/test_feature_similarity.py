@@ -14,7 +14,7 @@ EXEMPLARS = np.array([[4, -3], [0, 1]], np.float32)
 
 
 def attribute(head: Head, calibration: Calibration, truth: list[list[int]], top_k: int = 3):
-    method = feature_similarity.load({"top_k": top_k, "memory_mb": 1}, head, calibration)
+    method = feature_similarity.load(feature_similarity.Settings(top_k), head, calibration, memory_mb=1)
     method.prepare(Candidates(DISTRACTORS, EXEMPLARS))
     return method.rank(Queries(np.array([[5, 0]], np.float32).repeat(len(truth), 0), np.array(truth)))
 

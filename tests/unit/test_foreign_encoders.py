@@ -307,7 +307,8 @@ PHOTOS = {"wide": PHOTO, "high": PHOTO.transpose(1, 0, 2), "small": PHOTO[100:30
 
 
 def load(name: str, path: Path, sha256: str | None):
-    return plugins.load("encoders", name).load({"path": str(path), "sha256": sha256, "precision": "fp32"})
+    section = {"path": str(path), "sha256": sha256, "precision": "fp32"}
+    return plugins.load("encoders", name).load(plugins.settings("encoders", name, section))
 
 
 def check(encoder, name: str, preprocess: Callable, forward: Callable) -> None:
@@ -485,7 +486,7 @@ def save_dino_mini(folder: Path, **pretrained: Any) -> Path:
 
 
 def load_dino_mini(path: Path):
-    return plugins.load("encoders", "dino_mini").load({"path": str(path), "precision": "fp32"})
+    return load("dino_mini", path, sha256=None)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from workflow_scripts import artifacts, heads, plugins
 from workflow_scripts.evaluation.features import read_images
 from workflow_scripts.evaluation.pairs import make_pairs
 from workflow_scripts.heads import Head, Pairs, _contrastive, _maps, _scoring, identity, linear
-from workflow_scripts.heads._scoring import average_precision, mean_average_precision
+from workflow_scripts.heads._scoring import mean_average_precision
+from workflow_scripts.study.schema import section_schema
 
 SETTINGS = {
     "temperatures": [0.1],
@@ -29,6 +30,10 @@ SHAPES = {  # of one side's tensors, for features of width 16
     "channel": {"scale": (16,)},
     "mlp": {"weight1": (64, 16), "scale1": (64,), "shift1": (64,), "weight2": (12, 64), "bias2": (12,)},
 }
+
+
+def settings(head: str, **changes):
+    return plugins.settings("heads", head, SETTINGS | changes)
 
 
 def unit(array) -> np.ndarray:
@@ -158,13 +163,6 @@ def test_every_exemplar_of_a_style_is_drawn():
     assert seen == set(range(12))
 
 
-def test_average_precision_by_hand():
-    scores = np.array([[0.9, 0.8, 0.7], [0.5, 0.5, 0.1], [0.3, 0.2, 0.1]])
-    relevant = np.array([[True, False, True], [True, False, False], [True, True, True]])
-    # ranks 1 and 3 -> (1 + 2/3) / 2; a tie is lost -> 1/2; all relevant -> 1
-    assert average_precision(scores, relevant) == pytest.approx([5 / 6, 1 / 2, 1])
-
-
 def test_samples_are_ranked_among_the_exemplars_of_their_split(monkeypatch):
     monkeypatch.setattr(_scoring, "BLOCK", 2)
     exemplars, samples = unit([[1, 0.3], [1, 0], [0, 1]]), unit([[1, 0], [1, 0], [0, 1]])
@@ -183,7 +181,7 @@ def test_queries_of_train_are_evenly_spaced():
 
 def test_the_identity_has_one_row_of_history():
     train, val = planted(models=20, seed=1), planted(models=10, seed=2)
-    tensors, [row] = identity.fit(train, val, {}, 0)
+    tensors, [row] = identity.fit(train, val, None, 0)
     assert tensors == {} and list(row) == COLUMNS and row["epoch"] == 0
     assert np.isnan([row["temperature"], row["loss"]]).all() and 0 < row["train_mAP"] < row["val_mAP"] < 1
 
@@ -191,16 +189,16 @@ def test_the_identity_has_one_row_of_history():
 @pytest.mark.parametrize("name", SHAPES)
 def test_learning_beats_the_identity_and_repeats_exactly(name: str):
     train, val = planted(models=60, seed=1), planted(models=20, seed=2)
-    _, untuned = identity.fit(train, val, {}, 0)
+    _, untuned = identity.fit(train, val, None, 0)
     module = plugins.load("heads", name)
-    tensors, history = module.fit(train, val, SETTINGS, 0)
+    tensors, history = module.fit(train, val, settings(name), 0)
     assert list(history[0]) == COLUMNS and np.isnan(history[0]["loss"])
     if name != "mlp":
         assert history[0]["val_mAP"] == pytest.approx(untuned[0]["val_mAP"])
     assert mean_average_precision(Head(name, tensors), val) == max(row["val_mAP"] for row in history)
     assert max(row["val_mAP"] for row in history) > untuned[0]["val_mAP"] + 0.2
     assert history[-1]["train_mAP"] > untuned[0]["train_mAP"] + 0.2
-    again, repeated = module.fit(train, val, SETTINGS, 0)
+    again, repeated = module.fit(train, val, settings(name), 0)
     assert all(np.array_equal(tensors[key], again[key]) for key in tensors)
     assert pd.DataFrame(history).equals(pd.DataFrame(repeated))
     assert {key: array.shape for key, array in tensors.items()} == {
@@ -212,14 +210,14 @@ def test_learning_beats_the_identity_and_repeats_exactly(name: str):
 def test_an_mlp_starts_from_weights_of_its_seed():
     train, val = planted(models=10, seed=1), planted(models=5, seed=2)
     state = torch.get_rng_state()
-    starts = [plugins.load("heads", "mlp").fit(train, val, SETTINGS | {"epochs": 1}, seed)[1][0] for seed in (0, 1)]
+    starts = [plugins.load("heads", "mlp").fit(train, val, settings("mlp", epochs=1), seed)[1][0] for seed in (0, 1)]
     assert starts[0]["val_mAP"] != starts[1]["val_mAP"]
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def fit_at(temperatures: list[float], **changes) -> tuple[heads.Tensors, pd.DataFrame]:
     train, val = planted(models=30, seed=1), planted(models=15, seed=2)
-    tensors, history = linear.fit(train, val, SETTINGS | {"temperatures": temperatures} | changes, 0)
+    tensors, history = linear.fit(train, val, settings("linear", temperatures=temperatures, **changes), 0)
     return tensors, pd.DataFrame(history)
 
 
@@ -259,17 +257,17 @@ def test_a_loss_that_is_not_finite_is_an_error():
     train = planted(models=4, seed=1)
     train.samples[0, 0] = np.nan
     with pytest.raises(ValueError, match=r"the loss is nan; lower learning_rate \(0\.01\)"):
-        linear.fit(train, train, SETTINGS, 0)
+        linear.fit(train, train, settings("linear"), 0)
 
 
 def test_one_model_is_too_few():
     train = planted(models=1, seed=1)
     with pytest.raises(ValueError, match="has one model of train; contrastive learning needs at least two"):
-        linear.fit(train, train, SETTINGS, 0)
+        linear.fit(train, train, settings("linear"), 0)
 
 
 def test_no_batch_of_an_mlp_has_one_model():
-    smallest = plugins.settings_schema("heads", "mlp")["batch"]["minimum"]
+    smallest = section_schema(plugins.settings_type("heads", "mlp"))["properties"]["batch"]["minimum"]
     for models in range(2, 12):
         pairs = planted(models, seed=0, per_model=1)
         assert all(len(rows) > 1 for rows, _ in _contrastive.draw_epoch(pairs, smallest, np.random.default_rng(0)))
@@ -347,9 +345,9 @@ def test_a_smaller_share_is_part_of_a_larger_one(study):
     features = [study.sample_features("pixels", "styles", shard) for shard in ("train_0000", "val_0000")]
     exemplars = [study.exemplars("styles")], [study.exemplar_features("pixels", "styles")]
     images = read_images(exemplars, (manifests, features), None, "pixels")
-    taken = {}
+    chosen = {}
     for share in (0.01, 0.25, 0.5, 1.0):
         pairs = make_pairs(images, "train", share)
-        taken[share] = {tuple(row) for row in pairs.exemplars.tolist()}
-    assert [len(rows) for rows in taken.values()] == [2, 6, 12, 24]  # of two exemplars each, one model at least
-    assert taken[0.01] < taken[0.25] < taken[0.5] < taken[1.0]
+        chosen[share] = {tuple(row) for row in pairs.exemplars.tolist()}
+    assert [len(rows) for rows in chosen.values()] == [2, 6, 12, 24]  # of two exemplars each, one model at least
+    assert chosen[0.01] < chosen[0.25] < chosen[0.5] < chosen[1.0]

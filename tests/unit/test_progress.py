@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,22 +12,32 @@ import pytest
 from benchmarks.dag import STUDY as PAPER_SIZED
 from benchmarks.dag import write_study
 from tests import projects
-from workflow_scripts.artifacts import settings_hash
 from workflow_scripts.commands.progress import duration, look, to_text
 from workflow_scripts.ground_truth import shards
 from workflow_scripts.operations import costs, progress
-from workflow_scripts.study import checks, settings
-from workflow_scripts.study.jobs import Job, jobs
+from workflow_scripts.operations.jobs import Job, jobs
+from workflow_scripts.study import checks, layout
 from workflow_scripts.study.study import Study
 
-BEGUN = "2026-11-24 10:00:00 INFO workflow_scripts.ground_truth.shards: {} files to make, {} there already\n"
+BEGUN = "2026-11-24 10:00:00 INFO workflow_scripts.ground_truth.models: {} models to make, {} there already\n"
 ERROR = BEGUN.format(4, 0) + "error: 1 of 4 models failed: cat_0000: loss is nan\n"
 
 
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The kept list of the smoke study's jobs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("planned"))
+        jobs(checks.named_study("smoke", projects.ROOT))
+        return Path("results/smoke", layout.JOBS).resolve()
+
+
 @pytest.fixture
-def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+def study(planned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     """The smoke study, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
+    Path("results/smoke").mkdir(parents=True)
+    shutil.copy(planned, "results/smoke")
     return checks.named_study("smoke", projects.ROOT)
 
 
@@ -37,14 +48,12 @@ def write(path: str | Path, text: str = "", age: float = 0) -> None:
     os.utime(path, (time.time() - age, time.time() - age))
 
 
-def finish(study: Study, made: Iterable[Job], seconds: float = 10, age: float = 0) -> None:
+def finish(made: Iterable[Job], seconds: float = 10, age: float = 0) -> None:
     """Writes what jobs leave that have ended well."""
     for job in made:
         text = ""
         if job.is_shard:
-            case, shard = Path(job.outputs[0]).parent.name, Path(job.outputs[0]).stem
-            made = settings.make(job.rule, study, case=case, shard=shard).to_json()
-            text = json.dumps({"settings_hash": settings_hash(made)})
+            text = json.dumps({"settings_hash": job.settings_hash})
         for output in job.outputs:
             write(output, text, age)
         write(job.log, "", age)
@@ -67,7 +76,7 @@ def test_a_study_that_has_not_begun_waits(study: Study):
 
 
 def test_a_finished_study_is_done(study: Study):
-    finish(study, jobs(study))
+    finish(jobs(study))
     found = look(study)
     assert found["all"] == {"jobs": len(jobs(study)), "done": len(jobs(study))} | dict.fromkeys(
         ("running", "failed", "remaining", "seconds_left"), 0
@@ -81,7 +90,7 @@ def test_the_outputs_of_an_earlier_configuration_count_for_nothing(study: Study)
 
 
 def test_a_shard_that_other_settings_made_is_to_be_made_again_with_all_that_needs_it(study: Study):
-    finish(study, jobs(study))
+    finish(jobs(study))
     stale = next(job for job in jobs(study) if job.record == "sample/emoji_seen.test_0000")
     write(stale.outputs[0], '{"settings_hash": "of other settings"}')
     assert counts(study, "finetune") == {"done": 8}
@@ -122,8 +131,8 @@ def test_of_a_running_shard_the_models_count_that_were_kept_and_those_made_since
     others = [job for job in of_rule(study, "select_exemplars", "regularization", "finetune") if job != shard]
     prior = costs.expect(study, jobs(study), {}, costs.SECONDS).by_record
     for job in others:
-        finish(study, [job], seconds=2 * prior[job.record], age=100)
-    kept, leftover, new, _ = progress.model_files(study, shard)
+        finish([job], seconds=2 * prior[job.record], age=100)
+    kept, leftover, new, _ = shard.parts
     write(kept, age=100)
     write(leftover, age=100)
     with shards.locked(Path(shard.outputs[0])):
@@ -161,7 +170,7 @@ def test_a_failure_is_named_with_its_log(study: Study):
 
 
 def test_a_failed_job_that_ran_again_has_not_failed(study: Study):
-    finish(study, of_rule(study, "select_exemplars"))
+    finish(of_rule(study, "select_exemplars"))
     write(of_rule(study, "select_exemplars")[0].log, "error: an old one\n")
     assert counts(study, "select_exemplars") == {"done": 3}
 
@@ -176,9 +185,9 @@ def test_what_is_left_takes_as_long_as_what_is_done_did(study: Study):
     """All but one of 8 shards took their prior twice over, two at a time: so does the last, alone."""
     *made, last = of_rule(study, "finetune")
     prior = costs.expect(study, jobs(study), {}, costs.SECONDS).by_record
-    finish(study, of_rule(study, "select_exemplars", "regularization"), seconds=1, age=5000)
+    finish(of_rule(study, "select_exemplars", "regularization"), seconds=1, age=5000)
     for i, job in enumerate(made):
-        finish(study, [job], seconds=2 * prior[job.record], age=1000 - 50 * (i // 2))
+        finish([job], seconds=2 * prior[job.record], age=1000 - 50 * (i // 2))
     found = look(study)
     row = next(row for row in found["rules"] if row["rule"] == "finetune")
     assert row["time_from"] == "measured"
@@ -199,10 +208,10 @@ def test_a_study_of_the_papers_size_is_surveyed_in_two_seconds(tmp_path: Path, m
     monkeypatch.chdir(tmp_path)
     study = checks.named_study(PAPER_SIZED, tmp_path)
     finetuned = of_rule(study, "finetune")
-    for model_file in (file for job in finetuned for file in progress.model_files(study, job)):
+    for model_file in (file for job in finetuned for file in job.parts):
         write(model_file)
-    finish(study, of_rule(study, "select_exemplars", "select_distractors", "regularization", "finetune"))
-    finish(study, of_rule(study, "sample", "embed_samples")[::2])
+    finish(of_rule(study, "select_exemplars", "select_distractors", "regularization", "finetune"))
+    finish(of_rule(study, "sample", "embed_samples")[::2])
     begun = time.process_time()
     found = look(study)
     assert time.process_time() - begun < 2

@@ -6,6 +6,20 @@ import pytest
 from workflow_scripts.evaluation import retrieval
 
 
+def test_a_tie_is_the_exemplars_loss():
+    scores = np.array([[0.9, 0.5, 0.1], [0.2, 0.2, 0.2]])
+    true_scores = np.array([[0.6, 0.5 + retrieval.TIE / 2], [0.1, 0.3]])
+    assert retrieval.count_ahead(scores, true_scores).tolist() == [[1, 2], [3, 0]]
+    assert retrieval.count_ahead(scores, true_scores, tie=0).tolist() == [[1, 1], [3, 0]]
+
+
+def test_ranks_by_hand():
+    """Two true exemplars of equal score stand behind their equal, and behind each other."""
+    scores = np.array([[0.5, 0.9, 0.5, 0.5, 0.1], [0.5, 0.9, 0.4, 0.3, 0.1]])
+    relevant = np.array([[True, False, True, False, True], [False, True, False, False, False]])
+    assert retrieval.ranks_of(scores, relevant).tolist() == [[3, 4, 5], [1, 0, 0]]
+
+
 @pytest.mark.parametrize(("k", "recall"), [(1, 1 / 3), (2, 1 / 3), (4, 2 / 3), (10, 1.0)])
 def test_recall(k, recall):
     assert retrieval.recall_at(np.array([4, 1, 7]), k) == pytest.approx(recall)
@@ -21,6 +35,9 @@ def test_average_precision():
     assert retrieval.average_precision(np.array([4, 1, 7])) == pytest.approx((1 + 2 / 4 + 3 / 7) / 3)
     assert retrieval.average_precision(np.array([2, 1])) == 1.0
     assert retrieval.average_precision(np.array([5])) == pytest.approx(0.2)
+    ranks = np.array([[4, 1, 7], [0, 2, 0]])
+    for length in (None, 9):
+        assert retrieval.average_precision(ranks, length) == pytest.approx([(1 + 2 / 4 + 3 / 7) / 3, 1 / 2])
 
 
 def test_random_ranks_are_distinct_and_at_chance():

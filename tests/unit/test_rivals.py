@@ -10,12 +10,6 @@ from workflow_scripts.heads import Head
 from workflow_scripts.methods import Candidates, Queries, feature_similarity
 
 
-def test_rivals_ahead_by_hand():
-    scores = np.array([[0.9, 0.5, 0.1], [0.2, 0.2, 0.2]])
-    true_scores = np.array([[0.6, 0.5], [0.1, 0.3]])  # a tie is the exemplar's loss
-    assert rivals.count_ahead(scores, true_scores).tolist() == [[1, 2], [3, 0]]
-
-
 def test_neither_the_same_image_nor_a_twin_is_a_rival():
     exemplars = pd.DataFrame(
         {
@@ -36,7 +30,7 @@ def method():
     """Two distractors and three exemplars in the plane, by their angle; scores are cosines."""
     angles = np.radians([0, 30, 60, 90, 10])
     points = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-    made = feature_similarity.load({"top_k": 2, "memory_mb": 1}, Head("identity", {}), UNFITTED)
+    made = feature_similarity.load(feature_similarity.Settings(top_k=2), Head("identity", {}), UNFITTED, 1)
     made.prepare(Candidates(points[:2], points[2:]))
     return made
 

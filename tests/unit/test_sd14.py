@@ -8,6 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tests import sd14
 from tests.projects import ROOT
+from workflow_scripts import plugins
 from workflow_scripts.base_models import diffusers_sd
 from workflow_scripts.customization import Task, custom_diffusion
 from workflow_scripts.customization.bank.stacked import Given, projections, replaced
@@ -139,7 +140,8 @@ def test_images_are_those_of_the_stock_pipeline(name, base, folder):
 
 
 def test_the_papers_recipe_trains_and_samples(base, recipe):
-    made = list(custom_diffusion.fine_tune(base, tasks(2), "object", recipe))
+    settings = plugins.settings("customization", "custom_diffusion", recipe)
+    made = list(custom_diffusion.fine_tune(base, tasks(2), "object", settings))
     rare = base.tokenizer(recipe["initializer_token"]["object"], add_special_tokens=False).input_ids
     start = base.text_encoder.get_input_embeddings().weight[rare].numpy()
     for one in made:

@@ -19,12 +19,12 @@ from workflow_scripts import artifacts
 from workflow_scripts.commands import verify
 from workflow_scripts.ground_truth import shards
 from workflow_scripts.operations.integrity import Audit, audit
-from workflow_scripts.operations.orphans import ASKED_FOR, orphans
+from workflow_scripts.operations.jobs import Job, jobs
+from workflow_scripts.operations.orphans import orphans
 from workflow_scripts.operations.recipes import Recipe, Recipes
 from workflow_scripts.operations.repair import repair
-from workflow_scripts.study import checks
+from workflow_scripts.study import checks, layout
 from workflow_scripts.study import settings as rule_settings
-from workflow_scripts.study.jobs import Job, jobs
 from workflow_scripts.study.study import Study
 
 
@@ -311,9 +311,9 @@ def test_what_no_job_makes_is_orphaned(project: Path):
 
 def test_the_logs_of_rules_outside_the_plan_are_not_orphaned():
     rules = "".join(file.read_text() for file in (ROOT / "rules").glob("*.smk"))
-    logs = re.findall(r"results/{STUDY\.name}/(logs/\w+\.log)", rules)
-    assert "logs/publish.log" in logs
-    assert set(logs) <= set(ASKED_FOR)
+    logs = re.findall(r"results/{STUDY\.name}/logs/(\w+)\.log", rules)
+    assert "publish" in logs
+    assert set(logs) <= set(layout.FOR_ITSELF)
 
 
 def test_what_a_worker_holds_is_not_orphaned(project: Path):

@@ -3,14 +3,19 @@ import random
 import numpy as np
 import pytest
 
+from tests.projects import ROOT
+from workflow_scripts import plugins
 from workflow_scripts.customization.bank.views import draw_views
+from workflow_scripts.study.schema import read_yaml
 
 SIZE = 16
+SECTION = read_yaml(ROOT / "config/studies/smoke.yaml")["customization"]
 
 
 def settings(scale, flip=0.0, pool=1):
     words = {"object": ["a small "], "style": [""]}
-    return {"view_pool": pool, "flip": flip, "looks": [{"weight": 1, "scale": scale, "words": words}]}
+    changes = {"view_pool": pool, "flip": flip, "looks": [{"weight": 1, "scale": scale, "words": words}]}
+    return plugins.settings("customization", "custom_diffusion", SECTION | changes)
 
 
 def plain(value):

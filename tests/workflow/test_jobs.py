@@ -1,4 +1,4 @@
-"""The list of jobs is Snakemake's plan."""
+"""The list of jobs is Snakemake's plan, and is kept until what decides it has changed."""
 
 import csv
 import io
@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests import projects
-from workflow_scripts.study import checks
-from workflow_scripts.study.jobs import jobs
-from workflow_scripts.study.schema import read_yaml
-from workflow_scripts.study.study import Study
+from workflow_scripts.operations.jobs import Job, jobs
+from workflow_scripts.study import checks, layout
 
 
-def read_study(name: str) -> Study:
-    return checks.load_study(read_yaml(projects.ROOT / f"config/studies/{name}.yaml"), projects.ROOT)
+def jobs_of(name: str, monkeypatch: pytest.MonkeyPatch, project: Path = projects.ROOT) -> list[Job]:
+    monkeypatch.chdir(project)
+    return jobs(checks.named_study(name, project))
 
 
 def summary(project: Path, name: str, flag: str) -> list[dict[str, str]]:
@@ -25,30 +24,70 @@ def summary(project: Path, name: str, flag: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("name", ["smoke", "miniature"])
-def test_the_jobs_of_a_study_are_those_that_snakemake_plans(name: str, tmp_path: Path):
-    planned = {
-        (row["rule"], row["output_file"])
-        for row in summary(projects.copy_project(tmp_path / "project"), name, "--summary")
-    }
-    assert {(job.rule, output) for job in jobs(read_study(name)) for output in job.outputs} == planned
+def test_the_jobs_of_a_study_are_those_that_snakemake_plans(name: str, tmp_path: Path, monkeypatch):
+    project = projects.copy_project(tmp_path / "project")
+    planned = {(row["rule"], row["output_file"]) for row in summary(project, name, "--summary")}
+    assert {(job.rule, output) for job in jobs_of(name, monkeypatch, project) for output in job.outputs} == planned
 
 
-def test_a_job_needs_what_snakemake_gives_it(finished_project: Path):
+def test_a_job_needs_what_snakemake_gives_it(finished_project: Path, monkeypatch):
     given = {
-        row["output_file"]: {file for file in row["input-file(s)"].split(",") if file.startswith("results/")}
+        row["output_file"]: set(filter(None, row["input-file(s)"].split(",")))
         for row in summary(finished_project, "smoke", "--detailed-summary")
     }
-    assert {output: set(job.needs) for job in jobs(read_study("smoke")) for output in job.outputs} == given
+    planned = jobs_of("smoke", monkeypatch, finished_project)
+    assert {output: set(job.needs) for job in planned for output in job.outputs} == given
 
 
-def test_a_job_comes_after_those_that_it_needs():
+def test_a_job_comes_after_those_that_it_needs(monkeypatch):
+    planned = jobs_of("miniature", monkeypatch)
+    outputs = {output for job in planned for output in job.outputs}
     made: set[str] = set()
-    for job in jobs(read_study("miniature")):
-        assert made.issuperset(job.needs)
+    for job in planned:
+        assert made.issuperset(outputs.intersection(job.needs))
         made.update(job.outputs)
 
 
-def test_a_job_knows_its_log_and_its_benchmark(finished_project: Path):
-    for job in jobs(read_study("smoke")):
+def test_a_job_knows_its_log_and_its_benchmark(finished_project: Path, monkeypatch):
+    for job in jobs_of("smoke", monkeypatch, finished_project):
         assert (finished_project / job.log).is_file()
         assert (finished_project / job.benchmark).is_file()
+
+
+def test_data_need_not_be_there(tmp_path: Path, monkeypatch):
+    project = projects.copy_project(tmp_path / "project")
+    (project / "data").rename(tmp_path / "data")
+    assert len(jobs_of("smoke", monkeypatch, project)) == len(jobs_of("smoke", monkeypatch))
+
+
+def test_the_list_is_kept_until_the_study_changes(tmp_path: Path, monkeypatch):
+    project = projects.copy_project(tmp_path / "project")
+    before = jobs_of("smoke", monkeypatch, project)
+    kept = project / "results/smoke" / layout.JOBS
+    asked = kept.stat().st_mtime_ns
+    assert jobs_of("smoke", monkeypatch, project) == before
+    assert kept.stat().st_mtime_ns == asked
+
+    classes = project / "config/classes/smoke.objects.txt"
+    classes.write_text("".join(classes.read_text().splitlines(keepends=True)[:-1]))
+    after = jobs_of("smoke", monkeypatch, project)
+    assert sum(job.size for job in after if job.rule == "finetune") < sum(
+        job.size for job in before if job.rule == "finetune"
+    )
+
+
+@pytest.mark.parametrize("damage", [b"", b"not gzip", None])
+def test_a_damaged_list_is_asked_for_again(damage: bytes | None, tmp_path: Path, monkeypatch):
+    project = projects.copy_project(tmp_path / "project")
+    before = jobs_of("smoke", monkeypatch, project)
+    kept = project / "results/smoke" / layout.JOBS
+    kept.write_bytes(kept.read_bytes()[:-20] if damage is None else damage)
+    assert jobs_of("smoke", monkeypatch, project) == before
+
+
+def test_a_study_that_snakemake_cannot_plan_is_told_in_one_line(tmp_path: Path, monkeypatch):
+    project = projects.copy_project(tmp_path / "project")
+    with (project / "rules/samples.smk").open("a") as rules:
+        rules.write("\n\nuse rule sample as sample_again with:\n    threads: 2\n")
+    with pytest.raises(ValueError, match=r"^study smoke: Snakemake cannot plan it: .*sample_again"):
+        jobs_of("smoke", monkeypatch, project)

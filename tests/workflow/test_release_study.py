@@ -13,8 +13,8 @@ import yaml
 from tests import projects
 from tests.unit import released
 from workflow_scripts.operations import integrity, orphans
+from workflow_scripts.operations.jobs import jobs
 from workflow_scripts.study import checks
-from workflow_scripts.study.jobs import jobs
 from workflow_scripts.study.schema import read_yaml
 from workflow_scripts.study.study import Study
 

@@ -1,6 +1,6 @@
 """Base models: the text-to-image models that are customized to make the ground truth. One plug-in per file.
 
-A plug-in is a module with the two functions of `Plugin`, named by `base_model.name` in the study.
+A plug-in is a module with the two functions of `BaseModelModule`, named by `base_model.name` in the study.
 Shapes in this package: n images of H x W pixels, c latent channels of h x w cells, l text positions, d text width.
 """
 
@@ -45,8 +45,8 @@ class BaseModel(Protocol):
         """
 
 
-class Plugin(Protocol):
-    """What a module in this folder offers."""
+class BaseModelModule(Protocol):
+    """What a module of this folder offers; its keys are those of every base model (config/schemas/study.yaml)."""
 
     def check(self, folder: Path) -> None:
         """Raises `ValueError` naming the first part that a folder lacks, or a pickle. Quick: imports nothing heavy."""

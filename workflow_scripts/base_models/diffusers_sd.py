@@ -82,7 +82,7 @@ class DiffusersSD:
 
 
 def load(folder: Path, device: str, precision: str = "fp32") -> DiffusersSD:
-    """See `base_models.Plugin`. Offline, from safetensors only."""
+    """See `BaseModelModule.load`. Offline, from safetensors only."""
     check(folder)
     import torch
     from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
@@ -133,7 +133,7 @@ def _suit(device: str, text_encoder: Any, vae: Any, unet: Any) -> None:
 
 
 def check(folder: Path) -> None:
-    """See `base_models.Plugin`."""
+    """See `BaseModelModule.check`."""
     for file in sorted(folder.rglob("*")):
         if file.suffix in PICKLES:
             name = file.relative_to(folder)

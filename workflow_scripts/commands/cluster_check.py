@@ -5,7 +5,7 @@ and runs a job of a second on a node of each partition, to see whether it sees t
 Exits 1 if there is a problem.
 
 Example:
-    python -m workflow_scripts.commands.cluster_check --profile slurm --config study=smoke
+    python -m workflow_scripts cluster_check --profile slurm --config study=smoke
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Writes a customized model as the folder that diffusers reads: whole W_k and W_v, and the embedding of `<new1>`.
 
 Example:
-    python -m workflow_scripts.commands.export_model --base-model data/base_model \\
+    python -m workflow_scripts export_model --base-model data/base_model \\
         --model results/miniature/models/emoji_seen/airplane_0000.safetensors --output airplane
 
 docs/interchange.md says how a pipeline loads it.

@@ -1,7 +1,7 @@
 """Reads a customized model from a folder of diffusers, `.safetensors` or `.bin`, into a file that can be sampled here.
 
 Example:
-    python -m workflow_scripts.commands.import_model --base-model data/base_model --folder airplane \\
+    python -m workflow_scripts import_model --base-model data/base_model --folder airplane \\
         --output airplane.safetensors
 
 Every weight is taken as it is; a key that is missing, left over, or of another shape is named. No pickled code is run.

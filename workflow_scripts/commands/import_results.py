@@ -1,7 +1,7 @@
 """The authors' tables of results as rows with the columns of our table.csv, to stand beside a study's own.
 
 Example:
-    python -m workflow_scripts.commands.import_results --tables data/abc_release/results/table_*.csv \\
+    python -m workflow_scripts import_results --tables data/abc_release/results/table_*.csv \\
         --output results/abc_release/report/authors.csv
 """
 
@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="CSV file to write")
     args = parser.parse_args()
 
-    artifacts.write_text(args.output, read_results(args.tables).to_csv(index=False, float_format="%.6g"))
+    artifacts.write_csv(args.output, read_results(args.tables), digits=6)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Tells where a sample comes from: model, exemplars with their artists, training losses, prompt, seed and commands.
 
 Example:
-    python -m workflow_scripts.commands.lineage results/miniature/samples/emoji_seen/airplane_0004.llm.parquet \\
+    python -m workflow_scripts lineage results/miniature/samples/emoji_seen/airplane_0004.llm.parquet \\
         --prompt-index 0 --index 1
 """
 

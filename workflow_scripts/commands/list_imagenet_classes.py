@@ -2,7 +2,7 @@
 
 Takes the ids from a list, the first column of each line, and keeps its comment lines, so that a list rebuilds itself:
 
-    python -m workflow_scripts.commands.list_imagenet_classes --wordnet /usr/share/wordnet \\
+    python -m workflow_scripts list_imagenet_classes --wordnet /usr/share/wordnet \\
         --wnids config/classes/imagenet_seen.txt --words config/classes/coarse_words.txt \\
         --output config/classes/imagenet_seen.txt
 

@@ -5,7 +5,7 @@ left takes as long as the jobs that are done did, in proportion to their size, w
 run now if these are more; before any is done, the section `costs` of the study says how long.
 
 Example:
-    python -m workflow_scripts.commands.progress --study smoke --watch
+    python -m workflow_scripts progress --study smoke --watch
 """
 
 import json
@@ -18,10 +18,10 @@ from typing import Any
 
 from workflow_scripts import cli
 from workflow_scripts.operations import costs, progress
+from workflow_scripts.operations.jobs import jobs
 from workflow_scripts.operations.progress import FAILED, RUNNING, STOPPED
 from workflow_scripts.reporting.markdown import padded
 from workflow_scripts.study import checks
-from workflow_scripts.study.jobs import jobs
 from workflow_scripts.study.study import Study
 
 ROOT = Path(__file__).parents[2]
@@ -58,11 +58,11 @@ def look(study: Study) -> dict[str, Any]:
         and stopped. What is unknown is None.
     """
     planned, files = jobs(study), progress.Files()
-    done = progress.finished(study, planned, files)
+    done = progress.finished(planned, files)
     ended = progress.lately(done, files, MEASURED)
     measured = costs.read_seconds(job for job, _ in ended)
     seconds = costs.expect(study, planned, measured, costs.SECONDS)
-    pending = progress.standings(study, progress.without(planned, done), seconds, files)
+    pending = progress.standings(progress.without(planned, done), seconds, files)
     running = sum(standing.state == RUNNING for standing in pending)
     at_once = max(1.0, running, progress.jobs_at_once(ended[-LATELY:], measured))
     left = progress.left(seconds, pending)

@@ -5,7 +5,7 @@ dvc.yaml) may be absent; every other difference is an error, a line each. `make 
 Snakemake that what is there is up to date.
 
 Example:
-    dvc fetch && python -m workflow_scripts.commands.prove
+    dvc fetch && python -m workflow_scripts prove
 """
 
 import logging

@@ -10,8 +10,8 @@ if the file does not come out the same, byte for byte. The exit code is 1 if any
 unfinished study is no fault. Reads every file once: best while nothing runs.
 
 Example:
-    python -m workflow_scripts.commands.verify --study smoke
-    python -m workflow_scripts.commands.verify --study smoke --clean-orphans
+    python -m workflow_scripts verify --study smoke
+    python -m workflow_scripts verify --study smoke --clean-orphans
 """
 
 import sys
@@ -23,14 +23,14 @@ from tqdm import tqdm
 
 from workflow_scripts import cli
 from workflow_scripts.operations.integrity import Audit, audit
+from workflow_scripts.operations.jobs import jobs
 from workflow_scripts.operations.orphans import orphans, remove
 from workflow_scripts.operations.repair import remake, repair
-from workflow_scripts.study import checks
-from workflow_scripts.study.jobs import jobs
+from workflow_scripts.study import checks, layout
 from workflow_scripts.study.study import Study
 
 LOCKS = Path(".snakemake/locks")
-CLEAN = "python -m workflow_scripts.commands.verify --study {study} --clean-orphans"
+CLEAN = "python -m workflow_scripts verify --study {study} --clean-orphans"
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def main() -> None:
         clean(study, args.yes)
         return
     planned = jobs(study)
-    found, orphaned = audit(study, planned), orphans(study, planned)
+    found, orphaned = audit(planned), orphans(study.name, planned)
     report(study, len(planned), found, orphaned)
     sys.exit(1 if found.corrupt or found.stale or orphaned else 0)
 
@@ -74,7 +74,7 @@ def clean(study: Study, yes: bool) -> None:
     Raises:
         ValueError: Snakemake is at work in this folder, or there is nobody to ask.
     """
-    found = orphans(study, jobs(study))
+    found = orphans(study.name, jobs(study))
     if not found:
         print(f"{study.name}: nothing is orphaned.")
         return
@@ -88,7 +88,7 @@ def clean(study: Study, yes: bool) -> None:
             return
     if LOCKS.is_dir() and any(LOCKS.iterdir()):
         raise ValueError(f"{LOCKS}: Snakemake works in this folder; wait for it, or after a crash: snakemake --unlock")
-    remove(found, Path("results", study.name))
+    remove(found, layout.folder(study.name))
     print(f"{len(found)} files of {readable(sum(sizes.values()))} removed.")
 
 

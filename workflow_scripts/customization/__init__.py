@@ -1,7 +1,7 @@
 """Customization: ways to teach a base model one exemplar image, or a few images of one style. One plug-in per file.
 
-A plug-in is a module with the two functions of `Plugin`, named by `customization.name` in the study. Both work on many
-models at once; what they make of one model must not depend on the others.
+A plug-in is a module with the functions of `CustomizationModule`, named by `customization.name` in the study. They work
+on many models at once; what they make of one model must not depend on the others.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -65,17 +65,15 @@ class Conditioning(Protocol):
     """What the denoising network needs to know of one model and its prompts, computed once for all steps."""
 
 
-class Plugin(Protocol):
-    """What a module in this folder offers."""
+class CustomizationModule(Protocol):
+    """What a module of this folder offers, beside `Settings` (see `plugins`), which extends `options.Customization`."""
 
-    def fine_tune(
-        self, base: "BaseModel", tasks: Sequence[Task], kind: str, settings: Mapping[str, Any]
-    ) -> Iterator[Customized]:
+    def fine_tune(self, base: "BaseModel", tasks: Sequence[Task], kind: str, settings: Any) -> Iterator[Customized]:
         """Makes the models of `tasks`, and yields each as soon as it is done; first those that cannot be made.
 
         Args:
             kind: `object` or `style`.
-            settings: the study's section `customization`.
+            settings: the module's `Settings`, made of the study's section `customization`.
 
         Raises:
             ValueError: a setting does not fit the base model.

@@ -1,20 +1,23 @@
-"""Encoders: frozen functions from images to features, F_base in the paper. One module each, found by its name.
+"""Encoders: frozen functions from images to features, F_base in the paper. One module each.
 
 A new encoder is one file with a function `load`, and one entry under `encoders:` in the study; `pixels.py` is the
 shortest to copy.
 """
 
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 
+from workflow_scripts.encoders._batches import encode_files
+
+__all__ = ["Encoder", "EncoderModule", "encode_files", "encode_images"]
+
 
 class Encoder(Protocol):
-    """A frozen image encoder. Images are preprocessed one size at a time, features may have any scale.
+    """A frozen encoder. Images are preprocessed one size at a time, features may have any scale.
 
-    One that sets `reads = "caption"` takes lists of captions in place of images; see `text.py`.
+    One whose module says `READS = "prompt"` takes lists of captions in place of images; see `text.py`.
 
     Attributes:
         dim: width d of the features.
@@ -30,13 +33,13 @@ class Encoder(Protocol):
 
 
 class EncoderModule(Protocol):
-    """What a module of this folder offers, beside `SETTINGS` (see `plugins`)."""
+    """What a module of this folder offers, beside `Settings` and `READS` (see `plugins`)."""
 
-    def load(self, settings: Mapping[str, Any]) -> Encoder:
+    def load(self, settings: Any) -> Encoder:
         """Builds the encoder.
 
         Args:
-            settings: the study's section `encoders.<name>`.
+            settings: the module's `Settings`, made of the study's section `encoders.<name>`.
 
         Raises:
             ValueError: weights are missing or do not fit; the message names file and remedy.

@@ -25,8 +25,8 @@ class WeightsFile:
     def __init__(self, path: Path, sha256: str | None, remedy: str) -> None:
         self.path, self.remedy = path, remedy
         require(path.parent, path.name, remedy)
-        if sha256 is not None and (found := artifacts.file_hash(path)) != sha256:
-            raise self.refusal(f"its sha256 is {found}, but the study says {sha256}")
+        if sha256 is not None and (digest := artifacts.file_hash(path)) != sha256:
+            raise self.refusal(f"its sha256 is {digest}, but the study says {sha256}")
 
     def refusal(self, problem: str) -> ValueError:
         """What to raise for a problem with this file."""
@@ -44,7 +44,7 @@ class WeightsFile:
             else:
                 content = torch.load(self.path, map_location="cpu", weights_only=True)
         except (SafetensorError, pickle.UnpicklingError, EOFError, RuntimeError) as error:
-            raise self.refusal(f"cannot be read as weights ({first_sentence(error)})") from error
+            raise self.refusal(f"cannot be read as weights ({artifacts.first_sentence(error)})") from error
         if entry is not None:
             if not isinstance(content, Mapping) or entry not in content:
                 raise self.refusal(f"has no entry {entry!r}")
@@ -87,8 +87,3 @@ def require(folder: Path, name: str, remedy: str) -> Path:
     if not (folder / name).is_file():
         raise ValueError(f"{folder}: lacks {name}; {remedy}")
     return folder / name
-
-
-def first_sentence(error: Exception) -> str:
-    """An error of a library, short enough for one of ours, and without the advice that follows."""
-    return str(error).partition("\n")[0].partition(". ")[0] or type(error).__name__

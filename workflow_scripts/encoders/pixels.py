@@ -1,16 +1,21 @@
 """The baseline that any feature must beat: the image itself, scaled down."""
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
+from msgspec import Meta
 
 from workflow_scripts.encoders._images import to_square
+from workflow_scripts.study.options import Count
 
-SETTINGS = {
-    "size": {"description": "Side in pixels of the image scaled down.", "type": "integer", "minimum": 1},
-}
+
+@dataclass(frozen=True)
+class Settings:
+    """The section `encoders.pixels` of a study."""
+
+    size: Annotated[Count, Meta(description="Side in pixels of the image scaled down.")]
 
 
 class Pixels:
@@ -29,6 +34,6 @@ class Pixels:
         return images.flatten(1)
 
 
-def load(settings: Mapping[str, Any]) -> Pixels:
-    """See `EncoderModule.load`; settings: `size`."""
-    return Pixels(settings["size"])
+def load(settings: Settings) -> Pixels:
+    """See `EncoderModule.load`."""
+    return Pixels(settings.size)

@@ -4,26 +4,31 @@ A sample's caption is its prompt without V*, which nobody but the model's owner 
 says what it shows. So all pictures of one thing are alike, and a tie is the exemplar's loss.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from msgspec import Meta
 
 from workflow_scripts import devices
 from workflow_scripts.base_models import naming
 from workflow_scripts.customization import TOKEN
 
-SETTINGS = {
-    "path": {"description": "Folder of a base model in the diffusers layout.", "type": "string"},
-}
+READS = "prompt"
 PARTS = ("text_encoder", "tokenizer")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The section `encoders.text` of a study."""
+
+    path: Annotated[str, Meta(description="Folder of a base model in the diffusers layout.")]
 
 
 class Text:
     """Means of the last text states of captions, without start and padding."""
-
-    reads = "caption"
 
     def __init__(self, network: torch.nn.Module, tokenizer: Any) -> None:
         self.network, self.tokenizer = network.eval().requires_grad_(False).to(devices.best()), tokenizer
@@ -43,11 +48,11 @@ class Text:
         return ((states * words[..., None]).sum(1) / words.sum(1, keepdim=True)).cpu()
 
 
-def load(settings: Mapping[str, Any]) -> Text:
-    """See `EncoderModule.load`; settings: `path`."""
+def load(settings: Settings) -> Text:
+    """See `EncoderModule.load`."""
     from transformers import CLIPTextModel, CLIPTokenizer
 
-    folder = Path(settings["path"])
+    folder = Path(settings.path)
     for part in PARTS:
         if not (folder / part).is_dir():
             raise ValueError(f"{folder}: lacks {part}/; it must be a base model in the diffusers layout")

@@ -210,4 +210,8 @@ def reliability(scores: pd.DataFrame) -> list[dict[str, float]]:
 def _measures(ranks: Sequence[np.ndarray], recall_at: Sequence[int]) -> dict[str, np.ndarray]:
     """Recall@k for each k, and AP, of each query."""
     recalls = {f"recall@{k}": np.array([retrieval.recall_at(row, k) for row in ranks]) for k in recall_at}
-    return {**recalls, "mAP": np.array([retrieval.average_precision(row) for row in ranks])}
+    lengths, precision = np.array([len(row) for row in ranks]), np.empty(len(ranks))
+    for length in np.unique(lengths):  # of equal length, many at once
+        rows = np.flatnonzero(lengths == length)
+        precision[rows] = retrieval.average_precision(np.stack([ranks[row] for row in rows]))
+    return {**recalls, "mAP": precision}

@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from workflow_scripts.evaluation.retrieval import is_ahead
+
 MEMORY_MB = 256
 GROUP = 64  # scores whose maximum is taken together
 LEAST = np.finfo(np.float32).min  # of all scores; padding is less
 NO_EXEMPLAR = -1  # pads the rows of `truth`
-TIE = 1e-6  # cosines that differ by less are equal: float32 rounds that much from features through a head
 
 Project = Callable[[np.ndarray], np.ndarray]
 
@@ -60,8 +61,8 @@ def rank(
 ) -> Ranking:
     """Ranks every true exemplar among the query's candidates by inner product.
 
-    Ties (`TIE`) are counted in the exemplar's disfavour: it stands behind all distractors of the same score. Equal true
-    exemplars stand in the order of `truth`, so that a query's ranks are always distinct.
+    An exemplar stands behind all distractors of the same score (`retrieval.is_ahead`). Equal true exemplars stand in
+    the order of `truth`, so that a query's ranks are always distinct.
 
     Args:
         queries: float32 [q, d].
@@ -89,7 +90,7 @@ def rank(
         floors, found = _floors(scores, top_scores[rows, -1], top_k), []
         # Row by row: what is compared and counted then stays in the processor's cache.
         for query, row, floor in zip(range(rows.start, rows.stop), scores, floors, strict=True):
-            ranks[query] += [np.count_nonzero(row >= true_score - TIE) for true_score in true_scores[query]]
+            ranks[query] += [np.count_nonzero(is_ahead(row, true_score)) for true_score in true_scores[query]]
             found.append((row >= floor).nonzero()[0])
         _keep_best(top[rows], top_scores[rows], found, start, scores)
     ranks[truth == NO_EXEMPLAR] = 0

@@ -1,9 +1,43 @@
-"""Retrieval scores of one query, from the ranks of its true exemplars alone (paper section 5).
+"""Where the true exemplars of a query stand among its candidates, and how good that is (paper section 5).
 
-`ranks` is an int array [m] of distinct 1-based ranks, in any order; `candidates` is the length of the full ranking.
+The one rule of ties: a candidate that scores as high as a true exemplar stands before it. Shapes: q queries, m true
+exemplars of each, c candidates. The `ranks` of a query are distinct, count from 1, and come in any order.
 """
 
 import numpy as np
+
+TIE = 1e-6  # cosines that differ by less are equal: float32 rounds that much from features through a head
+
+
+def is_ahead(scores: np.ndarray, true_score: np.ndarray, tie: float = TIE) -> np.ndarray:
+    """Which candidates stand before a true exemplar: those that score at least as high.
+
+    Args:
+        tie: how far two scores may lie apart to be equal. 0 suffices where both are of one product of matrices, in
+            which equal features have equal scores to the last bit.
+    """
+    return scores >= true_score - tie
+
+
+def count_ahead(scores: np.ndarray, true_scores: np.ndarray, tie: float = TIE) -> np.ndarray:
+    """How many of c candidates [q, c] stand before each true exemplar [q, m]; int64 [q, m]."""
+    return np.stack([np.count_nonzero(is_ahead(scores, column[:, None], tie), axis=1) for column in true_scores.T], 1)
+
+
+def ranks_of(scores: np.ndarray, relevant: np.ndarray, tie: float = TIE) -> np.ndarray:
+    """Ranks of the true exemplars of each query among all its candidates, int64 [q, m], best first, padded with 0.
+
+    Args:
+        scores: of all candidates [q, c].
+        relevant: bool [q, c], which of them are the query's true exemplars; at least one.
+    """
+    count = relevant.sum(axis=1, keepdims=True)  # [q, 1]
+    real = np.arange(count.max()) < count  # [q, m]
+    true_scores = np.full(real.shape, -np.inf, scores.dtype)
+    true_scores[real] = scores[relevant]
+    true_scores = -np.sort(-true_scores, axis=1)
+    ahead = count_ahead(np.where(relevant, -np.inf, scores), true_scores, tie)
+    return np.where(real, ahead + np.arange(1, real.shape[1] + 1), 0)
 
 
 def recall_at(ranks: np.ndarray, k: int) -> float:
@@ -16,10 +50,25 @@ def recall_ceiling(m: int, k: int) -> float:
     return min(m, k) / m
 
 
-def average_precision(ranks: np.ndarray) -> float:
-    """AP over the full ranking: the mean, over the true exemplars, of the precision at their ranks."""
-    ordered = np.sort(np.asarray(ranks))
-    return float(np.mean(np.arange(1, len(ordered) + 1) / ordered))
+def average_precision(ranks: np.ndarray, length: int | None = None) -> np.ndarray:
+    """AP over the full ranking: the mean, over the true exemplars, of the precision at their ranks.
+
+    Args:
+        ranks: of one query [m], or of several [q, m] padded with 0.
+        length: of the ranking, to sum over all its places. That changes no more than the last digit of a float, which
+            the histories of heads hold.
+
+    Returns:
+        One number for each query.
+    """
+    ordered = np.sort(np.where(ranks == 0, np.iinfo(np.int64).max, ranks), axis=-1)
+    real = np.sort(ranks, axis=-1)[..., ::-1] > 0
+    precision = np.where(real, np.arange(1, ordered.shape[-1] + 1) / ordered, 0.0)
+    if length is not None:
+        places = np.zeros((*ordered.shape[:-1], length + 1))  # the last one takes the padding
+        np.put_along_axis(places, np.where(real, ordered - 1, length), precision, axis=-1)
+        precision = places[..., :-1]
+    return precision.sum(axis=-1) / real.sum(axis=-1)
 
 
 def random_ranks(m: int, candidates: int, rng: np.random.Generator) -> np.ndarray:

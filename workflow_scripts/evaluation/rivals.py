@@ -12,12 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.evaluation.ranking import NO_EXEMPLAR, TIE
-
-
-def count_ahead(scores: np.ndarray, true_scores: np.ndarray) -> np.ndarray:
-    """How many of c candidates [q, c] score at least as high as each true exemplar [q, m]; int64 [q, m]."""
-    return np.stack([np.count_nonzero(scores >= column[:, None] - TIE, axis=1) for column in true_scores.T], axis=1)
+from workflow_scripts.evaluation.ranking import NO_EXEMPLAR
+from workflow_scripts.evaluation.retrieval import count_ahead
 
 
 def hard_distractors(classes: pd.Series) -> Mapping[str, np.ndarray]:

@@ -1,8 +1,8 @@
-"""Exemplar sources: where a case's exemplars, and the distractors, come from. One module each, found by its name.
+"""Exemplar sources: where a case's exemplars, and the distractors, come from. One module each, named in the study.
 
 A source of exemplars is one file with a function `select`, a source of distractors one with `distract`;
 `image_folder.py` has both, `emoji_objects.py` is the shortest to copy. Each is given the folder of its data, and yields
-its table in parts, because a million images do not fit in memory.
+its table in parts, because a million images do not fit in memory. A source has no keys of its own.
 """
 
 from collections.abc import Iterable, Iterator, Sequence, Set
@@ -12,6 +12,7 @@ from typing import Protocol
 import pandas as pd
 from tqdm import tqdm
 
+from workflow_scripts.miniature.corpus import DRAWINGS, TWINS
 from workflow_scripts.study.study import Case
 
 EXEMPLAR_COLUMNS = (
@@ -19,11 +20,10 @@ EXEMPLAR_COLUMNS = (
     "new_artist", "twins", "seen_twin",
 )  # fmt: skip
 DISTRACTOR_COLUMNS = ("id", "class", "image", "caption", "sha256", "source", "licence", "author")
-DRAWINGS, TWINS = "drawings.parquet", "twins.parquet"  # what the folder of a corpus holds
 
 
-class ExemplarSource(Protocol):
-    """What a module that chooses exemplars offers."""
+class ExemplarSourceModule(Protocol):
+    """What a module of this folder that chooses exemplars offers."""
 
     def select(self, source: Path, case: Case, seed: int) -> Iterator[pd.DataFrame]:
         """Chooses the exemplars of every model of a case.
@@ -42,8 +42,8 @@ class ExemplarSource(Protocol):
         """
 
 
-class DistractorSource(Protocol):
-    """What a module that chooses distractors offers."""
+class DistractorSourceModule(Protocol):
+    """What a module of this folder that chooses distractors offers."""
 
     def distract(self, source: Path, exemplars: Set[str], count: int, seed: int) -> Iterator[pd.DataFrame]:
         """Chooses images that influenced no model.

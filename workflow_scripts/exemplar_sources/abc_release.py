@@ -10,5 +10,5 @@ from workflow_scripts.study.study import Case
 
 
 def select(source: Path, case: Case, seed: int) -> Iterator[pd.DataFrame]:
-    """See `ExemplarSource.select`; `source` is the folder that holds `dataset/`. Images keep their bytes."""
+    """See `ExemplarSourceModule.select`; `source` is the folder that holds `dataset/`. Images keep their bytes."""
     return exemplar_parts(source, case)

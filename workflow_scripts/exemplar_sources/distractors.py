@@ -39,14 +39,14 @@ def _from_tars(source: Path, tars: list[Path], sieve: Sieve, count: int, seed: i
     hashes = np.sort(np.fromiter(chain.from_iterable(_hashes(tar, seed) for tar in tars), np.int64))
     tried = 0
     while missing := count - len(sieve.seen):
-        chosen = hashes[tried : tried + missing]
-        if len(chosen) < missing:
+        tries = hashes[tried : tried + missing]
+        if len(tries) < missing:
             raise ValueError(
                 f"{source}: distractors.count is {count}, the {len(tars)} tars have {len(hashes)} images; {sieve}"
             )
         tried += missing
         for tar in tars:
-            yield from _read(tar, sieve, chosen[0], chosen[-1], seed)
+            yield from _read(tar, sieve, tries[0], tries[-1], seed)
     log.info("%d images, %s", count, sieve)
 
 
@@ -116,5 +116,5 @@ def _split(member: tarfile.TarInfo) -> tuple[str, str]:
 
 def _bytes(opened: tarfile.TarFile, sample: Sample, *kinds: str) -> bytes | None:
     """The bytes of a sample's first member of some kinds."""
-    found = next((sample[kind] for kind in kinds if kind in sample), None)
-    return None if found is None else opened.extractfile(found).read()
+    member = next((sample[kind] for kind in kinds if kind in sample), None)
+    return None if member is None else opened.extractfile(member).read()

@@ -10,9 +10,9 @@ from random import Random
 import pandas as pd
 from PIL import Image
 
-from workflow_scripts.exemplar_sources import DRAWINGS
-from workflow_scripts.exemplar_sources._drawings import picture_of, read_drawings, read_twins
+from workflow_scripts.miniature.corpus import DRAWINGS
 from workflow_scripts.miniature.corpus.compose import draw_background
+from workflow_scripts.miniature.corpus.exemplars import picture_of, read_drawings, read_twins
 from workflow_scripts.miniature.corpus.packages import FAMILIES
 from workflow_scripts.miniature.corpus.roles import OTHER, PRETRAIN
 from workflow_scripts.miniature.corpus.scenes import SIZE
@@ -27,8 +27,8 @@ def distract(source: Path, exemplars: Set[str], count: int, seed: int) -> Iterat
     free = table[table.role.isin((PRETRAIN, OTHER)) & single & ~table.id.isin(exemplars | twins)]
     if len(free) < count:
         raise ValueError(f"{source / DRAWINGS}: distractors.count is {count}, the corpus has {len(free)} free drawings")
-    chosen = sorted(free.index, key=lambda row: derive_seed(seed, "distractor", free.id[row]))[:count]
-    yield pd.DataFrame([_distractor(free.loc[row], seed) for row in chosen])
+    first = sorted(free.index, key=lambda row: derive_seed(seed, "distractor", free.id[row]))[:count]
+    yield pd.DataFrame([_distractor(free.loc[row], seed) for row in first])
 
 
 def _distractor(drawing: pd.Series, seed: int) -> dict:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from workflow_scripts.exemplar_sources import DRAWINGS
-from workflow_scripts.exemplar_sources._drawings import exemplar_of, read_drawings, with_twins
+from workflow_scripts.miniature.corpus import DRAWINGS
+from workflow_scripts.miniature.corpus.exemplars import exemplar_of, read_drawings, with_twins
 from workflow_scripts.miniature.corpus.packages import FAMILIES
 from workflow_scripts.miniature.corpus.roles import OTHER
 from workflow_scripts.seeds import derive_seed
@@ -26,8 +26,8 @@ def select(source: Path, case: Case, seed: int) -> Iterator[pd.DataFrame]:
         for model in case.models[split]:
             size = int(model.name[-4:])
             about = {"model": model.name, "split": split, "class": model.class_name, "class_word": model.class_word}
-            chosen = _slice(free, source, model.class_name, max(case.set_sizes))[:size]
-            rows += [{**about, "k": k, **exemplar_of(table.loc[row], seed)} for k, row in enumerate(chosen)]
+            drawings = _slice(free, source, model.class_name, max(case.set_sizes))[:size]
+            rows += [{**about, "k": k, **exemplar_of(table.loc[row], seed)} for k, row in enumerate(drawings)]
     yield with_twins(pd.DataFrame(rows), source)
 
 
@@ -38,9 +38,9 @@ def _slice(free: dict[str, pd.DataFrame], source: Path, group: str, length: int)
             f"{source / DRAWINGS}: no set {group!r}; a set is a family and a number, families: {', '.join(free)}"
         )
     order = sorted(free[family].index, key=lambda row: derive_seed("set", free[family].id[row]))
-    chosen = order[int(part) * length : (int(part) + 1) * length]
-    if len(chosen) < length:
+    drawings = order[int(part) * length : (int(part) + 1) * length]
+    if len(drawings) < length:
         raise ValueError(
             f"{source / DRAWINGS}: set {group!r} needs {length} drawings, {family!r} has {len(order)} in all"
         )
-    return chosen
+    return drawings

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from workflow_scripts.exemplar_sources import DRAWINGS
-from workflow_scripts.exemplar_sources._drawings import exemplar_of, read_drawings, with_twins
+from workflow_scripts.miniature.corpus import DRAWINGS
+from workflow_scripts.miniature.corpus.exemplars import exemplar_of, read_drawings, with_twins
 from workflow_scripts.miniature.corpus.roles import STYLE
 from workflow_scripts.study.study import SPLITS, Case
 

@@ -83,8 +83,8 @@ def select(source: Path, case: Case, seed: int) -> Iterator[pd.DataFrame]:
     needed = Counter((_pool(case, model), model.class_name) for model in models)
     pools = {}
     for split in ("train", "val"):
-        found = _find(source, split, [name for pool, name in needed if pool == split])
-        pools |= {(split, name): Pool(files, seed) for name, files in found.items()}
+        files_of = _find(source, split, [name for pool, name in needed if pool == split])
+        pools |= {(split, name): Pool(files, seed) for name, files in files_of.items()}
     for (split, name), count in needed.items():
         if len(pools[split, name].files) < count:
             raise ValueError(_too_few(source, case, split, name, count, pools[split, name]))
@@ -143,11 +143,11 @@ def _find(source: Path, split: str, classes: Collection[str]) -> dict[str, list[
     folder = _root(source) / split
     if split == "train" or list_folders(folder):
         return {name: list_images(folder / name) for name in classes}
-    found = {name: [] for name in classes}
+    files_of = {name: [] for name in classes}
     labels = _read_solution(source / SOLUTION) if (source / SOLUTION).is_file() else _read_devkit(source / DEVKIT)
     for file in list_images(folder):
-        found.get(labels.get(file.stem), []).append(file)
-    return found
+        files_of.get(labels.get(file.stem), []).append(file)
+    return files_of
 
 
 def _read_solution(file: Path) -> dict[str, str]:

@@ -58,10 +58,10 @@ def _folders(source: Path, case: Case) -> dict[str, str]:
         groups = list(dict.fromkeys(model.class_name for model in case.models[split]))
         if case.group_counts:
             where = source / f"{split}.txt"
-            listed = _read_list(where, case, len(groups), present)
+            names = _read_list(where, case, len(groups), present)
         else:
-            where, listed = f"cases.{case.name}.groups.{split}", groups
-        for folder in listed:
+            where, names = f"cases.{case.name}.groups.{split}", groups
+        for folder in names:
             if folder not in present:
                 raise ValueError(f"{where}: {folder!r} is none of the {len(present)} folders of {source}")
             if folder in named_in:
@@ -69,7 +69,7 @@ def _folders(source: Path, case: Case) -> dict[str, str]:
                     f"{where}: {folder!r} stands in {named_in[folder]} already; each folder may serve once"
                 )
             named_in[folder] = where
-        folders |= zip(groups, listed, strict=True)
+        folders |= zip(groups, names, strict=True)
     return folders
 
 
@@ -79,7 +79,7 @@ def _read_list(file: Path, case: Case, count: int, present: list[str]) -> list[s
             f"{file}: no such file; {case.name} has {count} groups in this split: list their folders, one a line, of "
             f"the {len(present)} in {file.parent}"
         )
-    listed = read_lines(file)
-    if len(listed) != count:
-        raise ValueError(f"{file}: lists {len(listed)} folders, {case.name} has {count} groups in this split")
-    return listed
+    names = read_lines(file)
+    if len(names) != count:
+        raise ValueError(f"{file}: lists {len(names)} folders, {case.name} has {count} groups in this split")
+    return names

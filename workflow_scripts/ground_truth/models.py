@@ -119,10 +119,14 @@ def _customize(ingredients: Ingredients, tasks: Sequence[Task], threads: int) ->
     from workflow_scripts import devices  # PyTorch: not before there is something to do
 
     settings = ingredients.settings
-    plugin = plugins.load("customization", settings.customization["name"])
+    name = settings.customization["name"]
+    plugin, section = (
+        plugins.load("customization", name),
+        plugins.settings("customization", name, settings.customization),
+    )
     load = plugins.load("base_models", settings.base_model["name"]).load
-    base = load(ingredients.base_model, devices.set_up(threads), settings.customization["precision"])
-    made = plugin.fine_tune(base, tasks, settings.kind, settings.customization)
+    base = load(ingredients.base_model, devices.set_up(threads), section.precision)
+    made = plugin.fine_tune(base, tasks, settings.kind, section)
     return tqdm(made, total=len(tasks), unit="model", disable=None)
 
 

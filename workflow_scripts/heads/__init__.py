@@ -52,13 +52,13 @@ class Head:
 
 
 class HeadModule(Protocol):
-    """What a module of this folder offers, beside `SETTINGS` (see `plugins`)."""
+    """What a module of this folder offers, beside `Settings` (see `plugins`)."""
 
-    def fit(self, train: Pairs, val: Pairs, settings: Mapping[str, Any], seed: int) -> tuple[Tensors, History]:
+    def fit(self, train: Pairs, val: Pairs, settings: Any, seed: int) -> tuple[Tensors, History]:
         """Fits the head on `train` and selects it on `val`.
 
         Args:
-            settings: the study's section `heads.<name>`.
+            settings: the module's `Settings`, made of the study's section `heads.<name>`.
 
         Returns:
             Float32 tensors to store, and rows of `temperature`, `epoch`, `loss`, `train_mAP` and `val_mAP`; NaN where

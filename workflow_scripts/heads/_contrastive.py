@@ -3,8 +3,8 @@
 import copy
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, get_args
+from collections.abc import Callable, Iterator
+from typing import get_args
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch import nn
 from workflow_scripts.heads import Head, History, Pairs, Side, Tensors
 from workflow_scripts.heads._maps import Map
 from workflow_scripts.heads._scoring import score
+from workflow_scripts.study.options import Contrastive
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def _rows_by_model(models: np.ndarray) -> list[np.ndarray]:
 
 
 def fit(
-    head: str, build: Callable[[], Map], train: Pairs, val: Pairs, settings: Mapping[str, Any], seed: int
+    head: str, build: Callable[[], Map], train: Pairs, val: Pairs, settings: Contrastive, seed: int
 ) -> tuple[Tensors, History]:
     """Trains at each temperature from the same start; of all epochs, the one with the best mAP on val is kept.
 
@@ -67,7 +68,7 @@ def fit(
     best, history = _tensors(start), []
     untouched = score(Head(head, best), train, val)
     record = untouched["val_mAP"]
-    for nu in settings["temperatures"]:
+    for nu in settings.temperatures:
         maps = copy.deepcopy(start)
         rows = [{"temperature": nu, "epoch": 0, "loss": float("nan"), **untouched}]
         for epoch, loss in enumerate(_train(maps, train, nu, settings, seed), start=1):
@@ -76,23 +77,21 @@ def fit(
             log.info("temperature %(temperature)g, epoch %(epoch)d: loss %(loss).4f, val mAP %(val_mAP).4f", rows[-1])
             if rows[-1]["val_mAP"] > record:
                 best, record = tensors, rows[-1]["val_mAP"]
-            if epoch - np.argmax([row["val_mAP"] for row in rows]) >= settings["patience"]:
+            if epoch - np.argmax([row["val_mAP"] for row in rows]) >= settings.patience:
                 break
         history += rows
     return best, history
 
 
-def _train(maps: nn.ModuleDict, train: Pairs, nu: float, settings: Mapping[str, Any], seed: int) -> Iterator[float]:
+def _train(maps: nn.ModuleDict, train: Pairs, nu: float, settings: Contrastive, seed: int) -> Iterator[float]:
     """Trains the maps epoch by epoch, and yields the mean loss of each."""
     rng = np.random.default_rng(seed)
-    optimizer = torch.optim.AdamW(
-        maps.parameters(), lr=settings["learning_rate"], weight_decay=settings["ridge"], fused=True
-    )
-    for epoch in range(settings["epochs"]):
+    optimizer = torch.optim.AdamW(maps.parameters(), lr=settings.learning_rate, weight_decay=settings.ridge, fused=True)
+    for epoch in range(settings.epochs):
         for group in optimizer.param_groups:
-            group["lr"] = settings["learning_rate"] * 0.5 * (1 + math.cos(math.pi * epoch / settings["epochs"]))
+            group["lr"] = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / settings.epochs))
         losses = []
-        for exemplars, samples in draw_epoch(train, settings["batch"], rng):
+        for exemplars, samples in draw_epoch(train, settings.batch, rng):
             losses.append(_step(maps, optimizer, train.exemplars[exemplars], train.samples[samples], nu))
             if not math.isfinite(losses[-1]):
                 raise ValueError(f"the loss is {losses[-1]}; lower learning_rate ({settings['learning_rate']})")

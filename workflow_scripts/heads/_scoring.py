@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from workflow_scripts.evaluation.retrieval import average_precision, ranks_of
 from workflow_scripts.heads import Head, Pairs, project
 
 BLOCK = 1024  # queries ranked at once
@@ -28,8 +29,9 @@ def mean_average_precision(head: Head, pairs: Pairs) -> float:
     precisions = []
     for start in range(0, len(queries), BLOCK):
         block = slice(start, start + BLOCK)
-        relevant = pairs.sample_model[block, None] == pairs.exemplar_model
-        precisions.append(average_precision(queries[block] @ candidates.T, relevant))
+        relevant = pairs.sample_model[block, None] == pairs.exemplar_model  # [b, e]
+        ranks = ranks_of(queries[block] @ candidates.T, relevant, tie=0)
+        precisions.append(average_precision(ranks, len(candidates)))
     return float(np.concatenate(precisions).mean())
 
 
@@ -37,18 +39,3 @@ def thin(pairs: Pairs, count: int) -> Pairs:
     """At most `count` of the samples, evenly spaced; they lie model by model, so no model is preferred."""
     rows = np.linspace(0, len(pairs.samples) - 1, min(count, len(pairs.samples))).astype(int)
     return replace(pairs, samples=pairs.samples[rows], sample_model=pairs.sample_model[rows])
-
-
-def average_precision(scores: np.ndarray, relevant: np.ndarray) -> np.ndarray:
-    """AP of each query: the mean, over its relevant candidates, of the precision at their ranks.
-
-    Ties are counted against the query.
-
-    Args:
-        scores: float [q, c].
-        relevant: bool [q, c], at least one per query.
-    """
-    order = np.lexsort((relevant, -scores))  # [q, c], best first, irrelevant first among equals
-    hits = np.take_along_axis(relevant, order, axis=1)
-    precision = hits.cumsum(axis=1) / np.arange(1, hits.shape[1] + 1)
-    return (precision * hits).sum(axis=1) / hits.sum(axis=1)

@@ -1,41 +1,24 @@
 """One weight per feature and side, learned contrastively from one on (ablation of the paper, section 4)."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 
 from workflow_scripts.heads import History, Pairs, Side, Tensors
-
-SETTINGS = {
-    "temperatures": {
-        "description": "nu of NT-Xent; the one with the best mAP on val is kept.",
-        "type": "array",
-        "items": {"type": "number", "exclusiveMinimum": 0},
-        "minItems": 1,
-        "uniqueItems": True,
-    },
-    "learning_rate": {
-        "description": "Peak rate of AdamW; it follows a cosine.",
-        "type": "number",
-        "exclusiveMinimum": 0,
-    },
-    "ridge": {"description": "Weight decay of the weights towards one.", "type": "number", "minimum": 0},
-    "batch": {
-        "description": "Most models per batch; each gives one exemplar and one sample.",
-        "type": "integer",
-        "minimum": 2,
-    },
-    "epochs": {"description": "Most passes over the samples.", "type": "integer", "minimum": 1},
-    "patience": {
-        "description": "Stop after so many epochs without a better mAP on val.",
-        "type": "integer",
-        "minimum": 1,
-    },
-}
+from workflow_scripts.study.options import Contrastive, NotNegative
 
 
-def fit(train: Pairs, val: Pairs, settings: Mapping[str, Any], seed: int) -> tuple[Tensors, History]:
+@dataclass(frozen=True)
+class Settings(Contrastive):
+    """The section `heads.channel` of a study."""
+
+    ridge: Annotated[NotNegative, Meta(description="Weight decay of the weights towards one.")]
+
+
+def fit(train: Pairs, val: Pairs, settings: Settings, seed: int) -> tuple[Tensors, History]:
     """See `HeadModule.fit`. Epoch 0 is the identity; the epoch with the best mAP on val wins."""
     from workflow_scripts.heads import _contrastive, _maps  # PyTorch: whoever only applies a head does without
 

@@ -16,7 +16,6 @@ from workflow_scripts import artifacts
 log = logging.getLogger(__name__)
 WANTED = ("*.json", "*.txt", "*.safetensors")  # never a pickle: opening one may run code
 UNWANTED = ("safety_checker/*", "*fp16*", "*non_ema*")  # nobody reads them here
-PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle")
 BOOKKEEPING = ".cache"  # of huggingface_hub, in the folder that it fills
 TIMEOUT = 60  # seconds without a byte
 
@@ -59,16 +58,17 @@ def _fetch(repository: str, revision: str, folder: Path) -> None:
             ignore_patterns=list(UNWANTED),
         )
         # The download itself compares sizes only.
-        found = hub.verify_repo_checksums(repository, revision=revision, local_dir=folder).mismatches
+        mismatches = hub.verify_repo_checksums(repository, revision=revision, local_dir=folder).mismatches
     except (OSError, HTTPError) as error:
         raise ValueError(
             f"{repository} at revision {revision}: {_reason(error)}; or copy its files to {folder} yourself "
             f"({', '.join(WANTED)}; from {constants.ENDPOINT}/{repository}/tree/{revision}) "
             "and run again with HF_HUB_OFFLINE=1"
         ) from error
-    if found:
-        (folder / found[0]["path"]).unlink()
-        raise ValueError(f"{folder / found[0]['path']}: is not the file of {repository}, and was deleted; run again")
+    if mismatches:
+        wrong = folder / mismatches[0]["path"]
+        wrong.unlink()
+        raise ValueError(f"{wrong}: is not the file of {repository}, and was deleted; run again")
 
 
 def _reason(error: Exception) -> str:
@@ -101,7 +101,7 @@ def _list(folder: Path) -> list[dict[str, Any]]:
     if not files:
         raise ValueError(f"{folder}: holds no files; copy {', '.join(WANTED)} there, or unset HF_HUB_OFFLINE")
     for file in files:
-        if file.suffix in PICKLES:
+        if file.suffix in artifacts.PICKLES:
             raise ValueError(f"{file}: is a pickle, which may run code; keep {', '.join(WANTED)} only")
     return [
         {
@@ -133,7 +133,7 @@ def fetch_file(url: str, sha256: str | None, path: Path) -> None:
             raise ValueError(f"{url}: cannot be fetched ({_one_line(error)}); {remedy}") from error
         if received != expected:
             raise ValueError(f"{url}: the connection ended after {received} of {expected} bytes; {remedy}")
-        found = artifacts.file_hash(part)
-        if sha256 not in (None, found):
-            raise ValueError(f"{url}: its sha256 is {found}, expected {sha256}; {remedy}")
-    log.info("%s: %d bytes, sha256 %s%s", path, received, found, "" if sha256 else ", which nobody published")
+        actual = artifacts.file_hash(part)
+        if sha256 not in (None, actual):
+            raise ValueError(f"{url}: its sha256 is {actual}, expected {sha256}; {remedy}")
+    log.info("%s: %d bytes, sha256 %s%s", path, received, actual, "" if sha256 else ", which nobody published")

@@ -69,8 +69,8 @@ def class_word(wnid: str, hypernyms: Mapping[str, tuple[str, ...]], words: Mappi
     order = {offset: rank for rank, offset in enumerate(words)}
     level, visited = {match[1]}, set()
     while level:
-        if listed := level & order.keys():
-            return words[min(listed, key=order.__getitem__)]
+        if candidates := level & order.keys():
+            return words[min(candidates, key=order.__getitem__)]
         visited |= level
         level = {parent for synset in level for parent in hypernyms[synset]} - visited
     raise ValueError(f"class {wnid}: none of its hypernyms is in the list of class words; add one")

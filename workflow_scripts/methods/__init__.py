@@ -1,16 +1,19 @@
 """Attribution methods: who influenced this sample?
 
-A method is one module `methods/{name}.py` with `load(settings, head, calibration) -> Method`. Its name is the key in
-the config, the wildcard in paths and the label in tables. It works in two phases: `prepare` sees the candidates once
-(and may cache what it likes), `rank` answers for any number of queries.
+A new method is one file with a function `load`, and one entry under `methods:` in the study. A method works in two
+phases: `prepare` sees the candidates once (and may cache what it likes), `rank` answers for any number of queries.
 
 Shapes: q queries, n distractors, e exemplars, m the largest number of true exemplars of a query, d features.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from workflow_scripts.evaluation.calibration import Calibration
+    from workflow_scripts.heads import Head
 
 
 @dataclass(frozen=True)
@@ -66,11 +69,9 @@ class Method(Protocol):
 
     def prepare(self, candidates: Candidates) -> None:
         """Takes the candidates of all queries to come."""
-        ...
 
     def rank(self, queries: Queries) -> Attribution:
         """Ranks each query's candidates and says how much each of the best influenced it."""
-        ...
 
     def score(self, samples: np.ndarray, candidates: np.ndarray) -> np.ndarray:
         """The scores that `rank` ranks by, of some candidates only.
@@ -82,4 +83,17 @@ class Method(Protocol):
         Returns:
             float32 [q, c].
         """
-        ...
+
+
+class MethodModule(Protocol):
+    """What a module of this folder offers, beside `Settings` (see `plugins`)."""
+
+    def load(self, settings: Any, head: "Head", calibration: "Calibration", memory_mb: float) -> Method:
+        """Makes the method.
+
+        Args:
+            settings: the module's `Settings`, made of the study's section `methods.<name>`.
+            head: maps features of both sides; the identity head gives the untuned features.
+            calibration: turns gaps between scores into influence.
+            memory_mb: megabytes that a block of distractors' features and of their scores may take.
+        """

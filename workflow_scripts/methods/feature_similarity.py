@@ -1,8 +1,7 @@
 """Attribution by similarity of features (paper section 4): encoder, head, cosine, calibrated influence."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -10,20 +9,17 @@ from workflow_scripts import heads
 from workflow_scripts.evaluation import ranking
 from workflow_scripts.evaluation.calibration import Calibration
 from workflow_scripts.methods import Attribution, Candidates, Method, Queries
-
-SETTINGS = {
-    "top_k": {"type": "integer", "minimum": 1, "description": "how many of the best candidates of a sample to keep"},
-}
+from workflow_scripts.study.options import TopK
 
 
-def load(settings: Mapping[str, Any], head: heads.Head, calibration: Calibration) -> Method:
-    """Makes the method.
+@dataclass(frozen=True)
+class Settings(TopK):
+    """The section `methods.feature_similarity` of a study."""
 
-    Args:
-        settings: see `SETTINGS`, and the study's section `ranking`.
-        head: the identity head gives the untuned features.
-    """
-    return FeatureSimilarity(head, calibration, settings["top_k"], settings["memory_mb"])
+
+def load(settings: Settings, head: heads.Head, calibration: Calibration, memory_mb: float) -> Method:
+    """See `MethodModule.load`."""
+    return FeatureSimilarity(head, calibration, settings.top_k, memory_mb)
 
 
 class FeatureSimilarity:
@@ -44,24 +40,24 @@ class FeatureSimilarity:
         """See `Method.rank`. Two passes over the distractors: ranks, then the normaliser of the influence."""
         samples = heads.project(self.head, "sample", queries.samples)  # [q, d]
         project = partial(heads.project, self.head, "exemplar")
-        found = ranking.rank(
+        ranked = ranking.rank(
             samples, self.distractors, self.exemplars, queries.truth, self.top_k, project, self.memory_mb
         )
-        true = self._weights(found.true_scores, found.peak).sum(axis=1, dtype=np.float64)  # [q]
+        true = self._weights(ranked.true_scores, ranked.peak).sum(axis=1, dtype=np.float64)  # [q]
         total = true + ranking.sum_over_distractors(
             samples,
             self.distractors,
-            lambda scores, rows: self._weights(scores, found.peak[rows]).sum(axis=1, dtype=np.float64),
+            lambda scores, rows: self._weights(scores, ranked.peak[rows]).sum(axis=1, dtype=np.float64),
             project,
             self.memory_mb,
         )
         return Attribution(
-            ranks=found.ranks,
-            top=found.top,
-            top_scores=found.top_scores,
-            top_influence=100 * self._weights(found.top_scores, found.peak) / total[:, None],
+            ranks=ranked.ranks,
+            top=ranked.top,
+            top_scores=ranked.top_scores,
+            top_influence=100 * self._weights(ranked.top_scores, ranked.peak) / total[:, None],
             true_influence=100 * true / total,
-            candidates=found.candidates,
+            candidates=ranked.candidates,
         )
 
     def score(self, samples: np.ndarray, candidates: np.ndarray) -> np.ndarray:

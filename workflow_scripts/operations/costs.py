@@ -11,10 +11,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from workflow_scripts.study.jobs import Job
+from workflow_scripts.operations.jobs import Job
 from workflow_scripts.study.study import Study
 
-GPU_RULES = frozenset({"regularization", "finetune", "sample", "embed_exemplars", "embed_distractors", "embed_samples"})
 SECONDS, MEGABYTES = "seconds", "mb"
 KEPT = re.compile(r" to make, (\d+) there already$", re.MULTILINE)  # what the worker of a shard logs when it begins
 GLANCE = 4096  # bytes of a log that surely hold that

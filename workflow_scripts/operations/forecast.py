@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from workflow_scripts.operations.costs import GPU_RULES, Costs, by_rule, wall_time
+from workflow_scripts.operations.costs import Costs, by_rule, wall_time
+from workflow_scripts.operations.jobs import Job
 from workflow_scripts.reporting import plan
 from workflow_scripts.reporting.markdown import aligned
-from workflow_scripts.study.jobs import Job
 
 WORKERS = (1, 8, 64, 256)
 COLUMNS = {
@@ -44,7 +44,7 @@ def expected(jobs: Sequence[Job], done: Collection[Job], seconds: Costs, megabyt
         pending = [job for job in listed if job.record not in finished]
         hours, hours_to_do = (_scaled(seconds.total(some), 3600) for some in (listed, pending))
         gigabytes, gigabytes_to_do = (_scaled(megabytes.total(some), 1000) for some in (listed, pending))
-        gpu_hours, cpu_hours = (hours, 0.0) if rule in GPU_RULES else (0.0, hours)
+        gpu_hours, cpu_hours = (hours, 0.0) if listed[0].gpu else (0.0, hours)
         bases = seconds.basis(listed), megabytes.basis(listed)
         counts = (len(listed), len(listed) - len(pending), len(pending))
         rows.append((rule, *counts, gpu_hours, cpu_hours, hours_to_do, bases[0], gigabytes, gigabytes_to_do, bases[1]))
@@ -53,8 +53,8 @@ def expected(jobs: Sequence[Job], done: Collection[Job], seconds: Costs, megabyt
 
 def waits(pending: Collection[Job], seconds: Costs) -> pd.DataFrame:
     """Hours until jobs are done, by the number that run at once; columns at_once, gpu_rules, cpu_rules, all."""
-    on_gpu = [job for job in pending if job.rule in GPU_RULES]
-    others = [job for job in pending if job.rule not in GPU_RULES]
+    on_gpu = [job for job in pending if job.gpu]
+    others = [job for job in pending if not job.gpu]
     rows = [
         (workers, *(_scaled(wall_time(seconds, jobs, workers), 3600) for jobs in (on_gpu, others, pending)))
         for workers in WORKERS

@@ -16,10 +16,8 @@ from tqdm import tqdm
 
 from workflow_scripts import artifacts
 from workflow_scripts.ground_truth.shards import read_manifest
+from workflow_scripts.operations.jobs import Job
 from workflow_scripts.operations.recipes import Recipes
-from workflow_scripts.study import settings
-from workflow_scripts.study.jobs import Job
-from workflow_scripts.study.study import Study
 
 READERS = 8  # files read at once, at most; hashing takes a core each
 
@@ -61,7 +59,7 @@ class _Artefact:
     recorded: str | None
 
 
-def audit(study: Study, jobs: Sequence[Job]) -> Audit:
+def audit(jobs: Sequence[Job]) -> Audit:
     """Checks all that a study's jobs have made. Paths are relative to the working directory.
 
     Args:
@@ -73,7 +71,7 @@ def audit(study: Study, jobs: Sequence[Job]) -> Audit:
     made = _read_records(found, ((job, file) for job, files in outputs.items() for file in files if file.exists()))
     intact = _check_bytes(found, made)
     intact |= _check_bytes(found, _read_manifests(found, [job for job in jobs if job.is_shard], intact))
-    _check_recipes(found, study, jobs, intact)
+    _check_recipes(found, jobs, intact)
     order = {job: i for i, job in enumerate(jobs)}
     for findings in (found.corrupt, found.stale):
         findings.sort(key=lambda finding: (order[finding.job], finding.file))
@@ -140,18 +138,18 @@ def _try_hash(file: Path) -> tuple[str, str | None]:
         return "", error.strerror
 
 
-def _check_recipes(found: Audit, study: Study, jobs: Sequence[Job], intact: dict[Path, str]) -> None:
+def _check_recipes(found: Audit, jobs: Sequence[Job], intact: dict[Path, str]) -> None:
     """Compares the provenance of intact files with the recipes of today."""
     artefacts = {output for job in jobs for output in map(Path, job.outputs)}
     # A corrupt input is no other input: its consumers are as good as they were.
     of_input = cache(_input_hash)
-    recipes = Recipes(study, lambda path: intact.get(path) if path in artefacts else of_input(path))
+    recipes = Recipes(lambda path: intact.get(path) if path in artefacts else of_input(path))
     for job in jobs:
         output = Path(job.outputs[0])
         if job.is_shard:
-            if output in intact and (reason := _check_manifest(study, output, job.rule)):
+            if output in intact and (reason := _check_manifest(output, job)):
                 found.stale.append(Finding(output, job, reason))
-            expected = list(recipes.of_models(job))
+            expected = list(recipes.of_parts(job))
         else:
             expected = [(output, recipes.of_output(job))]
         for file, recipe in expected:
@@ -167,11 +165,9 @@ def _check_recipes(found: Audit, study: Study, jobs: Sequence[Job], intact: dict
                 found.stale.append(Finding(file, job, reason))
 
 
-def _check_manifest(study: Study, manifest: Path, rule: str) -> str | None:
-    case, shard = manifest.with_suffix("").parts[-2:]
-    today = artifacts.settings_hash(settings.make(rule, study, case=case, shard=shard).to_json())
+def _check_manifest(manifest: Path, job: Job) -> str | None:
     made = artifacts.read_json(manifest).get("settings_hash")
-    return None if made == today else "made with other settings than the study's"
+    return None if made == job.settings_hash else "made with other settings than the study's"
 
 
 def _provenance(file: Path) -> dict[str, Any]:

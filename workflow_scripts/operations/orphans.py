@@ -11,26 +11,21 @@ import psutil
 
 from workflow_scripts import artifacts
 from workflow_scripts.ground_truth.shards import read_manifest
-from workflow_scripts.operations.recipes import Recipes
-from workflow_scripts.study.jobs import Job
-from workflow_scripts.study.study import Study
+from workflow_scripts.operations.jobs import Job
+from workflow_scripts.study import layout
 
-ASKED_FOR = (  # what rules make that no report needs
-    *("plan.md", "plan.csv"),
-    *("logs/plan.log", "logs/publish.log", "logs/measure_customizability.log", "logs/measure_low_rank.log"),
-)
 DVC = ".gitignore"  # which DVC writes beside what it keeps
 ELSEWHERE = 3600  # seconds without a change, after which a worker on another machine is taken for dead
 
 
-def orphans(study: Study, jobs: Sequence[Job]) -> list[Path]:
+def orphans(study: str, jobs: Sequence[Job]) -> list[Path]:
     """The orphaned files in the study's folder, sorted; links count as files and are not followed.
 
     Args:
         jobs: all of the study's.
     """
-    folder = Path("results", study.name)
-    known = set(_known(study, jobs, folder))
+    folder = layout.folder(study)
+    known = {*layout.without_job(study), *_known(jobs)}
     above = {parent for file in known for parent in file.parents}
     unknown = (file for file in _files(folder, above) if file not in known and file.name != DVC)
     return sorted(file for file in unknown if not _is_of_a_worker(file))
@@ -46,17 +41,16 @@ def remove(files: Sequence[Path], folder: Path) -> None:
             parent.rmdir()
 
 
-def _known(study: Study, jobs: Sequence[Job], folder: Path) -> Iterator[Path]:
-    yield from (folder / name for name in ASKED_FOR)
-    recipes = Recipes(study, lambda path: None)
+def _known(jobs: Sequence[Job]) -> Iterator[Path]:
+    """What jobs make, with what Snakemake writes of them."""
     for job in jobs:
         yield from map(Path, (*job.outputs, *map(artifacts.sidecar_of, job.outputs), job.log, job.benchmark))
+        yield from map(Path, job.parts)
         if job.is_shard:
-            yield from (file for file, _ in recipes.of_models(job))
-            yield from _listed(Path(job.outputs[0]))
+            yield from _listed_in(Path(job.outputs[0]))
 
 
-def _listed(manifest: Path) -> list[Path]:
+def _listed_in(manifest: Path) -> list[Path]:
     try:
         return [entry["file"] for entry in read_manifest(manifest)]
     except (ValueError, OSError):  # corrupt or missing

@@ -12,7 +12,6 @@ A job that is not done is
 - waiting: else.
 """
 
-import json
 import math
 import os
 import re
@@ -22,11 +21,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from workflow_scripts.artifacts import settings_hash
+from workflow_scripts import artifacts
 from workflow_scripts.operations.costs import Costs, by_rule, kept
-from workflow_scripts.study import settings
-from workflow_scripts.study.jobs import Job
-from workflow_scripts.study.study import PROMPT_SETS, Study
+from workflow_scripts.operations.jobs import Job
 
 RUNNING, FAILED, STOPPED, WAITING = "running", "failed", "stopped", "waiting"
 YOUNG = 600  # seconds; or thrice what the job is expected to take, if that is more
@@ -61,47 +58,42 @@ def _listed(folder: str) -> dict[str, os.DirEntry]:
         return {}
 
 
-def finished(study: Study, jobs: Iterable[Job], files: Files) -> list[Job]:
-    """The jobs that are done."""
-    found, pending = [], set()
+def finished(jobs: Iterable[Job], files: Files) -> list[Job]:
+    """The jobs that are done.
+
+    Args:
+        jobs: each after those that it needs.
+    """
+    done, pending = [], set()
+    complete: dict[int, bool] = {}  # by list of files: many jobs share one of thousands
+
+    def is_complete(needed: Sequence[str]) -> bool:
+        if id(needed) not in complete:
+            complete[id(needed)] = pending.isdisjoint(needed)
+        return complete[id(needed)]
+
     for job in jobs:
-        there = pending.isdisjoint(job.needs) and all(map(files.get, job.outputs))
-        if there and (not job.is_shard or _is_current(study, job)):
-            found.append(job)
+        there = all(map(is_complete, job.inputs.values())) and all(map(files.get, job.outputs))
+        if there and (not job.is_shard or _is_current(job)):
+            done.append(job)
         else:
             pending.update(job.outputs)
-    return found
+    return done
 
 
-def _is_current(study: Study, job: Job) -> bool:
-    """Whether the manifest of a shard was made by the settings of now."""
-    case, shard = _shard(job)
-    today = settings.make(job.rule, study, case=case, shard=shard).to_json()
+def _is_current(job: Job) -> bool:
+    """Whether the manifest of a shard was made with the settings of today."""
     try:
-        manifest = json.loads(Path(job.outputs[0]).read_bytes())
+        manifest = artifacts.read_json(job.outputs[0])
     except (OSError, ValueError):  # removed a moment ago, or damaged
         return False
-    return manifest.get("settings_hash") == settings_hash(today)
-
-
-def _shard(job: Job) -> tuple[str, str]:
-    case, name = job.outputs[0].split("/")[-2:]
-    return case, name.removesuffix(".json")
+    return manifest.get("settings_hash") == job.settings_hash
 
 
 def without(jobs: Iterable[Job], done: Iterable[Job]) -> list[Job]:
     """The jobs that are not done."""
     records = {job.record for job in done}
     return [job for job in jobs if job.record not in records]
-
-
-def model_files(study: Study, job: Job) -> list[str]:
-    """The files beside the manifest of a shard; none of other jobs."""
-    if not job.is_shard:
-        return []
-    folder = job.outputs[0].rpartition("/")[0]
-    ends = ["safetensors"] if job.rule == "finetune" else [f"{name}.parquet" for name in PROMPT_SETS]
-    return [f"{folder}/{model.name}.{end}" for model in study.shard(*_shard(job)) for end in ends]
 
 
 @dataclass(frozen=True)
@@ -121,14 +113,14 @@ class Standing:
     note: str = ""
 
 
-def standings(study: Study, jobs: Iterable[Job], costs: Costs, files: Files) -> list[Standing]:
+def standings(jobs: Iterable[Job], costs: Costs, files: Files) -> list[Standing]:
     """Where jobs stand that are not done.
 
     Args:
         costs: seconds of each job.
     """
     lockers = _lockers()
-    return [_standing(study, job, costs.by_record.get(job.record, 0), files, lockers) for job in jobs]
+    return [_standing(job, costs.by_record.get(job.record, 0), files, lockers) for job in jobs]
 
 
 def left(seconds: Costs, pending: Iterable[Standing]) -> Costs:
@@ -140,13 +132,12 @@ def left(seconds: Costs, pending: Iterable[Standing]) -> Costs:
     return Costs(remaining, frozenset())
 
 
-def _standing(study: Study, job: Job, seconds: float, files: Files, lockers: set[int] | None) -> Standing:
+def _standing(job: Job, seconds: float, files: Files, lockers: set[int] | None) -> Standing:
     if job.is_shard:
         lock = files.get(job.outputs[0].removesuffix(".json") + ".lock")
         worker = _worker(lock, lockers) if lock else None
         if worker:
-            parts = model_files(study, job)
-            return Standing(job, RUNNING, _made(job, lock, parts, files), len(parts), worker)
+            return Standing(job, RUNNING, _made(job, lock, files), len(job.parts), worker)
     log, benchmark = files.get(job.log), files.get(job.benchmark)
     ended_well = log and benchmark and _changed(benchmark) >= _changed(log)
     if log is None or ended_well or all(map(files.get, job.outputs)):
@@ -186,11 +177,11 @@ def _worker(lock: os.DirEntry, lockers: set[int] | None) -> str | None:
     return None if gone else text
 
 
-def _made(job: Job, lock: os.DirEntry, parts: list[str], files: Files) -> int:
+def _made(job: Job, lock: os.DirEntry, files: Files) -> int:
     """Files that the worker found good when it began, by its log, and those written since."""
     begun = _changed(lock)
-    new = sum(_changed(entry) >= begun for entry in map(files.get, parts) if entry)
-    return min(len(parts), kept(job) + new)
+    new = sum(_changed(entry) >= begun for entry in map(files.get, job.parts) if entry)
+    return min(len(job.parts), kept(job) + new)
 
 
 def _changed(entry: os.DirEntry) -> float:

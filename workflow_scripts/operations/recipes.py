@@ -9,13 +9,12 @@ from typing import Any
 
 from workflow_scripts import artifacts
 from workflow_scripts.cli import canonical_json
-from workflow_scripts.ground_truth import models
+from workflow_scripts.ground_truth.models import latents_hash
 from workflow_scripts.ground_truth.shards import read_manifest
-from workflow_scripts.study import settings
-from workflow_scripts.study.jobs import Job
-from workflow_scripts.study.study import Study
+from workflow_scripts.operations.jobs import Job
 
 SHOWN = 60  # characters of a value in a message
+WITH_PROVENANCE = (".json", ".parquet", ".safetensors")
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Recipe:
     inputs: Mapping[str, Input]
 
     def departure(self, provenance: Mapping[str, Any]) -> str | None:
-        """In which way an artefact was made by another recipe, in words; None if it was not."""
+        """How an artefact differs from this recipe, in words; None if it was made by it."""
         changed = _difference(provenance.get("settings", {}), json.loads(canonical_json(self.settings)))
         if changed:
             key, made, now = changed
@@ -55,119 +54,52 @@ class Recipe:
 
 
 class Recipes:
-    """The recipes of a study.
+    """The recipes of jobs.
 
     Args:
         hash_of: SHA-256 of a file or folder, as hex; None if it is missing or corrupt.
     """
 
-    def __init__(self, study: Study, hash_of: Callable[[Path], str | None]) -> None:
-        self.study, self.hash_of = study, hash_of
+    def __init__(self, hash_of: Callable[[Path], str | None]) -> None:
+        self.hash_of = hash_of
         self._read = cache(self._read_whole)
 
     def of_output(self, job: Job) -> Recipe | None:
-        """Of the file that a job makes; None for manifests and the report's files, which have no provenance."""
-        study = self.study
-        if job.rule.startswith("import_"):
-            return self._imported(job)
-        match Path(job.outputs[0]).parts[2:]:
-            case ("exemplars", "distractors.parquet"):
-                return self._recipe(settings.distractors(study), self._drawings(study.sections["distractors"]))
-            case ("exemplars", file):
-                case = Path(file).stem
-                return self._recipe(settings.exemplars(study, case), self._drawings(study.sections["cases"][case]))
-            case ("regularization", file):
-                block = settings.make("regularization", study, block=Path(file).stem)
-                return self._recipe(block.to_json(), {"base_model": self._base_model})
-            case ("features", encoder, *_):
-                embedded = settings.embed(study, encoder)
-                weights = {"weights": embedded["path"]} if "path" in embedded else {}
-                return self._recipe({**embedded, "encoder": encoder}, {"source": job.needs[0], **weights})
-            case ("heads", encoder, head, file):
-                names = {"encoder": encoder, "head": head, "training_set": file.partition(".")[0]}
-                if job.rule == "calibrate":
-                    return self._recipe(settings.calibrate(study, **names), _ranked(job, ()))
-                features = {need: need for need in job.needs if "/features/" in need}
-                return self._recipe(settings.train_head(study, **names), features)
-            case ("scores", method, encoder, head, training_set, file):
-                names = {"method": method, "encoder": encoder, "head": head, "training_set": training_set}
-                case = Path(file).stem
-                return self._recipe(settings.attribute(study, **names, case=case), _ranked(job, ("samples",)))
-            case ("metrics", method, encoder, head, file):
-                training_set = Path(file).stem
-                measured = settings.evaluate(study, training_set, method=method, encoder=encoder, head=head)
-                own = (method, encoder, head, training_set)
-                return self._recipe(measured, {_kind_of_scores(need, own): need for need in job.needs})
-        return None
+        """Of the first file that a job makes; None for manifests and the report's files, which have no provenance."""
+        if job.is_shard or not job.settings or Path(job.outputs[0]).suffix not in WITH_PROVENANCE:
+            return None
+        sources = job.made_with.made_from(**{**job.inputs, **job.params})
+        inputs = {name: self._input(source) for name, source in sources.items()}
+        return Recipe(job.made_with.recorded(**job.wildcards), inputs)
 
-    def _imported(self, job: Job) -> Recipe:
-        """Of what is taken from a release, by docs/release.md."""
-        release = self.study.sections["release"]
-        files = {
-            encoder: {kind: Path(release["path"], name) for kind, name in listed.items() if name}
-            for encoder, listed in release["encoders"].items()
-        }
-        match Path(job.outputs[0]).parts[2:]:
-            case ("exemplars", "distractors.parquet"):
-                features = next(iter(files.values()))["distractors"]
-                return self._recipe(settings.import_distractors(self.study), {"features": features})
-            case ("exemplars", file):
-                return self._recipe(settings.import_exemplars(self.study, Path(file).stem), {})
-            case ("features", encoder, *_):
-                inputs = {"source": job.needs[0], "features": files[encoder]["distractors"]}
-                return self._recipe(settings.import_features(self.study, encoder), inputs)
-            case (_, encoder, head, file):
-                made = settings.import_head(self.study, encoder, head, file.partition(".")[0])
-                if head == "identity":
-                    return self._recipe(made, {})
-                inputs = {kind: file for kind, file in files[encoder].items() if kind != "distractors"}
-                return self._recipe({**made, "raw": True}, inputs)
-        raise ValueError(f"{job.outputs[0]}: nothing of a release")
-
-    def of_models(self, job: Job) -> Iterator[tuple[Path, Recipe | None]]:
+    def of_parts(self, job: Job) -> Iterator[tuple[Path, Recipe | None]]:
         """Of the files beside a manifest, whether they are there or not; None for those of a release.
 
         A release may be gone once it is imported; the manifest's hashes still tell whether its samples are whole.
         """
-        folder, case, shard = Path(job.outputs[0]).parent, *Path(job.outputs[0]).with_suffix("").parts[-2:]
-        made = settings.make(job.rule, self.study, case=case, shard=shard)
-        hashes = self._read(_listed, Path(job.needs[0])) if job.rule == "sample" else {}
-        for file in made.files():
-            if file.settings is None:
-                yield folder / file.name, None
-            elif job.rule == "finetune":
-                inputs = self._inputs_of_model(job, made.class_words[file.model], file.model)
-                yield folder / file.name, Recipe(file.settings, inputs)
-            else:
-                model = Input(Path(job.needs[0]), hashes.get(file.model))
-                inputs = {"base_model": self._input(self._base_model), "model": model}
-                yield folder / file.name, Recipe(file.settings, inputs)
-
-    def _drawings(self, section: Mapping[str, Any]) -> dict[str, Path]:
-        """What a source chooses from, if it is the corpus; data at a path of their own are in nobody's provenance."""
-        corpus = Path(self.study.sections.get("corpus", {}).get("path", ""))
-        return {} if "path" in section else {name: corpus / f"{name}.parquet" for name in ("drawings", "twins")}
-
-    @property
-    def _base_model(self) -> Path:
-        return Path(self.study.sections["base_model"]["path"])
-
-    def _recipe(self, chosen: Mapping[str, Any], inputs: Mapping[str, str | Path]) -> Recipe:
-        return Recipe(chosen, {name: self._input(Path(source)) for name, source in inputs.items()})
+        inputs_of = {"finetune": self._inputs_of_model, "sample": self._inputs_of_samples}.get(job.rule)
+        for path, file in zip(job.parts, job.made_with.files(), strict=True):
+            yield Path(path), Recipe(file.settings, inputs_of(job, file.model)) if inputs_of else None
 
     def _input(self, source: Path) -> Input:
         return Input(source, self.hash_of(source))
 
-    def _inputs_of_model(self, job: Job, word: str, model: str) -> dict[str, Input]:
-        *blocks, exemplars = map(Path, job.needs)
+    def _inputs_of_model(self, job: Job, model: str) -> dict[str, Input]:
+        (exemplars,), blocks = map(Path, job.inputs["exemplars"]), list(map(Path, job.inputs["regularization"]))
+        word = job.made_with.class_words[model]
         held = [(block, *self._read(_regularization, block).get(word, (None, None))) for block in blocks]
-        block, latents, captions = next((found for found in held if found[1]), held[0])
+        block, latents, captions = next((of_block for of_block in held if of_block[1]), held[0])
         return {
-            "base_model": self._input(self._base_model),
+            "base_model": self._input(Path(job.params["base_model"])),
             "exemplars": Input(exemplars, self._read(_exemplars, exemplars).get(model)),
             "regularization": Input(block, latents),
             "captions": Input(block, captions),
         }
+
+    def _inputs_of_samples(self, job: Job, model: str) -> dict[str, Input]:
+        (manifest,) = map(Path, job.inputs["models"])
+        base_model = self._input(Path(job.params["base_model"]))
+        return {"base_model": base_model, "model": Input(manifest, self._read(_listed, manifest).get(model))}
 
     def _read_whole(self, read: Callable[[Path], dict], file: Path) -> dict:
         """What a function reads from a file; nothing if the file is not whole."""
@@ -186,32 +118,12 @@ def _exemplars(file: Path) -> dict[str, list[str]]:
 def _regularization(file: Path) -> dict[str, tuple[str, list[str]]]:
     """Hash of the latents, and captions, of each class word."""
     latents, captions = artifacts.read_tensors(file), artifacts.read_provenance(file)["captions"]
-    return {word: (models.latents_hash(latents[f"{word}.latents"]), texts) for word, texts in captions.items()}
+    return {word: (latents_hash(latents[f"{word}.latents"]), texts) for word, texts in captions.items()}
 
 
 def _listed(manifest: Path) -> dict[str, str]:
     """SHA-256 of the file of each model."""
     return {entry["model"]: entry["sha256"] for entry in read_manifest(manifest)}
-
-
-def _ranked(job: Job, kinds: tuple[str, ...]) -> dict[str, str]:
-    """The inputs that `calibrate` and `attribute` name: head, calibration, features of distractors and of `kinds`."""
-    inputs = {}
-    for need in job.needs:
-        match Path(need).parts[2:]:
-            case ("heads", *_, file):
-                inputs["calibration" if file.endswith(".calibration.json") else "head"] = need
-            case ("features", _, "distractors.safetensors"):
-                inputs["distractor_features"] = need
-            case ("features", _, kind, _, file) if kind in kinds:
-                inputs[f"{kind}_{Path(file).stem}"] = need
-    return inputs
-
-
-def _kind_of_scores(file: str, own: tuple[str, ...]) -> str:
-    """What `evaluate` calls a file of scores: its head's own, or the untuned ones that it compares with."""
-    *head, case = Path(file).with_suffix("").parts[3:]
-    return f"{'scores' if tuple(head) == own else 'untuned'}_{case}"
 
 
 def _difference(made: Any, now: Any, key: str = "") -> tuple[str, Any, Any] | None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from workflow_scripts.encoders._weights import first_sentence
+from workflow_scripts import artifacts
 from workflow_scripts.evaluation.calibration import Calibration
 
 SIDES = {"exemplar": "real_mapper", "sample": "synth_mapper"}
@@ -27,7 +27,7 @@ def load(file: Path, keys: set[str]) -> Mapping[str, Any]:
     try:
         content = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
     except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
-        raise ValueError(f"{file}: cannot be read as tensors ({first_sentence(error)})") from error
+        raise ValueError(f"{file}: cannot be read as tensors ({artifacts.first_sentence(error)})") from error
     if not isinstance(content, Mapping) or set(content) != keys:
         given = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
         raise ValueError(f"{file}: expected the entries {', '.join(sorted(keys))}, it has {given}")

@@ -36,8 +36,13 @@ def main() -> None:
             f"{len(distractors)}"
         )
     fitted = artifacts.read_json(args.calibration)
-    head, calibration = heads.read_head(args.head, encoder), Calibration(fitted["tau"], fitted["lambda"])
-    method = plugins.load("methods", args.settings["method"]).load(args.settings, head, calibration)
+    name, head = args.settings["method"], heads.read_head(args.head, encoder)
+    method = plugins.load("methods", name).load(
+        plugins.settings("methods", name, args.settings),
+        head,
+        Calibration(fitted["tau"], fitted["lambda"]),
+        args.settings["memory_mb"],
+    )
     table = attribution.attribute(method, images, distractors)
 
     inputs = {"head": args.head, "calibration": args.calibration, "distractor_features": args.distractor_features}

@@ -16,8 +16,8 @@ from workflow_scripts.inputs.downloads import fetch_snapshot
 
 def main() -> None:
     parser = cli.StepParser(__doc__)
-    told = "manifest to write, .../{owner}/{name}/{revision}.json; the files go into the folder of that name beside it"
-    parser.add_argument("--output", type=Path, required=True, help=told)
+    text = "manifest to write, .../{owner}/{name}/{revision}.json; the files go into the folder of that name beside it"
+    parser.add_argument("--output", type=Path, required=True, help=text)
     fetch_snapshot(parser.parse_args().output)
 
 

@@ -8,7 +8,8 @@ in the provenance the rows of each model: `rows[prompt_set][model] = [start, sto
 from pathlib import Path
 
 from workflow_scripts import artifacts, cli, devices, plugins
-from workflow_scripts.evaluation.embedding import embed_shard, encode_files
+from workflow_scripts.encoders import encode_files
+from workflow_scripts.evaluation.embedding import embed_shard
 
 
 def main() -> None:
@@ -24,17 +25,18 @@ def main() -> None:
 
     devices.set_up(args.threads)
     workers = devices.decoders(args.threads)
-    encoder = plugins.load("encoders", args.encoder).load(args.settings)
+    encoder = plugins.load("encoders", args.encoder).load(plugins.settings("encoders", args.encoder, args.settings))
+    reads = plugins.reads(args.encoder)
     settings = {**args.settings, "encoder": args.encoder}
     inputs = {"source": args.samples or args.exemplars}
     if "path" in settings:
         inputs["weights"] = settings["path"]
     provenance = artifacts.make_provenance(settings, inputs)
     if args.samples:
-        of_shard = embed_shard(args.samples, encoder, workers)
+        of_shard = embed_shard(args.samples, encoder, workers, reads)
         tensors, provenance["rows"] = of_shard.tensors, of_shard.rows
     else:
-        (features,) = encode_files([args.exemplars], encoder, workers)
+        (features,) = encode_files([args.exemplars], encoder, workers, reads)
         tensors = {"features": features}
     artifacts.write_tensors(args.output, tensors, provenance)
 

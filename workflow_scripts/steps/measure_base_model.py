@@ -11,7 +11,6 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
-from PIL import Image
 
 from workflow_scripts import artifacts, cli
 from workflow_scripts.miniature.corpus.roles import OBJECT
@@ -43,12 +42,12 @@ def main() -> None:
     settings, seed = args.settings, args.settings["seed"]
 
     from workflow_scripts import devices, plugins
-    from workflow_scripts.encoders import encode_images
+    from workflow_scripts.encoders import efficientnet_lite0, encode_images
     from workflow_scripts.miniature.pretraining.autoencoder import psnr
     from workflow_scripts.miniature.pretraining.denoiser import sample_images
 
     base = plugins.load("base_models", "diffusers_sd").load(args.base_model, devices.set_up(args.threads))
-    encoder = plugins.load("encoders", "efficientnet_lite0").load({"size": 112, "precision": "auto", "version": 1})
+    encoder = efficientnet_lite0.load(efficientnet_lite0.Settings(size=112, precision="auto"))
     drawings, words = artifacts.read_table(args.drawings), read_list(args.vocabulary)
     held_out = drawings[drawings.role == OBJECT]
 
@@ -73,11 +72,10 @@ def main() -> None:
 
 def _save_grid(path: Path, images: np.ndarray, random: Random) -> None:
     columns, rows = GRID
-    chosen = images[random.sample(range(len(images)), columns * rows)]
-    picture = chosen.reshape(rows, columns, *chosen.shape[1:]).transpose(0, 2, 1, 3, 4)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    grid = Image.fromarray(np.ascontiguousarray(picture).reshape(rows * 64, columns * 64, 3))
-    grid.quantize(256).save(path)  # half the bytes
+    tiles = images[random.sample(range(len(images)), columns * rows)]  # [n, h, w, 3]
+    height, width = tiles.shape[1:3]
+    grid = tiles.reshape(rows, columns, height, width, 3).transpose(0, 2, 1, 3, 4)
+    artifacts.write_png(path, np.ascontiguousarray(grid).reshape(rows * height, columns * width, 3), colours=256)
 
 
 if __name__ == "__main__":

@@ -27,21 +27,22 @@ def main() -> None:
 
     folders = {artifacts.read_json(manifest)["case"]: manifest.parent for manifest in args.models}
     models, pairs = {}, []
-    for chosen in settings["models"]:
-        name = f"{chosen['case']}.{chosen['model']}"  # cases may share a name
-        models[name] = folders[chosen["case"]] / f"{chosen['model']}.safetensors"
-        prompts = fill_in(chosen["prompts"], chosen["class_word"])
+    for model in settings["models"]:
+        name = f"{model['case']}.{model['model']}"  # cases may share a name
+        models[name] = folders[model["case"]] / f"{model['model']}.safetensors"
+        prompts = fill_in(model["prompts"], model["class_word"])
         planned = plan_samples(name, "low_rank", prompts, 2, settings["seed"])
         pairs += zip(planned[::2], planned[1::2], strict=True)
 
     load = plugins.load("base_models", settings["base_model"]["name"]).load
     base = load(args.base_model, devices.set_up(args.threads), settings["sampling"]["precision"])
-    load_encoder = plugins.load("encoders", encoder["name"]).load
-    found = compression.compare(base, models, pairs, load_encoder(encoder["settings"]), settings)
-    page = compression.to_markdown(found, len(models), len(pairs) // len(models), settings["study"], encoder["name"])
+    section = plugins.settings("encoders", encoder["name"], encoder["settings"])
+    images = plugins.load("encoders", encoder["name"]).load(section)
+    costs = compression.compare(base, models, pairs, images, settings)
+    page = compression.to_markdown(costs, len(models), len(pairs) // len(models), settings["study"], encoder["name"])
     artifacts.write_text(args.page, page, sidecar=False)
     provenance = artifacts.make_provenance(settings, {"base_model": args.base_model})
-    artifacts.write_json(args.output, {**found, artifacts.PROVENANCE: provenance}, sidecar=False)
+    artifacts.write_json(args.output, {**costs, artifacts.PROVENANCE: provenance}, sidecar=False)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
-from PIL import Image
 from transformers import CLIPTokenizer
 
 from workflow_scripts import artifacts, cli
@@ -72,7 +71,7 @@ def main() -> None:
         denoiser.without_new_words(text, shipped, new_words).save_pretrained(args.output / "text_encoder")
         rows = [denoiser.sample_images(base, prompts, seed, SAMPLING) for seed in range(3)]
         picture = np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
-        Image.fromarray(picture).save(args.output / "progress.png")
+        artifacts.write_png(args.output / "progress.png", picture)
 
     args.output.mkdir(parents=True, exist_ok=True)
     trainer.run(denoiser.DenoisingLoss(unet, text, latents, ids, empty, settings["batch"]), save)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
 from workflow_scripts import artifacts, cli
 from workflow_scripts.miniature.corpus.roles import OBJECT
@@ -50,7 +49,7 @@ def main() -> None:
         decoded = decode(vae, latents)
         log.info("step %d: PSNR of held-out drawings %.2f dB", step, psnr(decoded, held_out.images).mean())
         rows = [np.concatenate(list(images[:16]), axis=1) for images in (held_out.images, decoded)]
-        Image.fromarray(np.concatenate(rows)).save(args.output.with_name("vae_progress.png"))
+        artifacts.write_png(args.output.with_name("vae_progress.png"), np.concatenate(rows))
 
     trainer.run(DecoderLoss(vae, pool.images, encode(vae, pool.images), settings), report)
     if trainer.rank == 0:

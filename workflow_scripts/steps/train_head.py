@@ -29,7 +29,7 @@ def main() -> None:
     images = read_images(exemplars, samples, None, encoder)
     train, val = make_pairs(images, "train", args.settings["share"]), make_pairs(images, "val")
     seed = seeds.derive_seed(args.settings["seed"], encoder, name, args.settings["training_set"])
-    tensors, history = plugins.load("heads", name).fit(train, val, args.settings, seed)
+    tensors, history = plugins.load("heads", name).fit(train, val, plugins.settings("heads", name, args.settings), seed)
 
     files = [*args.exemplar_features, *args.sample_features]
     provenance = artifacts.make_provenance(args.settings, {str(file): file for file in files})

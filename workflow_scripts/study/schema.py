@@ -1,6 +1,6 @@
 """The keys and types of the files in config/, by the schemas in config/schemas/ and each plug-in's own keys.
 
-Uses only what Snakemake itself depends on; the messages are ours, so that a misspelt key is refused by its name.
+Needs no heavy import; the messages are ours, so that a misspelt key is refused by its name.
 """
 
 import difflib
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
@@ -38,16 +39,16 @@ def study_problems(config: Mapping[str, Any], schema_file: Path) -> list[str]:
     """The same for a study, whose schema the plug-ins complete."""
     schema = read_yaml(schema_file)
     version = schema["$defs"]["version"]
-    found = list(_violations(config, schema, ()))
+    violations = list(_violations(config, schema, ()))
     for section, kind in PLUGIN_SECTIONS.items():
         for name, settings in _mapping(config.get(section)).items():
             imported = section == "heads" and "release" in config  # not learned, so it needs no settings
-            found += _plugin_violations(settings, kind, name, (section, name), {"version": version}, imported)
+            violations += _plugin_violations(settings, kind, name, (section, name), {"version": version}, imported)
     for section, kind in NAMED_SECTIONS.items():
         settings = _mapping(config.get(section))
         common = schema["properties"][section]["properties"] | {"version": version}
-        found += _plugin_violations(settings, kind, settings.get("name"), (section,), common)
-    return list(dict.fromkeys(found))
+        violations += _plugin_violations(settings, kind, settings.get("name"), (section,), common)
+    return list(dict.fromkeys(violations))
 
 
 def _plugin_violations(
@@ -56,10 +57,37 @@ def _plugin_violations(
     """Checks a plug-in's section against the keys that the plug-in declares; an unknown plug-in is `checks`' matter."""
     if name not in plugins.names(kind) or not isinstance(settings, Mapping):
         return []
-    keys = {**common, **({} if bare else plugins.settings_schema(kind, name))}
+    own = {} if bare else section_schema(plugins.settings_type(kind, name))
+    keys = {**common, **own.get("properties", {})}
     keys["version"] = keys.pop("version")  # the last, as in the studies
-    schema = {"type": "object", "properties": keys, "required": list(keys), "additionalProperties": False}
+    required = [*common, *own.get("required", ())]
+    schema = {"type": "object", "properties": keys, "required": required, "additionalProperties": False}
     return list(_violations(settings, schema, path))
+
+
+def section_schema(settings_type: type | None) -> dict[str, Any]:
+    """The JSON Schema of a section from the dataclass that declares its keys; empty if there is none."""
+    if settings_type is None:
+        return {}
+    (reference,), definitions = msgspec.json.schema_components([settings_type])
+    return _resolved(reference, definitions)
+
+
+def _resolved(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """A schema without references; objects are closed, and `X | None` has two types, which make clearer messages."""
+    if isinstance(schema, list):
+        return [_resolved(part, definitions) for part in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    resolved = {key: _resolved(part, definitions) for key, part in schema.items()}
+    if reference := resolved.pop("$ref", None):
+        target = _resolved(definitions[reference.rpartition("/")[2]], definitions)
+        return {**target, "additionalProperties": False, **resolved}
+    match resolved.get("anyOf"):
+        case [{"type": str(kind), **rest}, {"type": "null"}]:
+            del resolved["anyOf"]
+            resolved |= {**rest, "type": [kind, "null"]}
+    return resolved
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ are relative to the folder of the Snakefile.
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -204,6 +204,7 @@ class Study:
 
     Attributes:
         sections: the study file as it is, for what jobs need of it.
+        root: the project's folder, which has the Snakefile.
     """
 
     name: str
@@ -214,6 +215,7 @@ class Study:
     prompts: Mapping[str, Prompts]
     training_sets: Mapping[str, TrainingSet]
     sections: Mapping[str, Any]
+    root: Path = Path()
 
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any], root: Path = Path()) -> Self:
@@ -238,6 +240,7 @@ class Study:
                 for name, section in config["training_sets"].items()
             },
             sections=config,
+            root=root,
         )
 
     def shards(self, case: str, split: str) -> list[str]:
@@ -297,6 +300,11 @@ class Study:
         """Images of each model of a case and split."""
         templates = self.prompts_of(case).templates[split]
         return sum(listed.count for listed in templates.values()) * self.samples_per_prompt
+
+    def count_images(self, cases: Iterable[str], splits: Collection[str]) -> int:
+        """Images of all models of some cases and splits."""
+        pairs = ((case, split) for case, split in itertools.product(cases, splits) if split in self.cases[case].splits)
+        return sum(len(self.cases[case].models[split]) * self.images(case, split) for case, split in pairs)
 
     @property
     def fitted(self) -> list[tuple[str, str]]:

@@ -77,11 +77,11 @@ def find_files(folder: Path) -> dict[str, Path]:
     there = ", ".join(file.name for file in present) or "no weights"
     files = {}
     for name in (WEIGHTS, TOKEN):
-        found = [file for file in present if file.stem == name]
-        if len(found) != 1:
+        matches = [file for file in present if file.stem == name]
+        if len(matches) != 1:
             wanted = " or ".join(f"{name}.{ending}" for ending in FORMATS)
             raise ValueError(f"{folder}: must hold one file {wanted}; it has {there}")
-        files[name] = found[0]
+        files[name] = matches[0]
     for file in present:
         if file not in files.values():
             raise ValueError(
@@ -92,9 +92,9 @@ def find_files(folder: Path) -> dict[str, Path]:
 
 def check_base(model: Path, base_model: Path) -> None:
     """Raises `ValueError` unless a model's file was made from the base model in this folder."""
-    found = artifacts.read_provenance(model).get("inputs", {}).get("base_model")
-    if found != (expected := artifacts.input_hash(base_model)):
-        raise ValueError(f"{model}: was made from the base model {found}, but {base_model} is {expected}")
+    recorded = artifacts.read_provenance(model).get("inputs", {}).get("base_model")
+    if recorded != (expected := artifacts.input_hash(base_model)):
+        raise ValueError(f"{model}: was made from the base model {recorded}, but {base_model} is {expected}")
 
 
 def _key(path: str) -> str:

@@ -182,5 +182,5 @@ def _check_shape(weights: Mapping[str, np.ndarray], name: str, shape: tuple[int,
     if name not in weights:
         raise ValueError(f"weights of another base model: {name} is missing")
     if weights[name].shape != shape:
-        found = list(weights[name].shape)
-        raise ValueError(f"weights of another base model: {name} is of shape {found}, expected {list(shape)}")
+        given = list(weights[name].shape)
+        raise ValueError(f"weights of another base model: {name} is of shape {given}, expected {list(shape)}")

@@ -5,9 +5,9 @@ Shapes: m models with b views and p regularization images each per step, so a ba
 
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,43 +21,44 @@ from workflow_scripts.seeds import derive_seed
 
 if TYPE_CHECKING:
     from workflow_scripts.base_models import BaseModel
+    from workflow_scripts.customization.custom_diffusion import Settings
 
 LAST_RATE = 0.1  # the cosine schedule ends at this part of the learning rate
 DIVERGED = 30.0  # latents and noise have variance 1, so predicting zeros costs about 1: a loss like this is lost
 
 
 def train_bank(
-    base: "BaseModel", tasks: Sequence[Task], kind: str, initial: torch.Tensor, settings: Mapping[str, Any]
+    base: "BaseModel", tasks: Sequence[Task], kind: str, initial: torch.Tensor, settings: "Settings"
 ) -> list[Customized]:
-    """Trains the models of `tasks` from V* = `initial` [d] on; see `customization.Plugin.fine_tune`."""
+    """Trains the models of `tasks` from V* = `initial` [d] on; see `CustomizationModule.fine_tune`."""
     data = _gather(base, tasks, kind, settings)
     bank = ModelBank(base, initial, len(tasks))
     parameters = [*bank.deltas, bank.embedding.rows]
     optimizer = torch.optim.AdamW(
         [
-            {"params": bank.deltas, "lr": settings["learning_rate"]},
-            {"params": [bank.embedding.rows], "lr": settings["token_learning_rate"]},
+            {"params": bank.deltas, "lr": settings.learning_rate},
+            {"params": [bank.embedding.rows], "lr": settings.token_learning_rate},
         ],
-        betas=tuple(settings["betas"]),
-        weight_decay=settings["weight_decay"],  # of the deltas: pulls towards the base model, not towards zero
+        betas=settings.betas,
+        weight_decay=settings.weight_decay,  # of the deltas: pulls towards the base model, not towards zero
         fused=True,
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, settings))
-    losses = torch.empty(settings["steps"], len(tasks))
-    network = torch.compile(base.unet) if settings["compile"] else base.unet
+    losses = torch.empty(settings.steps, len(tasks))
+    network = torch.compile(base.unet) if settings.compile else base.unet
     with bank.installed():
-        for step in range(settings["steps"]):
+        for step in range(settings.steps):
             view_loss, prior_loss = _losses(network, bank, data, settings)  # [m] each
-            loss = view_loss + settings["prior_weight"] * prior_loss
+            loss = view_loss + settings.prior_weight * prior_loss
             optimizer.zero_grad()
             loss.sum().backward()  # the gradient of a sum over models is each model's own
-            if settings["max_grad_norm"] is not None:
-                _clip_each(parameters, settings["max_grad_norm"])
+            if settings.max_grad_norm is not None:
+                _clip_each(parameters, settings.max_grad_norm)
             optimizer.step()
             schedule.step()
             # The loss that must stay small is the whole one, the curve to look at is that of the exemplar.
             losses[step] = torch.where(loss < DIVERGED, view_loss, loss).detach()
-    ratio = settings["compression_ratio"]
+    ratio = settings.compression_ratio
     return [_customized(task, bank, i, losses[:, i].tolist(), ratio) for i, task in enumerate(tasks)]
 
 
@@ -75,7 +76,7 @@ class _Data:
     generators: Sequence[torch.Generator]  # m: one each, so that no model's draws depend on its neighbours
 
 
-def _gather(base: "BaseModel", tasks: Sequence[Task], kind: str, settings: Mapping[str, Any]) -> _Data:
+def _gather(base: "BaseModel", tasks: Sequence[Task], kind: str, settings: "Settings") -> _Data:
     pools = [
         draw_views(task.exemplars, base.image_size, kind, settings, random.Random(derive_seed(task.seed, "views")))
         for task in tasks
@@ -110,12 +111,10 @@ def _text_states(base: "BaseModel", captions: Sequence[str]) -> torch.Tensor:
     return states[[distinct.index(caption) for caption in captions]]
 
 
-def _losses(
-    network: Callable, bank: ModelBank, data: _Data, settings: Mapping[str, Any]
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _losses(network: Callable, bank: ModelBank, data: _Data, settings: "Settings") -> tuple[torch.Tensor, torch.Tensor]:
     """One step's losses on views of the exemplars [m] and on regularization images [m]."""
     base = bank.base
-    m, b, p = len(data.views), settings["views"], settings["prior_images"]
+    m, b, p = len(data.views), settings.views, settings.prior_images
     view, prior, t, noise = _draw(data, b, p, base)
     z = torch.cat([data.latents[view], data.prior_latents[prior]], 1).flatten(0, 1)  # [m * r, c, h, w]
     states = base.text_encoder(data.ids[view].flatten(0, 1)).last_hidden_state.unflatten(0, (m, b))  # [m, b, l, d]
@@ -151,12 +150,12 @@ def _predicts_velocity(base: "BaseModel") -> bool:
     return base.scheduler.config.prediction_type == "v_prediction"
 
 
-def _rate(step: int, settings: Mapping[str, Any]) -> float:
+def _rate(step: int, settings: "Settings") -> float:
     """Factor of the learning rates at a step: linear warm-up, then constant or cosine."""
-    warm_up = min(1.0, (step + 1) / max(1, settings["warmup_steps"]))
-    if settings["schedule"] == "constant":
+    warm_up = min(1.0, (step + 1) / max(1, settings.warmup_steps))
+    if settings.schedule == "constant":
         return warm_up
-    return warm_up * (LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * step / settings["steps"])) / 2)
+    return warm_up * (LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * step / settings.steps)) / 2)
 
 
 def _clip_each(parameters: Sequence[torch.nn.Parameter], max_norm: float) -> None:
@@ -169,7 +168,7 @@ def _clip_each(parameters: Sequence[torch.nn.Parameter], max_norm: float) -> Non
 
 def _customized(task: Task, bank: ModelBank, index: int, losses: list[float], ratio: float) -> Customized:
     for step, loss in enumerate(losses):
-        if not loss < DIVERGED:  # no number is not below it, either
+        if not loss < DIVERGED:  # also true of a loss that is not a number
             return Customized(task.model, losses=losses, error=f"loss {loss:.4g} at step {step}")
     weights = bank.weights(index)
     if not all(np.isfinite(array).all() for array in weights.values()):

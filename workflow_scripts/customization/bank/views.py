@@ -1,12 +1,15 @@
 """Augmented views of an exemplar, as Custom Diffusion draws them: flipped, shrunk and pasted, zoomed."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageOps
+
+if TYPE_CHECKING:
+    from workflow_scripts.customization.custom_diffusion import Settings
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class View:
 
 
 def draw_views(
-    exemplars: Sequence[np.ndarray], size: int, kind: str, settings: Mapping[str, Any], rng: random.Random
+    exemplars: Sequence[np.ndarray], size: int, kind: str, settings: "Settings", rng: random.Random
 ) -> list[View]:
     """Draws `view_pool` views, but at least one per exemplar, dealt over the exemplars in turn.
 
@@ -27,23 +30,22 @@ def draw_views(
         exemplars: uint8 [h, w, 3] each.
         size: pixels of the square views.
         kind: `object` or `style`, which chooses the words.
-        settings: the keys `view_pool`, `flip` and `looks` of the section `customization`.
     """
-    count = max(settings["view_pool"], len(exemplars))
+    count = max(settings.view_pool, len(exemplars))
     return [_draw_view(exemplars[i % len(exemplars)], size, kind, settings, rng) for i in range(count)]
 
 
-def _draw_view(exemplar: np.ndarray, size: int, kind: str, settings: Mapping[str, Any], rng: random.Random) -> View:
-    looks = settings["looks"]
-    look = rng.choices(looks, [look["weight"] for look in looks])[0]
-    side = max(1, round(size * rng.uniform(*look["scale"])))
+def _draw_view(exemplar: np.ndarray, size: int, kind: str, settings: "Settings", rng: random.Random) -> View:
+    looks = settings.looks
+    look = rng.choices(looks, [look.weight for look in looks])[0]
+    side = max(1, round(size * rng.uniform(*look.scale)))
     picture = ImageOps.fit(Image.fromarray(exemplar), (side, side), Image.Resampling.LANCZOS)
-    if rng.random() < settings["flip"]:
+    if rng.random() < settings.flip:
         picture = ImageOps.mirror(picture)
     top, left = (rng.randint(0, abs(size - side)) for _ in range(2))
     place = _crop if side > size else _paste
     image, mask = place(np.asarray(picture), top, left, size)
-    return View(image, mask, rng.choice(look["words"][kind]))
+    return View(image, mask, rng.choice(getattr(look.words, kind)))
 
 
 def _crop(pixels: np.ndarray, top: int, left: int, size: int) -> tuple[np.ndarray, np.ndarray]:

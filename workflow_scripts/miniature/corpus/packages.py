@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from workflow_scripts.artifacts import read_json
+from workflow_scripts import artifacts
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,11 @@ def slugify(text: str) -> str:
 def read_concepts(packages: Path) -> dict[str, Concept]:
     """The emoji concepts of emojibase by normalised code point, without people, flags and symbols."""
     root = packages / "emojibase-data" / "en"
-    messages = read_json(root / "messages.json")
+    messages = artifacts.read_json(root / "messages.json")
     groups = {group["order"]: group["key"] for group in messages["groups"]}
     subgroups = {group["order"]: group["key"] for group in messages["subgroups"]}
     concepts = {}
-    for emoji in read_json(root / "data.json"):
+    for emoji in artifacts.read_json(root / "data.json"):
         if groups.get(emoji.get("group")) in EMOJI_GROUPS:
             code_point = _normalise(emoji["hexcode"])
             label = emoji["label"].replace("’", "").replace(".", "").lower()
@@ -121,9 +121,9 @@ def _normalise(code_point: str) -> str:
 
 
 def _emoji_set(package: Path, family: Family, concepts: Mapping[str, Concept]) -> Iterator[Source]:
-    icons = read_json(package / "icons.json")
+    icons = artifacts.read_json(package / "icons.json")
     by_slug = {concept.slug: concept for concept in concepts.values()}
-    chars = read_json(package / "chars.json") if (package / "chars.json").exists() else {}
+    chars = artifacts.read_json(package / "chars.json") if (package / "chars.json").exists() else {}
     named = [(concepts.get(_normalise(char)), name) for char, name in chars.items()]
     named += [(by_slug.get(name), name) for name in icons["icons"]]
     seen = set()
@@ -135,7 +135,7 @@ def _emoji_set(package: Path, family: Family, concepts: Mapping[str, Concept]) -
 
 
 def _fluent_3d(package: Path, family: Family, concepts: Mapping[str, Concept]) -> Iterator[Source]:
-    meta = read_json(package / "package.json")
+    meta = artifacts.read_json(package / "package.json")
     origin = {"family": family.name, "package": family.package, "version": meta["version"]}
     origin |= {"licence": meta["license"], "author": "Microsoft Corporation (Fluent Emoji), packaged by LobeHub"}
     for path in sorted((package / "assets").glob("*.webp")):
@@ -145,8 +145,8 @@ def _fluent_3d(package: Path, family: Family, concepts: Mapping[str, Concept]) -
 
 
 def _icon_set(package: Path, family: Family) -> Iterator[Source]:
-    icons = read_json(package / "icons.json")
-    categories = read_json(package / "metadata.json").get("categories", {})
+    icons = artifacts.read_json(package / "icons.json")
+    categories = artifacts.read_json(package / "metadata.json").get("categories", {})
     subject_of = {name: slugify(subject) for subject, names in categories.items() for name in names}
     first_words = Counter(name.split("-")[0] for name in icons["icons"])
     for name in icons["icons"]:
@@ -159,8 +159,8 @@ def _icon_set(package: Path, family: Family) -> Iterator[Source]:
 
 
 def _origin(package: Path, family: Family) -> dict[str, str]:
-    info = read_json(package / "info.json")
-    version = read_json(package / "package.json")["version"]
+    info = artifacts.read_json(package / "info.json")
+    version = artifacts.read_json(package / "package.json")["version"]
     licence, author = info["license"]["spdx"], f"{info['author']['name']} ({info['name']})"
     return {
         "family": family.name,

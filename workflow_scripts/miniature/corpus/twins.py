@@ -10,11 +10,11 @@ from tqdm import tqdm
 
 from workflow_scripts import artifacts
 from workflow_scripts.encoders import efficientnet_lite0, encode_images
-from workflow_scripts.exemplar_sources._drawings import exemplar_of
 from workflow_scripts.heads import normalize
+from workflow_scripts.miniature.corpus.exemplars import exemplar_of
 
 BATCH = 256
-ENCODER = {"size": 112, "precision": "fp32"}
+ENCODER = efficientnet_lite0.Settings(size=112, precision="fp32")
 
 
 def embed(drawings: pd.DataFrame) -> np.ndarray:
@@ -35,11 +35,11 @@ def find_pairs(names: np.ndarray, features: np.ndarray, cosine: float) -> pd.Dat
         names: ids [n].
         features: of length 1 [n, d].
     """
-    found = []
+    parts = []
     for start in range(0, len(names), BATCH):
         scores = features[start : start + BATCH] @ features.T  # [b, n]
         row, other = np.nonzero(scores >= cosine)
         later = other > start + row
         row, other = row[later], other[later]
-        found.append(pd.DataFrame({"a": names[start + row], "b": names[other], "cosine": scores[row, other]}))
-    return pd.concat(found, ignore_index=True)
+        parts.append(pd.DataFrame({"a": names[start + row], "b": names[other], "cosine": scores[row, other]}))
+    return pd.concat(parts, ignore_index=True)

@@ -18,7 +18,7 @@ from torch.func import functional_call
 from torchvision.transforms import v2
 
 from workflow_scripts import artifacts, devices
-from workflow_scripts.encoders._timm import CONFIG, WEIGHTS
+from workflow_scripts.encoders.dino_mini import CONFIG, WEIGHTS
 from workflow_scripts.miniature.corpus.scenes import SIZE
 
 MEAN = STD = (0.5, 0.5, 0.5)

@@ -4,7 +4,6 @@ Started under `torchrun`, each process computes the loss on batches of its own a
 random derives from the step and the process's rank, so an interrupted run goes on exactly where its checkpoint stands.
 """
 
-import json
 import logging
 import math
 import os
@@ -14,15 +13,14 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import nn
 from tqdm import tqdm
 
-from workflow_scripts.artifacts import atomic
+from workflow_scripts import artifacts
 from workflow_scripts.seeds import derive_seed
 
 log = logging.getLogger(__name__)
+STATE = ("exp_avg", "exp_avg_sq", "step")  # of the optimizer, for each parameter
 Loss = Callable[[int, torch.Generator], torch.Tensor]
 
 
@@ -142,17 +140,15 @@ class Trainer:
         for name, parameter in self.parameters.items():
             state = self.optimizer.state[parameter]
             tensors |= {f"{name}|weight": parameter.detach(), f"{name}|average": self.averages[name]}
-            tensors |= {f"{name}|{key}": state[key] for key in ("exp_avg", "exp_avg_sq", "step")}
-        with atomic(self.checkpoint, sidecar=False) as part:
-            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, {"step": str(self.step)})
+            tensors |= {f"{name}|{key}": state[key] for key in STATE}
+        artifacts.write_weights(self.checkpoint, tensors, {"step": str(self.step)})
 
     @torch.no_grad()
     def _load(self) -> None:
-        with safe_open(self.checkpoint, framework="pt") as file:
-            self.step = json.loads(file.metadata()["step"])
-            for name, parameter in self.parameters.items():
-                parameter.copy_(file.get_tensor(f"{name}|weight"))
-                self.averages[name].copy_(file.get_tensor(f"{name}|average"))
-                keys = ("exp_avg", "exp_avg_sq", "step")
-                self.optimizer.state[parameter] = {key: file.get_tensor(f"{name}|{key}") for key in keys}
+        self.step = int(artifacts.read_metadata(self.checkpoint)["step"])
+        tensors = artifacts.read_weights(self.checkpoint)
+        for name, parameter in self.parameters.items():
+            parameter.copy_(tensors[f"{name}|weight"])
+            self.averages[name].copy_(tensors[f"{name}|average"])
+            self.optimizer.state[parameter] = {key: tensors[f"{name}|{key}"] for key in STATE}
         log.info("going on from step %d of %s", self.step, self.checkpoint)

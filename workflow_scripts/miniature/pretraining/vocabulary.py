@@ -8,12 +8,16 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
 
-from workflow_scripts.artifacts import canonical_json, write_text
+from workflow_scripts import artifacts
+from workflow_scripts.cli import canonical_json
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 # CLIP's own split into words; the file format of its tokenizer implies it.
 WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
-INITIALIZERS = {"object": "<instance>", "style": "<artist>"}  # tokens that V* starts from, see `pretraining.unet`
+INITIALIZERS = {
+    "object": "<instance>",
+    "style": "<artist>",
+}  # tokens that V* starts from
 NEW_WORD = re.compile(r"<[^>]+> ?")
 
 
@@ -39,9 +43,9 @@ def _save(bpe: Tokenizer, alphabet: list[str], length: int, folder: Path) -> CLI
     merges = [tuple(pair) for pair in json.loads(bpe.to_str())["model"]["merges"]]
     pieces = [*alphabet, *(letter + "</w>" for letter in alphabet), *("".join(pair) for pair in merges), START, END]
     vocabulary = {piece: index for index, piece in enumerate(dict.fromkeys(pieces))}
-    write_text(folder / "vocab.json", canonical_json(vocabulary), sidecar=False)
+    artifacts.write_text(folder / "vocab.json", canonical_json(vocabulary), sidecar=False)
     lines = ["#version: 0.2", *(" ".join(pair) for pair in merges), ""]
-    write_text(folder / "merges.txt", "\n".join(lines), sidecar=False)
+    artifacts.write_text(folder / "merges.txt", "\n".join(lines), sidecar=False)
     tokenizer = CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=length)
     tokenizer.add_tokens(list(INITIALIZERS.values()))
     tokenizer.save_pretrained(folder)

@@ -8,7 +8,7 @@ from typing import Any
 
 from workflow_scripts.study.settings import ground_truth, release  # noqa: F401 (they register their rules)
 from workflow_scripts.study.settings.base import TYPES, Settings
-from workflow_scripts.study.settings.ground_truth import base_model
+from workflow_scripts.study.settings.ground_truth import ShardSettings, base_model  # noqa: F401
 from workflow_scripts.study.study import Study
 
 CAPTIONS_ONLY = "text"  # the encoder that looks at no image

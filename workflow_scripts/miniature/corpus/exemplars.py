@@ -1,4 +1,4 @@
-"""What the sources of the miniature share: pictures of the corpus's drawings, with their origin."""
+"""The corpus's drawings as exemplars and distractors: their pictures, origin and near-duplicates."""
 
 import hashlib
 from collections import defaultdict
@@ -10,14 +10,13 @@ import pandas as pd
 from PIL import Image
 
 from workflow_scripts import artifacts
-from workflow_scripts.exemplar_sources import DRAWINGS
+from workflow_scripts.miniature.corpus import DRAWINGS, TWINS
 from workflow_scripts.miniature.corpus.compose import LARGE, place
 from workflow_scripts.miniature.corpus.packages import FAMILIES
 from workflow_scripts.miniature.corpus.roles import PRETRAIN
 from workflow_scripts.miniature.corpus.scenes import SIZE
 from workflow_scripts.seeds import derive_seed
 
-TWINS = "twins.parquet"
 COLUMNS = ["id", "concept", "label", "family", "role", "order", "style_group", "image", "licence", "author"]
 
 
@@ -41,8 +40,8 @@ def with_twins(exemplars: pd.DataFrame, corpus: Path) -> pd.DataFrame:
     """A case's exemplars with their columns `twins` and `seen_twin`."""
     roles, twins = artifacts.read_table(corpus / DRAWINGS, ["id", "role"]), read_twins(corpus)
     seen = set(roles.id[roles.role == PRETRAIN]) | set(exemplars["source"][exemplars["split"] == "train"])
-    found = [twins.get(source, set()) for source in exemplars["source"]]
-    return exemplars.assign(twins=list(map(sorted, found)), seen_twin=[bool(names & seen) for names in found])
+    twins_of = [twins.get(source, set()) for source in exemplars["source"]]
+    return exemplars.assign(twins=list(map(sorted, twins_of)), seen_twin=[bool(names & seen) for names in twins_of])
 
 
 def picture_of(drawing: pd.Series, background: Image.Image, random: Random) -> dict:

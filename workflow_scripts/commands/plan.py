@@ -5,7 +5,7 @@ where none is, on the section `costs` of the study, and say so. Needs no data an
 the study runs. `snakemake --cores 1 plan` does the same.
 
 Example:
-    python -m workflow_scripts.steps.plan --study smoke
+    python -m workflow_scripts plan --study smoke
 """
 
 from collections.abc import Iterable
@@ -13,10 +13,9 @@ from pathlib import Path
 
 from workflow_scripts import artifacts, cli
 from workflow_scripts.operations import costs, forecast, progress
+from workflow_scripts.operations.jobs import Job, jobs
 from workflow_scripts.reporting import plan
-from workflow_scripts.study import checks, settings
-from workflow_scripts.study.jobs import Job, jobs
-from workflow_scripts.study.study import Study
+from workflow_scripts.study import checks, layout, settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,9 +28,9 @@ def main() -> None:
 
     study = checks.load_study(args.settings, ROOT) if args.settings else checks.named_study(args.study, ROOT)
     planned, files = jobs(study), progress.Files()
-    done = progress.finished(study, planned, files)
+    done = progress.finished(planned, files)
     seconds = costs.expect(study, planned, costs.read_seconds(done), costs.SECONDS)
-    megabytes = costs.expect(study, planned, sizes(study, done, files), costs.MEGABYTES)
+    megabytes = costs.expect(study, planned, sizes(done, files), costs.MEGABYTES)
     pending = progress.without(planned, done)
 
     exemplars = plan.count_exemplars([Path(job.outputs[0]) for job in done if job.rule == "select_exemplars"])
@@ -39,14 +38,13 @@ def main() -> None:
     by_rule = forecast.expected(planned, done, seconds, megabytes)
     page = forecast.to_markdown(study.name, dataset, by_rule, forecast.waits(pending, seconds))
     print(page)
-    folder = Path("results", study.name)
-    artifacts.write_text(folder / "plan.md", page, sidecar=False)
-    artifacts.write_text(folder / "plan.csv", by_rule.to_csv(index=False), sidecar=False)
+    for name, text in zip(layout.PLAN, (page, by_rule.to_csv(index=False)), strict=True):
+        artifacts.write_text(layout.folder(study.name) / name, text, sidecar=False)
 
 
-def sizes(study: Study, done: Iterable[Job], files: progress.Files) -> dict[str, float]:
+def sizes(done: Iterable[Job], files: progress.Files) -> dict[str, float]:
     """Megabytes by record: of a job's outputs and, of a shard, of the files of its models."""
-    return {job.record: sum(map(files.size, [*job.outputs, *progress.model_files(study, job)])) / 1e6 for job in done}
+    return {job.record: sum(map(files.size, [*job.outputs, *job.parts])) / 1e6 for job in done}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,152 @@
+"""Tables, as parquet; a column `image` holds encoded images, as Hugging Face's `Image` does."""
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from workflow_scripts.artifacts.files import atomic
+from workflow_scripts.artifacts.headers import provenance_of, read_schema
+from workflow_scripts.artifacts.provenance import PROVENANCE, check_provenance
+from workflow_scripts.cli import canonical_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROWS, ROWS_OF_IMAGES = 1 << 20, 1024  # in a row group, the least that can be read of a table
+CAPTIONS = ("prompt", "caption")  # columns that say what an image shows, of samples and of real images
+
+
+def write_table(
+    path: str | os.PathLike,
+    table: "pd.DataFrame | Iterable[pd.DataFrame]",
+    provenance: Mapping[str, Any],
+    sidecar: bool = True,
+) -> None:
+    """Writes a data frame as parquet, or the parts of one as they come, with one row group in memory.
+
+    A column `image` of bytes becomes a Hugging Face `Image` column. How a table is cut changes no byte of the file.
+
+    Args:
+        table: a part has the columns of the first, which decides the types; what has no value in it holds strings.
+
+    Raises:
+        ValueError: there is no part, or one has other columns than the first.
+    """
+    import pandas as pd
+    import pyarrow.parquet as pq
+
+    parts = iter([table] if isinstance(table, pd.DataFrame) else table)
+    first = next(parts, None)
+    if first is None:
+        raise ValueError(f"{path}: no rows to write")
+    schema = _schema_of(first, provenance)
+    tables = (_to_arrow(path, frame, schema) for frame in chain([first], parts))
+    rows = ROWS_OF_IMAGES if "image" in schema.names else ROWS
+    with atomic(path, sidecar) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
+        for group in _row_groups(tables, rows):
+            writer.write_table(group)
+
+
+def _schema_of(frame: "pd.DataFrame", provenance: Mapping[str, Any]) -> Any:
+    """The Arrow schema of a table that begins with these rows."""
+    import pyarrow as pa
+
+    plain = frame.drop(columns="image", errors="ignore")
+    schema = pa.Table.from_pandas(plain, preserve_index=False).schema
+    empty = [field.name for field in schema if pa.types.is_null(field.type)]
+    empty_lists = [field.name for field in schema if field.type == pa.list_(pa.null())]
+    if empty or empty_lists:  # once more, because the schema's metadata name types, too
+        plain = plain.astype(dict.fromkeys(empty, "str"))
+        fields = [field for field in schema if field.name not in empty + empty_lists]
+        fields += [pa.field(name, pa.large_string()) for name in empty]
+        fields += [pa.field(name, pa.list_(pa.string())) for name in empty_lists]
+        typed = pa.schema(sorted(fields, key=lambda field: schema.get_field_index(field.name)))
+        schema = pa.Table.from_pandas(plain, typed, preserve_index=False).schema
+    metadata = {**(schema.metadata or {}), PROVENANCE: canonical_json(provenance)}
+    if "image" in frame.columns:
+        schema = schema.append(pa.field("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])))
+        metadata["huggingface"] = canonical_json({"info": {"features": _hf_features(schema)}})
+    return schema.with_metadata(metadata)
+
+
+def _to_arrow(path: str | os.PathLike, frame: "pd.DataFrame", schema: Any) -> Any:
+    import pyarrow as pa
+
+    if set(frame.columns) != set(schema.names):
+        raise ValueError(f"{path}: a part has columns {', '.join(frame.columns)}; expected {', '.join(schema.names)}")
+    columns = []
+    for field in schema:
+        image = field.name == "image"
+        values = [{"bytes": data, "path": None} for data in frame["image"]] if image else frame[field.name]
+        columns.append(pa.array(values, field.type, from_pandas=not image))
+    return pa.table(columns, schema=schema)
+
+
+def _row_groups(tables: Iterable[Any], rows: int) -> Iterator[Any]:
+    """Cuts tables anew, to `rows` each, in one piece so that pages are cut alike; the last, or only, has the rest."""
+    import pyarrow as pa
+
+    held = None
+    for table in tables:
+        held = table if held is None else pa.concat_tables([held, table])
+        while len(held) > rows:
+            yield held[:rows].combine_chunks()
+            held = held[rows:]
+    yield held.combine_chunks()
+
+
+def _hf_features(schema: Any) -> dict:
+    names = {"double": "float64", "bool": "bool", "large_string": "string"}
+    return {
+        field.name: {"_type": "Image"}
+        if field.name == "image"
+        else {"dtype": names.get(str(field.type), str(field.type)), "_type": "Value"}
+        for field in schema
+    }
+
+
+def read_table(
+    path: str | os.PathLike,
+    columns: Sequence[str] | None = None,
+    expect: Mapping[str, Any] | None = None,
+    keep: Mapping[str, Collection] | None = None,
+) -> "pd.DataFrame":
+    """Reads a parquet table; a column `image` comes back as encoded bytes.
+
+    Args:
+        expect: settings that the file's provenance must hold.
+        keep: values by column; only rows that hold one of them are read.
+
+    Raises:
+        ValueError: the file is corrupt, lacks a column, or was made with other settings than `expect`.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = read_schema(path)
+    check_provenance(path, provenance_of(schema), expect)
+    missing = set(columns or ()) - set(schema.names)
+    if missing:
+        raise ValueError(f"{path}: lacks column {sorted(missing)[0]!r}; it has {', '.join(schema.names)}")
+    try:
+        filters = [(column, "in", list(values)) for column, values in keep.items()] if keep else None
+        table = pq.read_table(path, columns=list(columns) if columns else None, filters=filters).to_pandas()
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"{path}: corrupt parquet file ({error}); delete it and run again") from error
+    if "image" in table.columns:
+        table["image"] = [struct["bytes"] for struct in table["image"]]
+    return table
+
+
+def read_captions(path: str | os.PathLike) -> list[str]:
+    """What each image of a parquet file is said to show: its prompt or its caption.
+
+    Raises:
+        ValueError: the file has none of these columns.
+    """
+    names = read_schema(path).names
+    for column in CAPTIONS:
+        if column in names:
+            return read_table(path, [column])[column].tolist()
+    raise ValueError(f"{path}: has no captions; it needs a column of {', '.join(CAPTIONS)}, it has {', '.join(names)}")
