@@ -1,11 +1,12 @@
 """What the benchmarks take from a finished study: settings, ingredients and models."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from workflow_scripts.ground_truth.models import Ingredients
 from workflow_scripts.study import checks, schema
 from workflow_scripts.study import settings as rule_settings
+from workflow_scripts.study.settings.ground_truth import ShardSettings
 from workflow_scripts.study.study import Study
 
 ROOT = Path(__file__).parents[1]
@@ -23,16 +24,16 @@ def object_shards(study: Study, split: str) -> list[tuple[str, str]]:
     return [(case, shard) for case in cases for shard in study.shards(case, split)]
 
 
-def settings_of(study: Study, rule: str, models: int, split: str) -> dict[str, Any]:
+def settings_of(study: Study, rule: str, models: int, split: str) -> ShardSettings:
     """The settings of a job of `finetune` or `sample`, with only the first `models` of its shard.
 
     Raises:
         ValueError: no shard has so many.
     """
     for case, shard in object_shards(study, split):
-        settings = getattr(rule_settings, rule)(study, case, shard)
-        if len(settings["models"]) >= models:
-            return {**settings, "models": settings["models"][:models]}
+        settings = rule_settings.make(rule, study, case=case, shard=shard)
+        if len(settings.models) >= models:
+            return replace(settings, models=settings.models[:models])
     raise ValueError(f"{study.name}: no shard of split {split} has {models} object models")
 
 
@@ -45,10 +46,10 @@ def ingredients(name: str, models: int) -> Ingredients:
     study = load(name)
     settings = settings_of(study, "finetune", models, "train")
     results = ROOT / "results" / name
-    blocks = study.blocks_of(settings["case"], settings["shard"])
+    blocks = study.blocks_of(settings.case, settings.shard)
     return Ingredients(
         ROOT / study.sections["base_model"]["path"],
-        needed(results / "exemplars" / f"{settings['case']}.parquet"),
+        needed(results / "exemplars" / f"{settings.case}.parquet"),
         [needed(results / "regularization" / f"{block}.safetensors") for block in blocks],
         settings,
     )

@@ -68,14 +68,14 @@ def train(study: str, models: int) -> dict[str, float]:
     from workflow_scripts import devices
 
     ingredients = _study.ingredients(study, models)
-    tasks = [ingredients.task(model) for model in ingredients.settings["models"]]
-    section = {**ingredients.settings["customization"], "models_per_batch": models}
+    tasks = [ingredients.task(file) for file in ingredients.settings.files()]
+    section = {**ingredients.settings.customization, "models_per_batch": models}
     plugin = plugins.load("customization", section["name"])
     settings = plugins.settings("customization", section["name"], section)
-    load = plugins.load("base_models", ingredients.settings["base_model"]["name"]).load
+    load = plugins.load("base_models", ingredients.settings.base_model["name"]).load
     base = load(ingredients.base_model, devices.set_up(1), settings.precision)
     start = time.process_time()
-    made = list(plugin.fine_tune(base, tasks, ingredients.settings["kind"], settings))
+    made = list(plugin.fine_tune(base, tasks, ingredients.settings.kind, settings))
     assert not any(one.error for one in made)
     return {"loop": time.process_time() - start}
 
@@ -87,9 +87,9 @@ def write_inputs(study: str, folder: Path) -> Iterator[Path]:
 
     ingredients = _study.ingredients(study, 2 * _compare.REPETITIONS)
     settings = ingredients.settings
-    base = plugins.load("base_models", settings["base_model"]["name"]).load(ingredients.base_model, "cpu")
-    for model in settings["models"]:
-        task = ingredients.task(model)
+    base = plugins.load("base_models", settings.base_model["name"]).load(ingredients.base_model, "cpu")
+    for made in settings.files():
+        model, task = made.model, ingredients.task(made)
         decoded = base.decode(torch.from_numpy(task.prior_latents)).round().numpy().astype(np.uint8)
         images = {"exemplar": task.exemplars, "class": decoded}
         for kind, pictures in images.items():
@@ -101,8 +101,8 @@ def write_inputs(study: str, folder: Path) -> Iterator[Path]:
             "base_model": str(ingredients.base_model),
             "prompt": task.prompt,
             "captions": list(task.prior_captions),
-            "initializer": settings["customization"]["initializer_token"][settings["kind"]],
-            "customization": settings["customization"],
+            "initializer": settings.customization["initializer_token"][settings.kind],
+            "customization": settings.customization,
         }
         artifacts.write_json(folder / model / "settings.json", record)
         yield folder / model

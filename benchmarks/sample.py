@@ -24,7 +24,8 @@ from benchmarks import _compare, _study, _tables
 from workflow_scripts import artifacts, cli, devices, plugins
 from workflow_scripts.customization import TOKEN
 from workflow_scripts.ground_truth.denoising import make_scheduler
-from workflow_scripts.ground_truth.samples import Sample, draw, fill_in, plan_samples
+from workflow_scripts.ground_truth.samples import Sample, draw, plan_samples
+from workflow_scripts.study.settings.ground_truth import SampleSettings, fill_in
 
 MODELS = 64
 PROMPTS = 2
@@ -37,23 +38,20 @@ def main() -> None:
 
     study = _study.load(args.study)
     settings = _study.settings_of(study, "sample", MODELS, "train")
-    models = _study.needed(_study.ROOT / "results" / args.study / "models" / settings["case"])
-    folder, precision = _study.ROOT / study.sections["base_model"]["path"], settings["sampling"]["precision"]
-    load = plugins.load("base_models", settings["base_model"]["name"]).load
+    models = _study.needed(_study.ROOT / "results" / args.study / "models" / settings.case)
+    folder, precision = _study.ROOT / study.sections["base_model"]["path"], settings.sampling.precision
+    load = plugins.load("base_models", settings.base_model["name"]).load
     base = load(folder, devices.set_up(1), precision)
+    prompts, per_prompt = settings.prompts["llm"][:PROMPTS], settings.sampling.samples_per_prompt
     samples = [
         sample
-        for model in settings["models"]
+        for model in settings.models
         for sample in plan_samples(
-            model,
-            "llm",
-            fill_in(settings["prompts"]["llm"][:PROMPTS], settings["class_words"][model]),
-            settings["sampling"]["samples_per_prompt"],
-            settings["seed"],
+            model, "llm", fill_in(prompts, settings.class_words[model]), per_prompt, settings.seed
         )
     ]
     with tempfile.TemporaryDirectory() as folder:
-        write_processors(base, models, settings["models"], Path(folder))
+        write_processors(base, models, settings.models, Path(folder))
         contenders = {"mixed batch": partial(draw_mixed, base, models, samples, settings)}
         for name, dtype in {"pipeline": torch.float32, "pipeline, bf16": torch.bfloat16}.items():
             pipeline = load_pipeline(_study.ROOT / study.sections["base_model"]["path"], base, settings, dtype)
@@ -68,7 +66,7 @@ def main() -> None:
     _tables.write("sample", comparisons, threads=1)
 
 
-def draw_mixed(base: Any, models: Path, samples: Sequence[Sample], settings: dict) -> dict[str, float]:
+def draw_mixed(base: Any, models: Path, samples: Sequence[Sample], settings: SampleSettings) -> dict[str, float]:
     """Seconds per image of ours."""
     start = time.perf_counter()
     images = list(draw(base, models, samples, settings))
@@ -76,9 +74,11 @@ def draw_mixed(base: Any, models: Path, samples: Sequence[Sample], settings: dic
     return {"seconds": (time.perf_counter() - start) / len(images)}
 
 
-def draw_one_by_one(pipeline: Any, folder: Path, samples: Sequence[Sample], settings: dict) -> dict[str, float]:
+def draw_one_by_one(
+    pipeline: Any, folder: Path, samples: Sequence[Sample], settings: SampleSettings
+) -> dict[str, float]:
     """Seconds per image of the stock pipeline."""
-    start, count, sampling = time.perf_counter(), 0, settings["sampling"]
+    start, count, sampling = time.perf_counter(), 0, settings.sampling
     token = pipeline.tokenizer.convert_tokens_to_ids(TOKEN)
     for model, of_model in groupby(samples, attrgetter("model")):
         pipeline.unet.load_attn_procs(folder / model, weight_name="pytorch_custom_diffusion_weights.safetensors")
@@ -92,15 +92,15 @@ def draw_one_by_one(pipeline: Any, folder: Path, samples: Sequence[Sample], sett
                     prompt,
                     num_images_per_prompt=len(seeds),
                     generator=[torch.Generator().manual_seed(seed) for seed in seeds],
-                    num_inference_steps=sampling["steps"],
-                    guidance_scale=sampling["guidance"],
+                    num_inference_steps=sampling.steps,
+                    guidance_scale=sampling.guidance,
                     output_type="np",
                 ).images
             )
     return {"seconds": (time.perf_counter() - start) / count}
 
 
-def load_pipeline(folder: Path, base: Any, settings: dict, dtype: torch.dtype) -> Any:
+def load_pipeline(folder: Path, base: Any, settings: SampleSettings, dtype: torch.dtype) -> Any:
     """The base model as a stock pipeline that knows the word V*, with the study's scheduler."""
     from diffusers import StableDiffusionPipeline
 
@@ -110,7 +110,7 @@ def load_pipeline(folder: Path, base: Any, settings: dict, dtype: torch.dtype) -
     pipeline.set_progress_bar_config(disable=True)
     pipeline.tokenizer.add_tokens(TOKEN)
     pipeline.text_encoder.resize_token_embeddings(len(pipeline.tokenizer), mean_resizing=False)
-    pipeline.scheduler = make_scheduler(settings["sampling"]["scheduler"], base, settings["sampling"]["steps"])
+    pipeline.scheduler = make_scheduler(settings.sampling.scheduler, base, settings.sampling.steps)
     return pipeline
 
 

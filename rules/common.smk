@@ -32,8 +32,14 @@ def one_of(names):
 
 def settings(rule, *wildcards_used):
     """The settings of a rule as one JSON object, for the values that these wildcards take."""
-    make = getattr(rule_settings, rule)
-    return lambda wildcards: canonical_json(make(STUDY, **{name: wildcards[name] for name in wildcards_used}))
+
+    def make(wildcards):
+        names = {name: wildcards[name] for name in wildcards_used}
+        if rule not in rule_settings.TYPES:
+            return canonical_json(getattr(rule_settings, rule)(STUDY, **names))
+        return canonical_json(rule_settings.make(rule, STUDY, **names).to_json())
+
+    return make
 
 
 def growing(amount):

@@ -5,12 +5,19 @@ import json
 import logging
 import sys
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 
 def canonical_json(value: Any) -> str:
     """The one spelling of a JSON value: sorted keys, no spaces. Settings hashes and params rely on it."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+class Readable(Protocol):
+    """A type of settings, see `study/settings/`."""
+
+    def from_json(self, value: dict[str, Any]) -> Any: ...
 
 
 class StepParser(argparse.ArgumentParser):
@@ -19,20 +26,27 @@ class StepParser(argparse.ArgumentParser):
     def __init__(self, description: str) -> None:
         super().__init__(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
 
-    def add_settings(self, required: bool = True) -> None:
-        """Adds `--settings`: the rule's part of the configuration, as one JSON object.
+    def add_settings(self, type_: Readable | None = None, required: bool = True) -> None:
+        """Adds `--settings`: the rule's part of the study, as one JSON object.
 
         Linux takes no argument above 128 KiB, which the lists of the paper's largest case exceed: hence `-`.
+
+        Args:
+            type_: of `args.settings`, such as `FinetuneSettings`; None leaves it a dictionary.
         """
         text = "settings of the rule, as a JSON object; - reads it from standard input"
-        self.add_argument("--settings", type=_json_object, required=required, help=text)
+        read = partial(_read_settings, type_)
+        self.add_argument("--settings", type=read, required=required, metavar="JSON", help=text)
 
 
-def _json_object(text: str) -> dict:
+def _read_settings(type_: Readable | None, text: str) -> Any:
     value = json.load(sys.stdin) if text == "-" else json.loads(text)
     if not isinstance(value, dict):
         raise argparse.ArgumentTypeError(f"expected a JSON object, got {text!r}")
-    return value
+    try:
+        return type_.from_json(value) if type_ else value
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def run(main: Callable[[], None]) -> None:

@@ -20,10 +20,11 @@ def measure() -> dict:
     from workflow_scripts import plugins
     from workflow_scripts.customization import Task
     from workflow_scripts.ground_truth.denoising import denoise
+    from workflow_scripts.study.settings.ground_truth import Course
 
     base = plugins.load("base_models", "diffusers_sd").load(BASE_MODEL, "cpu")
     states = base.text_encoder(base.tokenize(["", PROMPT])).last_hidden_state
-    picture = base.decode(denoise(base, states, [7], SAMPLING))[0].numpy()  # [64, 64, 3]
+    picture = base.decode(denoise(base, states, [7], Course(**SAMPLING)))[0].numpy()  # [64, 64, 3]
     quarters = picture.reshape(2, 32, 2, 32, 3).mean((1, 3)).reshape(4, 3)
 
     exemplar = np.zeros((64, 64, 3), np.uint8)

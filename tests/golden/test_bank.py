@@ -14,6 +14,7 @@ from workflow_scripts.base_models import diffusers_sd
 from workflow_scripts.customization import Task, custom_diffusion
 from workflow_scripts.ground_truth.denoising import SCHEDULERS, denoise, make_scheduler, to_images
 from workflow_scripts.study import schema
+from workflow_scripts.study.settings.ground_truth import Course
 
 TOLERANCE = 2e-3  # of the norm of what was learned; fp32 sums in another order, through Adam, make 4e-4
 
@@ -65,9 +66,9 @@ def test_samples_are_those_of_the_stock_pipeline(scheduler, base, bank_of_64):
     condition = custom_diffusion.condition(base, weights, ["", *prompts])
     other = custom_diffusion.condition(base, bank_of_64[1].weights, ["", *prompts])
     rows = [(condition, 0), (other, 0), (condition, 0), (condition, 1), (other, 1), (condition, 2)]
-    settings = {"scheduler": scheduler, "steps": 8, "guidance": 3.0}
+    course = Course(scheduler, steps=8, guidance=3.0)
     with custom_diffusion.conditioned(base, rows) as states:
-        ours = to_images(base, denoise(base, states, [7, 8, 9], settings))
+        ours = to_images(base, denoise(base, states, [7, 8, 9], course))
 
     pipeline = as_pipeline(BASE_MODEL, weights, make_scheduler(scheduler, base, 8))
     generators = [torch.Generator().manual_seed(seed) for seed in (7, 9)]

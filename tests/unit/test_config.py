@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from workflow_scripts.cli import canonical_json
-from workflow_scripts.ground_truth import samples
 from workflow_scripts.study import checks, schema, settings
+from workflow_scripts.study.settings.ground_truth import FinetuneSettings, RegularizationSettings, SampleSettings
 from workflow_scripts.study.study import Case, Study, read_list
 
 ROOT = Path(__file__).parents[2]
@@ -101,10 +101,10 @@ def test_prompts_may_differ_by_class_word(study: Study, config: dict, root: Path
     config["prompts"]["object"]["llm"]["test"] = {"file": "config/prompts/{class_word}.test.txt", "count": 1}
     (root / "config/classes/smoke.objects.txt").write_text("cat\nhot-dog\ncrab\tsea animal\n")
     grown = checks.load_study(config | {"models_per_job": 2}, root)
-    sent = settings.sample(grown, "emoji_seen", "test_0000")
-    assert sent["prompts"]["llm"] == {"cat": ["The {subject} of cat"], "hot dog": ["The {subject} of hot-dog"]}
-    made = samples.settings_of(sent, "hot-dog_0003", "llm")
-    assert made["prompts"] == ["The <new1> hot dog of hot-dog"]
+    sent = SampleSettings.of(grown, "emoji_seen", "test_0000")
+    assert sent.prompts["llm"] == {"cat": ["The {subject} of cat"], "hot dog": ["The {subject} of hot-dog"]}
+    file = next(file for file in sent.files() if file.name == "hot-dog_0003.llm.parquet")
+    assert file.settings["prompts"] == ["The <new1> hot dog of hot-dog"]
     assert grown.images("emoji_seen", "test") == (1 + 2) * 2
     (root / "config/prompts/hot-dog.test.txt").unlink()
     assert "prompts.object.llm.test.file: no such file config/prompts/hot-dog.test.txt" in problems(config, root)
@@ -114,8 +114,8 @@ def test_a_case_may_have_prompts_of_its_own(config: dict, root: Path):
     config["prompts"]["plump"] = copy.deepcopy(config["prompts"]["style"]) | {"finetune": "<new1> for {class_word}"}
     config["cases"]["families_sets"]["prompts"] = "plump"
     study = checks.load_study(config, root)
-    assert settings.finetune(study, "families_sets", "test_0000")["prompt"] == "<new1> for {class_word}"
-    assert settings.finetune(study, "families_seen", "test_0000")["prompt"].startswith("a picture")
+    assert FinetuneSettings.of(study, "families_sets", "test_0000").prompt == "<new1> for {class_word}"
+    assert FinetuneSettings.of(study, "families_seen", "test_0000").prompt.startswith("a picture")
 
 
 def test_a_source_with_data_of_its_own_needs_no_corpus(config: dict, root: Path):
@@ -191,19 +191,19 @@ def test_the_settings_of_select_exemplars_hold_the_case(study: Study, case: str)
 
 
 def test_settings_follow_the_split_and_kind(study: Study):
-    sent = settings.sample(study, "families_seen", "val_0000")
-    assert sent["prompts"]["llm"] == study.prompts["style"].templates["val"]["llm"].of("art")
-    assert sent["class_words"] == {"d": "art"}
-    assert settings.regularization(study, "emoji_seen_0000")["class_words"] == ["cat", "hot dog"]
-    assert settings.finetune(study, "emoji_seen", "train_0001")["models"] == ["crab_0000", "crab_0001"]
+    sent = SampleSettings.of(study, "families_seen", "val_0000")
+    assert sent.prompts["llm"] == study.prompts["style"].templates["val"]["llm"].of("art")
+    assert sent.class_words == {"d": "art"}
+    assert RegularizationSettings.of(study, "emoji_seen_0000").class_words == ("cat", "hot dog")
+    assert FinetuneSettings.of(study, "emoji_seen", "train_0001").models == ("crab_0000", "crab_0001")
 
 
 def test_the_path_of_the_base_model_is_no_setting(study: Study):
     for made in (
-        settings.finetune(study, "emoji_seen", "test_0000"),
-        settings.regularization(study, "emoji_seen_0000"),
+        FinetuneSettings.of(study, "emoji_seen", "test_0000"),
+        RegularizationSettings.of(study, "emoji_seen_0000"),
     ):
-        assert "path" not in made["base_model"]
+        assert "path" not in made.base_model
 
 
 def problems(config: dict, root: Path) -> str:

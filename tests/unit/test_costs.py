@@ -4,12 +4,11 @@ import inspect
 import re
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from tests.projects import ROOT
-from workflow_scripts.ground_truth import models, samples
+from workflow_scripts.ground_truth import shards
 from workflow_scripts.operations import costs, forecast
 from workflow_scripts.operations.jobs import Job, jobs
 from workflow_scripts.reporting import plan
@@ -94,15 +93,14 @@ def test_a_shard_that_was_interrupted_tells_nothing_of_what_a_whole_one_takes(
 ):
     monkeypatch.chdir(tmp_path)
     for job, found in zip(JOBS, (0, 1, 0), strict=True):
-        for path, text in ((job.benchmark, "s\n5\n"), (job.log, f"1 models to make, {found} there already\nmore\n")):
+        for path, text in ((job.benchmark, "s\n5\n"), (job.log, f"1 files to make, {found} there already\nmore\n")):
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             Path(path).write_text(text)
     assert costs.read_seconds(JOBS) == {"finetune/a": 5, "finetune/c": 5}
 
 
-@pytest.mark.parametrize("worker", [models, samples])
-def test_the_workers_of_shards_log_what_they_found(worker: ModuleType):
-    message = re.search(r'log\.info\("(%d .* there already)"', inspect.getsource(worker))[1]
+def test_what_the_workers_of_shards_log_is_understood():
+    message = re.search(r'log\.info\("(%d .* there already)"', inspect.getsource(shards.make))[1]
     assert costs.KEPT.search(message % (3, 2))[1] == "2"
 
 

@@ -7,10 +7,10 @@ import torch
 
 from tests.unit.chain import DIM, SIGNAL, Chain, picture, plant_shard, plant_weights, write_features
 from workflow_scripts import artifacts, heads, plugins
-from workflow_scripts.evaluation.features import read_exemplars, read_samples
+from workflow_scripts.evaluation.features import read_images
+from workflow_scripts.evaluation.pairs import make_pairs
 from workflow_scripts.heads import Head, Pairs, _contrastive, _maps, _scoring, identity, linear
 from workflow_scripts.heads._scoring import mean_average_precision
-from workflow_scripts.steps.train_head import make_pairs
 from workflow_scripts.study.schema import section_schema
 
 SETTINGS = {
@@ -343,11 +343,11 @@ def test_a_model_without_samples_is_named(study):
 def test_a_smaller_share_is_part_of_a_larger_one(study):
     manifests = [study.manifest("styles", shard) for shard in ("train_0000", "val_0000")]
     features = [study.sample_features("pixels", "styles", shard) for shard in ("train_0000", "val_0000")]
-    exemplars = read_exemplars([study.exemplars("styles")], [study.exemplar_features("pixels", "styles")], "pixels")
-    samples = read_samples(manifests, features, "pixels")
+    exemplars = [study.exemplars("styles")], [study.exemplar_features("pixels", "styles")]
+    images = read_images(exemplars, (manifests, features), None, "pixels")
     chosen = {}
     for share in (0.01, 0.25, 0.5, 1.0):
-        pairs = make_pairs(exemplars, *samples, "train", share)
+        pairs = make_pairs(images, "train", share)
         chosen[share] = {tuple(row) for row in pairs.exemplars.tolist()}
     assert [len(rows) for rows in chosen.values()] == [2, 6, 12, 24]  # of two exemplars each, one model at least
     assert chosen[0.01] < chosen[0.25] < chosen[0.5] < chosen[1.0]

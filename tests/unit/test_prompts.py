@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from workflow_scripts.inputs import captions
+from workflow_scripts.release.prompts import read_path_to_prompts
 from workflow_scripts.study.study import read_lines, read_list
 
 ROOT = Path(__file__).parents[2]
@@ -78,7 +79,7 @@ def test_captions_of_prior_preservation_hold_the_class_word(kind: str):
 def test_the_released_prompts_are_read(tmp_path: Path):
     file = tmp_path / "path_to_prompts.json"
     file.write_text('{"dataset/synth/a/0.png": "photo of <new1> cat", "dataset/synth/a/1.png": "Das <new1> Tier: ü"}')
-    assert captions.read_path_to_prompts(file) == {
+    assert read_path_to_prompts(file) == {
         "dataset/synth/a/0.png": "photo of <new1> cat",
         "dataset/synth/a/1.png": "Das <new1> Tier: ü",
     }
@@ -101,11 +102,11 @@ def test_released_prompts_of_another_form_are_refused(text: str, says: str, tmp_
     file = tmp_path / "path_to_prompts.json"
     file.write_text(text)
     with pytest.raises(ValueError, match=f"path_to_prompts.json: {says}"):
-        captions.read_path_to_prompts(file)
+        read_path_to_prompts(file)
 
 
 def test_released_prompts_that_are_no_text_are_refused(tmp_path: Path):
     file = tmp_path / "path_to_prompts.json"
     file.write_bytes(b'{"dataset/a.png": "\xff"}')
     with pytest.raises(ValueError, match=r"path_to_prompts\.json: not valid JSON"):
-        captions.read_path_to_prompts(file)
+        read_path_to_prompts(file)

@@ -31,7 +31,8 @@ FILE = "observed_imagenet"
 SHARD = {
     **{"study": "tiny", "seed": 0, "case": "bamfg", "kind": "style", "shard": "test_0000", "allow_missing": False},
     "models": ["bamfg_test_00000", "bamfg_test_00001"],
-    **{"prompts": {"llm": 2, "procedural": 2}, "samples_per_prompt": 4},
+    "class_words": {"bamfg_test_00000": "art", "bamfg_test_00001": "art"},
+    **{"release": 1, "prompts": {"llm": 2, "procedural": 2}, "samples_per_prompt": 4},
 }
 HEAD = {"encoder": "pixels", "head": "linear", "training_set": "released"}
 

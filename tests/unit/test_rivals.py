@@ -45,7 +45,7 @@ def test_scores_are_those_of_the_ranking(method):
 
 def test_each_model_has_rivals_of_its_own(method):
     samples = np.array([[1, 0], [0, 1]], np.float32)  # at 0 and 90 degrees
-    queries = Queries(samples, np.array([[0, -1], [1, 2]]))  # exemplars at 60; at 90 and 10
+    truth = np.array([[0, -1], [1, 2]])  # exemplars at 60; at 90 and 10
     groups = {"a": np.array([0, 4]), "b": np.array([1])}  # at 0 and 10; at 30
-    ahead = rivals.ahead_of_truth(method, queries, ["a", "b"], groups, first_exemplar=2)
+    ahead = rivals.ahead_of_truth(method.score, samples, truth, ["a", "b"], groups, first_exemplar=2)
     assert ahead.tolist() == [[2, 0], [0, 1]]

@@ -14,10 +14,11 @@ from workflow_scripts import artifacts
 from workflow_scripts.base_models import diffusers_sd
 from workflow_scripts.customization import custom_diffusion
 from workflow_scripts.customization.bank.stacked import ModelBank
-from workflow_scripts.ground_truth import models, samples, shards
+from workflow_scripts.ground_truth import samples, shards
 from workflow_scripts.ground_truth.denoising import SCHEDULERS, denoise, make_scheduler, to_images
 from workflow_scripts.seeds import derive_seed
 from workflow_scripts.steps import finetune, regularization, sample
+from workflow_scripts.study.settings.ground_truth import Course
 
 MODELS = ("cat_0000", "cat_0001", "dog_0000")
 BASE = {"name": "diffusers_sd", "revision": None, "version": 1}
@@ -115,10 +116,10 @@ def as_pipeline(folder, weights, scheduler):
 @pytest.mark.parametrize("prediction", ["base_folder", "epsilon_folder"])
 def test_samples_are_those_of_the_stock_pipeline(prediction, scheduler, request, weights):
     folder, prompts = request.getfixturevalue(prediction), ["a picture of a <new1> cat", "the <new1> dog", "red art"]
-    base, settings = diffusers_sd.load(folder, "cpu"), {**SAMPLING, "scheduler": scheduler}
+    base, course = diffusers_sd.load(folder, "cpu"), Course(scheduler, steps=4, guidance=3.0)
     condition = custom_diffusion.condition(base, weights, ["", *prompts])
     with custom_diffusion.conditioned(base, [(condition, 0)] * 3 + [(condition, i) for i in (1, 2, 3)]) as states:
-        latents = denoise(base, states, [7, 8, 9], settings)
+        latents = denoise(base, states, [7, 8, 9], course)
         ours = np.stack(to_images(base, latents))
 
     pipeline = as_pipeline(folder, weights, make_scheduler(scheduler, base, 4))
@@ -269,19 +270,6 @@ def test_a_full_disk_ends_the_job_and_keeps_what_was_written(made, monkeypatch):
     assert len(kept) == 2 and not made.samples.exists()
     made.sample()
     assert all((made.samples.parent / name).stat().st_mtime_ns == time for name, time in kept.items())
-
-
-def test_the_manifest_is_written_last(chain, monkeypatch):
-    chain.regularize()
-    refuse, seen = shards.refuse, []
-
-    def look(*args):
-        seen.append((chain.models.exists(), sorted(path.stem for path in chain.models.parent.glob("*.safetensors"))))
-        refuse(*args)
-
-    monkeypatch.setattr(models.shards, "refuse", look)
-    chain.finetune()
-    assert seen == [(False, list(MODELS))]
 
 
 def test_bad_models_are_named_and_the_others_made(chain):

@@ -14,6 +14,7 @@ from workflow_scripts.customization import Task, custom_diffusion
 from workflow_scripts.customization.bank.stacked import Given, projections, replaced
 from workflow_scripts.ground_truth import denoising
 from workflow_scripts.study import schema
+from workflow_scripts.study.settings.ground_truth import Course
 
 WIDTHS = {  # of the layers with cross-attention, by the blocks they are in: two each going down, three each going up
     "down_blocks.0": 320, "down_blocks.1": 640, "down_blocks.2": 1280, "mid_block": 1280,
@@ -134,7 +135,7 @@ def test_images_are_those_of_the_stock_pipeline(name, base, folder):
     theirs = stock(prompt, latents=noise, num_inference_steps=5, guidance_scale=6.0, output_type="latent").images
     with torch.no_grad():
         states = base.text_encoder(base.tokenize(["", prompt])).last_hidden_state
-    ours = denoising.denoise(base, states, [7], {"scheduler": name, "steps": 5, "guidance": 6.0})
+    ours = denoising.denoise(base, states, [7], Course(name, steps=5, guidance=6.0))
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
@@ -150,7 +151,7 @@ def test_the_papers_recipe_trains_and_samples(base, recipe):
     conditions = [custom_diffusion.condition(base, one.weights, ["", "photo of a <new1> cat"]) for one in made]
     rows = [(condition, prompt) for prompt in (0, 1) for condition in conditions]
     with custom_diffusion.conditioned(base, rows) as states:
-        latents = denoising.denoise(base, states, [1, 2], {"scheduler": "dpmsolver++", "steps": 3, "guidance": 6.0})
+        latents = denoising.denoise(base, states, [1, 2], Course("dpmsolver++", steps=3, guidance=6.0))
     images = denoising.to_images(base, latents)
     assert all(image.shape == (64, 64, 3) and image.dtype == np.uint8 for image in images)
 

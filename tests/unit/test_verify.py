@@ -94,15 +94,14 @@ def exemplars(study: Study, name: str) -> pd.DataFrame:
 
 
 def plant_shard(study: Study, job: Job, recipes: Recipes) -> None:
-    manifest, entries = Path(job.outputs[0]), []
-    for file, recipe in recipes.of_models(job):
+    manifest, recipe_of = Path(job.outputs[0]), dict(recipes.of_models(job))
+    settings = rule_settings.make(job.rule, study, case=manifest.parent.name, shard=manifest.stem)
+    for file, recipe in recipe_of.items():
         if job.rule == "finetune":
             artifacts.write_tensors(file, {"token": np.zeros(9)}, provenance(recipe), sidecar=False)
         else:
             artifacts.write_table(file, pd.DataFrame({"seed": range(9)}), provenance(recipe), sidecar=False)
-        entries.append({"model": file.name.split(".")[0], "file": file.name})
-    settings = getattr(rule_settings, job.rule)(study, manifest.parent.name, manifest.stem)
-    shards.write_manifest(manifest, settings, entries)
+    shards.write_manifest(manifest, settings, [shards.Part(file, {}) for file in settings.files()])
 
 
 def check() -> Audit:

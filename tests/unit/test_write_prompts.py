@@ -172,7 +172,7 @@ def test_answers_that_are_never_valid_end_after_some_rounds(endpoint: Endpoint, 
     endpoint.reply = lambda question: completion(*captions_of("dog", 0, 3), "I will not.")
     says = error_of(run, "dog")
     assert says.startswith("error: class word 'dog': 3 of 25 captions are valid after 5 answers; the last one begins ")
-    assert len(endpoint.requests) == write_prompts.ROUNDS
+    assert len(endpoint.requests) == captions.ROUNDS
 
 
 def test_an_endpoint_that_is_not_there_is_named(run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch):

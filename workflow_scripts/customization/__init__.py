@@ -9,13 +9,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from workflow_scripts.study.study import TOKEN
+
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
     from workflow_scripts.base_models import BaseModel
-
-TOKEN = "<new1>"  # V*, the new word of every customized model; prompts and lists spell it like this
 
 
 def token_id(base: "BaseModel") -> int:

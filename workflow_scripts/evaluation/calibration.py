@@ -10,9 +10,14 @@ they are counted in fine bins, finest near zero. Gaps of the true exemplars are 
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import special
+
+from workflow_scripts import heads
+from workflow_scripts.evaluation import ranking
+from workflow_scripts.evaluation.features import Images
 
 BETA = 100.0
 BINS = 2048
@@ -49,6 +54,24 @@ class GapCounts:
 
     counts: np.ndarray
     true_gaps: np.ndarray
+
+
+def measure_gaps(head: heads.Head, images: Images, memory_mb: float) -> GapCounts:
+    """How far the candidates of each sample score below its best one.
+
+    Args:
+        images: with the features of the distractors.
+        memory_mb: as in `ranking.rank`.
+    """
+    project = partial(heads.project, head, "exemplar")
+    queries, distractors = heads.project(head, "sample", images.sample_features), images.distractor_features  # [q, d]
+    truth, exemplars = images.exemplars.truth(images.samples), project(images.exemplars.features)
+    ranked = ranking.rank(queries, distractors, exemplars, truth, 1, project, memory_mb)
+    peak = ranked.peak[:, None]  # [q, 1]
+    counts = ranking.sum_over_distractors(
+        queries, distractors, lambda scores, rows: gap_histogram(peak[rows] - scores), project, memory_mb
+    )
+    return GapCounts(counts, peak - ranked.true_scores)
 
 
 def gap_histogram(gaps: np.ndarray) -> np.ndarray:

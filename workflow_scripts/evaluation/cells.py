@@ -14,16 +14,32 @@ A cell is looked at in several views, each of some queries or some candidates:
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from workflow_scripts import artifacts
 from workflow_scripts.evaluation import bootstrap, retrieval
 from workflow_scripts.seeds import derive_seed
 
 QUERY = ["split", "prompt_set", "model", "prompt_index", "index"]  # what tells queries of one case apart
+COLUMNS = [
+    *QUERY,
+    *("new_artist", "seen_twin", "ranks", "candidates", "hard", "hard_ahead", "others", "others_ahead"),
+    *("top_ids", "top_influence", "true_influence"),
+]
 INFLUENCE_BINS = (0.0, 0.1, 1.0, 3.0, 10.0, 30.0, 60.0, 100.0)  # percent
+
+
+def read_scores(files: Sequence[Path], expect: Mapping[str, str]) -> dict[str, pd.DataFrame]:
+    """The scores of each case; their files are named after it.
+
+    Raises:
+        ValueError: a file is of other settings than `expect`.
+    """
+    return {file.stem: artifacts.read_table(file, COLUMNS, {**expect, "case": file.stem}) for file in files}
 
 
 def evaluate(
@@ -65,12 +81,12 @@ def _missing(record: Mapping[str, Any], cell: Mapping[str, str], settings: Mappi
 
 def _matched(untuned: pd.DataFrame, scores: pd.DataFrame, case: str) -> pd.DataFrame:
     """The untuned rows in the order of `scores`."""
-    found = scores[QUERY].merge(untuned, how="left", on=QUERY)
-    if len(untuned) != len(scores) or found["ranks"].isna().any():
+    matched = scores[QUERY].merge(untuned, how="left", on=QUERY)
+    if len(untuned) != len(scores) or matched["ranks"].isna().any():
         raise ValueError(
             f"{case}: untuned scores hold other queries ({len(untuned)}) than the tuned ones ({len(scores)})"
         )
-    return found
+    return matched
 
 
 def _records(
@@ -117,14 +133,14 @@ def views(scores: pd.DataFrame, sets: bool, whole: bool) -> Iterator[tuple[str, 
     own = ranks.map(len)
     # Two passes may round a score to either side of a tie; nobody stands before the first.
     easy = [np.maximum(place, left) for place, left in zip(places, ranks - scores["hard_ahead"], strict=True)]
-    found = {
+    parts = {
         "hard": scores.assign(ranks=places + scores["hard_ahead"], candidates=own + scores["hard"])[scores["hard"] > 0],
         "easy": scores.assign(ranks=easy, candidates=scores["candidates"] - scores["hard"])[scores["hard"] > 0],
         "known": scores[~scores["new_artist"]],
         "new": scores[scores["new_artist"]],
         "twin-free": scores[~scores["seen_twin"]] if scores["seen_twin"].any() else scores.iloc[:0],
     }
-    yield from ((view, part) for view, part in found.items() if len(part))
+    yield from ((view, part) for view, part in parts.items() if len(part))
 
 
 def place_among_truth(ranks: np.ndarray) -> np.ndarray:
@@ -136,19 +152,19 @@ def summarize(scores: pd.DataFrame, recall_at: Sequence[int], resamples: int, *s
     """Recall@K with its ceiling, mAP, influence on the truth and median rank of queries."""
     models, ranks = scores["model"], list(scores["ranks"])
     values = {**_measures(ranks, recall_at), "true_influence": scores["true_influence"].to_numpy() / 100}
-    found = bootstrap.mean_intervals(values, models, resamples, *seed)
+    means = bootstrap.mean_intervals(values, models, resamples, *seed)
     return {
         "n_models": models.nunique(),
         "n_queries": len(scores),
         "candidates": int(scores["candidates"].median()),
         "chance": {str(k): float(np.mean(np.minimum(1, k / scores["candidates"]))) for k in recall_at},
         "recall": {
-            str(k): found[f"recall@{k}"].as_dict()
+            str(k): means[f"recall@{k}"].as_dict()
             | {"ceiling": float(np.mean([retrieval.recall_ceiling(len(row), k) for row in ranks]))}
             for k in recall_at
         },
-        "mAP": found["mAP"].as_dict(),
-        "true_influence": found["true_influence"].as_dict(),
+        "mAP": means["mAP"].as_dict(),
+        "true_influence": means["true_influence"].as_dict(),
         "median_rank": bootstrap.median_interval(ranks, models, resamples, *seed, "median_rank").as_dict(),
     }
 
@@ -158,8 +174,8 @@ def compare(
 ) -> dict[str, Any]:
     """Tuned minus untuned on the same queries: difference, interval and p by paired bootstrap over models."""
     tuned, base = (_measures(list(table["ranks"]), recall_at) for table in (scores, untuned))
-    found = bootstrap.paired_differences(tuned, base, scores["model"], resamples, *seed)
-    return {"recall": {str(k): found[f"recall@{k}"] for k in recall_at}, "mAP": found["mAP"]}
+    differences = bootstrap.paired_differences(tuned, base, scores["model"], resamples, *seed)
+    return {"recall": {str(k): differences[f"recall@{k}"] for k in recall_at}, "mAP": differences["mAP"]}
 
 
 def shuffled(scores: pd.DataFrame, *seed: str | int) -> pd.DataFrame:

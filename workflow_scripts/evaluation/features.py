@@ -4,6 +4,7 @@ A file of features says in its provenance which encoder made it and the hash of 
 readers refuse features of another encoder, or of another version of the source, by name.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts import artifacts
+from workflow_scripts.ground_truth.shards import read_manifest
 
 NO_EXEMPLAR = -1  # pads rows of `truth`
 EXEMPLAR = ["model", "split", "class", "k", "new_artist", "source", "twins", "seen_twin"]
@@ -50,6 +52,46 @@ class Exemplars:
         for query, key in enumerate(keys):
             truth[query, : len(rows[key])] = rows[key]
         return truth
+
+
+@dataclass(frozen=True)
+class Images:
+    """Exemplars, samples and distractors, as one encoder sees them.
+
+    Attributes:
+        samples: a row per sample, with the columns case, model, prompt_set, prompt_index and index.
+        sample_features: float32 [q, d], in the rows of `samples`.
+        distractor_features: float32 [n, d], a memory map; None if they were not asked for.
+    """
+
+    exemplars: Exemplars
+    samples: pd.DataFrame
+    sample_features: np.ndarray
+    distractor_features: np.ndarray | None
+
+
+def read_images(
+    exemplars: tuple[Sequence[Path], Sequence[Path]],
+    samples: tuple[Sequence[Path], Sequence[Path]],
+    distractors: Path | None,
+    encoder: str,
+) -> Images:
+    """Reads features and what they are features of.
+
+    Args:
+        exemplars: parquet files of cases, and the features of each.
+        samples: manifests of shards, and the features of each.
+        distractors: their features.
+
+    Raises:
+        ValueError: features are of another encoder, do not belong to their file, or differ in width.
+    """
+    read = read_exemplars(*exemplars, encoder)
+    table, features = read_samples(*samples, encoder)
+    mapped = None if distractors is None else map_distractors(distractors, encoder)
+    widths = {exemplars[1][0]: read.features, samples[1][0]: features}
+    check_widths(widths if mapped is None else {**widths, distractors: mapped})
+    return Images(read, table, features, mapped)
 
 
 def read_exemplars(parquets: Sequence[Path], feature_files: Sequence[Path], encoder: str) -> Exemplars:
@@ -117,16 +159,28 @@ def check_widths(features: Mapping[Path, np.ndarray]) -> None:
             raise ValueError(f"{file}: features of width {width}, but {first} has {expected}; delete both, run again")
 
 
-def read_manifest(manifest: Path) -> list[dict[str, Any]]:
-    """The entries of a manifest, with `case`, and with `file` as a path.
+class FeaturesOfShard:
+    """Gathers the features of a shard's samples, model by model, as they are written.
 
-    Raises:
-        ValueError: it is no manifest.
+    Attributes:
+        rows: of each model [start, stop], by prompt set.
     """
-    record = artifacts.read_json(manifest)
-    if not isinstance(record, dict) or not {"case", "models"} <= record.keys():
-        raise ValueError(f"{manifest}: not the manifest of a shard (lacks `case` or `models`); delete it and run again")
-    return [{**entry, "case": record["case"], "file": manifest.parent / entry["file"]} for entry in record["models"]]
+
+    def __init__(self) -> None:
+        self._parts: dict[str, list[np.ndarray]] = defaultdict(list)
+        self.rows: dict[str, dict[str, list[int]]] = defaultdict(dict)
+
+    def add(self, entry: Mapping[str, Any], features: np.ndarray) -> None:
+        """Takes the features [n, d] of one entry of the manifest."""
+        parts = self._parts[entry["prompt_set"]]
+        start = sum(map(len, parts))
+        parts.append(features)
+        self.rows[entry["prompt_set"]][entry["model"]] = [start, start + len(features)]
+
+    @property
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Features [n, d] by prompt set."""
+        return {prompt_set: np.concatenate(parts) for prompt_set, parts in self._parts.items()}
 
 
 def _sample_tables(

@@ -7,14 +7,13 @@ of all other models are candidates too?
 Shapes: q queries, m true exemplars of each, c candidates.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from workflow_scripts.evaluation.ranking import NO_EXEMPLAR
 from workflow_scripts.evaluation.retrieval import count_ahead
-from workflow_scripts.methods import Method, Queries
 
 
 def hard_distractors(classes: pd.Series) -> Mapping[str, np.ndarray]:
@@ -35,19 +34,27 @@ def other_exemplars(exemplars: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
 
 
 def ahead_of_truth(
-    method: Method, queries: Queries, models: Sequence, rivals: Mapping[str, np.ndarray], first_exemplar: int
+    score: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    samples: np.ndarray,
+    truth: np.ndarray,
+    models: Sequence,
+    rivals: Mapping[str, np.ndarray],
+    first_exemplar: int,
 ) -> np.ndarray:
     """How many rivals of its model score at least as high as each true exemplar of a query, int64 [q, m].
 
     Args:
+        score: of an attribution method, from features [q, d] and candidates [c] to scores [q, c].
+        samples: features of the queries, [q, d].
+        truth: int64 [q, m], rows of the true exemplars, padded with `NO_EXEMPLAR`.
         models: of each query.
         rivals: candidates by model.
         first_exemplar: number of the first exemplar among the candidates.
     """
-    ahead = np.zeros(queries.truth.shape, np.int64)
+    ahead = np.zeros(truth.shape, np.int64)
     for model, rows in pd.Series(models).groupby(models, sort=False).indices.items():
-        truth = queries.truth[rows[0]]
-        own = truth[truth != NO_EXEMPLAR]
-        scores = method.score(queries.samples[rows], np.concatenate([first_exemplar + own, rivals[model]]))
+        own = truth[rows[0]]
+        own = own[own != NO_EXEMPLAR]
+        scores = score(samples[rows], np.concatenate([first_exemplar + own, rivals[model]]))
         ahead[rows, : len(own)] = count_ahead(scores[:, len(own) :], scores[:, : len(own)])
     return ahead

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -12,31 +11,31 @@ from workflow_scripts.base_models import BaseModel
 from workflow_scripts.customization import check_prompts
 from workflow_scripts.ground_truth.denoising import denoise
 from workflow_scripts.seeds import derive_seed
+from workflow_scripts.study.settings.ground_truth import RegularizationSettings
 
 
 def make_latents(
-    base_model: Path, captions: Mapping[str, Sequence[str]], settings: Mapping[str, Any], threads: int
+    base_model: Path, captions: Mapping[str, Sequence[str]], settings: RegularizationSettings, threads: int
 ) -> dict[str, torch.Tensor]:
     """Scaled latents fp32 [n, c, h, w] by class word, one for each of its n captions.
-
-    Args:
-        settings: of the rule `regularization`.
 
     Raises:
         ValueError: a caption is too long for the text encoder, or an image is not finite.
     """
-    load = plugins.load("base_models", settings["base_model"]["name"]).load
-    base = load(base_model, devices.set_up(threads), settings["precision"])
-    images = [(word, i, caption) for word, listed in captions.items() for i, caption in enumerate(listed)]
+    load = plugins.load("base_models", settings.base_model["name"]).load
+    base = load(base_model, devices.set_up(threads), settings.precision)
+    images = [(word, i, caption) for word, texts in captions.items() for i, caption in enumerate(texts)]
     check_prompts(base, [caption for *_, caption in images], "prompts of regularization")
-    made = devices.in_batches(images, settings["batch"], lambda batch: _make_batch(base, batch, settings))
+    made = devices.in_batches(images, settings.batch, lambda batch: _make_batch(base, batch, settings))
     latents = torch.stack(list(tqdm(made, total=len(images), unit="image", disable=None)))
-    return dict(zip(captions, latents.split([len(listed) for listed in captions.values()]), strict=True))
+    return dict(zip(captions, latents.split([len(texts) for texts in captions.values()]), strict=True))
 
 
-def _make_batch(base: BaseModel, images: Sequence[tuple[str, int, str]], settings: Mapping[str, Any]) -> torch.Tensor:
-    seeds = [derive_seed(settings["study_seed"], "regularization", word, i) for word, i, _ in images]
-    with torch.no_grad(), devices.autocast(settings["precision"], base.device):
+def _make_batch(
+    base: BaseModel, images: Sequence[tuple[str, int, str]], settings: RegularizationSettings
+) -> torch.Tensor:
+    seeds = [derive_seed(settings.study_seed, "regularization", word, i) for word, i, _ in images]
+    with torch.no_grad(), devices.autocast(settings.precision, base.device):
         ids = base.tokenize([""] * len(images) + [caption for *_, caption in images])
         latents = denoise(base, base.text_encoder(ids).last_hidden_state, seeds, settings).cpu()
     for (word, i, caption), latent in zip(images, latents, strict=True):

@@ -1,10 +1,12 @@
 """From noise to latents: classifier-free guidance over a batch whose rows may belong to many models and prompts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+
+from workflow_scripts.study.settings.ground_truth import Course
 
 if TYPE_CHECKING:
     from workflow_scripts.base_models import BaseModel
@@ -28,24 +30,23 @@ def make_scheduler(name: str, base: "BaseModel", steps: int) -> Any:
 
 
 @torch.no_grad()
-def denoise(base: "BaseModel", states: torch.Tensor, seeds: Sequence[int], settings: Mapping[str, Any]) -> torch.Tensor:
+def denoise(base: "BaseModel", states: torch.Tensor, seeds: Sequence[int], course: Course) -> torch.Tensor:
     """Makes one image per seed.
 
     Args:
         states: text states [2n, l, d]: of n unconditional rows, then of n prompts.
         seeds: n; each image's noise comes from its own seed, hence not from its place in the batch.
-        settings: the keys `scheduler`, `steps`, `guidance` of a study's section.
 
     Returns:
         Scaled latents fp32 [n, c, h, w].
     """
-    scheduler = make_scheduler(settings["scheduler"], base, settings["steps"])
+    scheduler = make_scheduler(course.scheduler, base, course.steps)
     x = torch.stack([torch.randn(base.latent_shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
     x = x.to(base.device) * scheduler.init_noise_sigma
     for t in scheduler.timesteps:
         rows = scheduler.scale_model_input(torch.cat([x, x]), t)
         unconditional, conditional = base.unet(rows, t, states).sample.float().chunk(2)
-        guided = unconditional + settings["guidance"] * (conditional - unconditional)
+        guided = unconditional + course.guidance * (conditional - unconditional)
         x = scheduler.step(guided, t, x).prev_sample
     return x
 

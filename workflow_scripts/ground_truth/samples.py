@@ -1,30 +1,28 @@
-"""The samples of a shard's customized models: which images there are to be, which are missing, and making those."""
+"""The samples of a shard's customized models: what each file holds, and making those that are missing."""
 
-import logging
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from workflow_scripts import artifacts, plugins
-from workflow_scripts.customization import TOKEN, check_prompts
-from workflow_scripts.evaluation.features import read_manifest
+from workflow_scripts.customization import check_prompts
 from workflow_scripts.ground_truth import shards
+from workflow_scripts.ground_truth.shards import Failure, Part
 from workflow_scripts.seeds import derive_seed
+from workflow_scripts.study.settings.ground_truth import File, SampleSettings, Sampling
 
 if TYPE_CHECKING:
     from workflow_scripts.base_models import BaseModel
 
-log = logging.getLogger(__name__)
-SPEED = ("batch", "compile")  # keys of the section `sampling` that decide how fast, but not what
 WAITING = 64  # files whose images may wait to be written
 
 
@@ -40,125 +38,88 @@ class Sample:
     seed: int
 
 
-@dataclass(frozen=True)
-class SampleFile:
-    """The samples of one model and prompt set."""
-
-    samples: Sequence[Sample]
-    recipe: Mapping[str, Any]  # provenance: all that decides what they look like
-
-    @property
-    def entry(self) -> dict[str, Any]:
-        """The file's entry in the manifest."""
-        model, prompt_set = self.samples[0].model, self.samples[0].prompt_set
-        file = f"{model}.{prompt_set}.parquet"
-        settings_hash = shards.recipe_hash(self.recipe)
-        names = {"model": model, "prompt_set": prompt_set, "file": file}
-        return {**names, "n": len(self.samples), "settings_hash": settings_hash}
-
-
-def make_samples(base_model: Path, models: Path, folder: Path, settings: Mapping[str, Any], threads: int) -> list[dict]:
-    """Makes those of the shard's samples that are not in `folder` yet, made the same way.
+class Samples:
+    """Makes the samples of a shard's customized models.
 
     Args:
-        models: manifest of the shard's customized models.
-        settings: of the rule `sample`.
-
-    Returns:
-        The manifest's entries.
-
-    Raises:
-        ValueError: models failed; the message names each and why. The others are kept.
+        models: manifest of the models.
     """
-    files, failures = _plan(base_model, models, settings)
-    missing = [file for file in files if not shards.is_finished(folder / file.entry["file"], file.recipe)]
-    log.info("%d files to make, %d there already", len(missing), len(files) - len(missing))
-    if missing:
+
+    def __init__(self, base_model: Path, models: Path, settings: SampleSettings, threads: int) -> None:
+        self.base_model, self.models, self.settings, self.threads = base_model, models, settings, threads
+
+    def parts(self) -> Iterator[Part | Failure]:
+        """The files of samples, with all that decides what they look like, and the models that cannot be sampled."""
+        plugins.load("base_models", self.settings.base_model["name"]).check(self.base_model)
+        provenance = artifacts.make_provenance({}, {"base_model": self.base_model})
+        entries = {entry["model"]: entry for entry in shards.read_manifest(self.models)}
+        for model, files in groupby(self.settings.files(), attrgetter("model")):
+            try:
+                self._check_model(model, entries, provenance["inputs"]["base_model"])
+            except ValueError as error:
+                yield Failure(model, str(error))
+                continue
+            inputs = {**provenance["inputs"], "model": entries[model]["sha256"]}
+            made_from = {**provenance, "inputs": inputs}
+            yield from (Part(f, {**made_from, "settings": f.settings}, self._samples(f)) for f in files)
+
+    def _check_model(self, model: str, entries: Mapping[str, Mapping[str, Any]], base_hash: str) -> None:
+        """Raises `ValueError` if the file of a model is not the manifest's, or is of another base model."""
+        if model not in entries:
+            raise ValueError(f"{self.models}: lists no such model; delete it and run again")
+        file = entries[model]["file"]
+        if not file.is_file() or artifacts.file_hash(file) != entries[model]["sha256"]:
+            raise ValueError(
+                f"{file}: is missing, or not the one that {self.models} lists; delete {self.models} and run again"
+            )
+        if artifacts.read_provenance(file)["inputs"]["base_model"] != base_hash:
+            raise ValueError(f"{file}: customized from another base model; delete {self.models} and run again")
+
+    def make(self, folder: Path, parts: Sequence[Part], missing: Sequence[Part]) -> Iterator[Failure]:
+        """Draws the samples of the missing files, in the batches that all files would be drawn in.
+
+        Yields:
+            The models that cannot be sampled.
+        """
         from workflow_scripts import devices  # PyTorch: not before there is something to do
 
-        load = plugins.load("base_models", settings["base_model"]["name"]).load
-        base = load(base_model, devices.set_up(threads), settings["sampling"]["precision"])
-        if settings["sampling"].get("compile"):
+        sampling = self.settings.sampling
+        load = plugins.load("base_models", self.settings.base_model["name"]).load
+        base = load(self.base_model, devices.set_up(self.threads), sampling.precision)
+        if sampling.compile:
             base.unet.compile()  # once: batches differ in what stands for W_k and W_v, but not in its shape
-        missing, refused = _refuse_long(base, missing, settings["kind"])
-        failures |= refused
-        drawable = [file for file in files if file.entry["model"] not in failures]
-        failures |= _write_all(missing, _draw_missing(base, models.parent, drawable, missing, settings), folder)
-    shards.refuse(failures, len(settings["models"]))
-    return [file.entry for file in files]
+        refused = _long_prompts(base, missing, self.settings.kind)
+        yield from refused
+        models = {failure.model for failure in refused}
+        missing, parts = ([part for part in files if part.file.model not in models] for files in (missing, parts))
+        yield from _write_all(missing, self._draw(base, parts, missing), folder)
+
+    def _draw(
+        self, base: "BaseModel", parts: Sequence[Part], missing: Sequence[Part]
+    ) -> Iterator[tuple[Sample, np.ndarray | None]]:
+        """The missing samples with their images, in order, from the batches that they share with finished ones."""
+        planned = list(chain.from_iterable(part.source for part in parts))
+        wanted = set(chain.from_iterable(part.source for part in missing))
+        drawn = shards.whole_batches(planned, self.settings.sampling.batch, wanted.__contains__)
+        images = draw(base, self.models.parent, drawn, self.settings)
+        return (pair for pair in zip(drawn, images, strict=True) if pair[0] in wanted)
+
+    def _samples(self, file: File) -> list[Sample]:
+        prompt_set, prompts = file.settings["prompt_set"], file.settings["prompts"]
+        per_prompt = self.settings.sampling.samples_per_prompt
+        return plan_samples(file.model, prompt_set, prompts, per_prompt, self.settings.seed)
 
 
-def _draw_missing(
-    base: "BaseModel",
-    models: Path,
-    files: Sequence[SampleFile],
-    missing: Sequence[SampleFile],
-    settings: Mapping[str, Any],
-) -> Iterator[np.ndarray | None]:
-    """The images of the missing files, in order, from the batches that they share with finished ones."""
-    wanted = {sample for file in missing for sample in file.samples}
-    planned = [sample for file in files for sample in file.samples]
-    drawn = shards.whole_batches(planned, settings["sampling"]["batch"], wanted.__contains__)
-    images = draw(base, models, drawn, settings)
-    return (image for sample, image in zip(drawn, images, strict=True) if sample in wanted)
-
-
-def _plan(base_model: Path, models: Path, settings: Mapping[str, Any]) -> tuple[list[SampleFile], dict[str, str]]:
-    """The files to be, model by model, and the models that cannot be sampled, with the reason."""
-    plugins.load("base_models", settings["base_model"]["name"]).check(base_model)
-    provenance = artifacts.make_provenance({}, {"base_model": base_model})
-    files, failures = [], {}
-    for entry in read_manifest(models):
+def _long_prompts(base: "BaseModel", parts: Sequence[Part], kind: str) -> list[Failure]:
+    """The models with a prompt that is too long for the text encoder."""
+    failures = []
+    for part in parts:
+        settings = part.file.settings
         try:
-            _check_model(models, entry, provenance["inputs"]["base_model"])
+            check_prompts(base, settings["prompts"], f"prompts.{kind}.{settings['prompt_set']}")
         except ValueError as error:
-            failures[entry["model"]] = str(error)
-            continue
-        made_from = {**provenance, "inputs": {**provenance["inputs"], "model": entry["sha256"]}}
-        files += [_plan_file(entry["model"], prompt_set, made_from, settings) for prompt_set in settings["prompts"]]
-    return files, failures
-
-
-def _check_model(manifest: Path, entry: Mapping[str, Any], base_hash: str) -> None:
-    """Raises `ValueError` if the file of a customized model is not the manifest's, or is of another base model."""
-    file = entry["file"]
-    if not file.is_file() or artifacts.file_hash(file) != entry["sha256"]:
-        raise ValueError(f"{file}: is missing, or not the one that {manifest} lists; delete {manifest} and run again")
-    if artifacts.read_provenance(file)["inputs"]["base_model"] != base_hash:
-        raise ValueError(f"{file}: customized from another base model; delete {manifest} and run again")
-
-
-def _plan_file(model: str, prompt_set: str, made_from: Mapping[str, Any], settings: Mapping[str, Any]) -> SampleFile:
-    decisive = settings_of(settings, model, prompt_set)
-    per_prompt = settings["sampling"]["samples_per_prompt"]
-    samples = plan_samples(model, prompt_set, decisive["prompts"], per_prompt, settings["seed"])
-    return SampleFile(samples, {**made_from, "settings": decisive})
-
-
-def settings_of(settings: Mapping[str, Any], model: str, prompt_set: str) -> dict[str, Any]:
-    """Those of the settings of the rule `sample` that decide what a file of samples holds."""
-    names = {key: settings[key] for key in ("seed", "base_model", "customization")}
-    word, templates = settings["class_words"][model], settings["prompts"][prompt_set]
-    prompts = fill_in(templates[word] if isinstance(templates, Mapping) else templates, word)
-    sampling = shards.without(settings["sampling"], SPEED)
-    return {**names, "model": model, "prompt_set": prompt_set, "prompts": prompts, "sampling": sampling}
-
-
-def _refuse_long(base: "BaseModel", files: Sequence[SampleFile], kind: str) -> tuple[list[SampleFile], dict[str, str]]:
-    """The files of models whose prompts the text encoder takes whole, and by model of the others the reason."""
-    refused = {}
-    for file in files:
-        first = file.samples[0]
-        try:
-            check_prompts(base, file.recipe["settings"]["prompts"], f"prompts.{kind}.{first.prompt_set}")
-        except ValueError as error:
-            refused[first.model] = str(error)
-    return [file for file in files if file.samples[0].model not in refused], refused
-
-
-def fill_in(templates: Sequence[str], class_word: str) -> list[str]:
-    """The prompts of a model: `{subject}` becomes `<new1> cat`."""
-    return [template.replace("{subject}", f"{TOKEN} {class_word}") for template in templates]
+            failures.append(Failure(part.file.model, str(error)))
+    return failures
 
 
 def plan_samples(model: str, prompt_set: str, prompts: Sequence[str], per_prompt: int, seed: int) -> list[Sample]:
@@ -170,21 +131,25 @@ def plan_samples(model: str, prompt_set: str, prompts: Sequence[str], per_prompt
     ]
 
 
-def draw(
-    base: "BaseModel", models: Path, samples: Sequence[Sample], settings: Mapping[str, Any]
-) -> Iterator[np.ndarray | None]:
+class Drawing(Protocol):
+    """The settings that images are drawn by; `customization` is the plug-in that made the models."""
+
+    customization: str
+    sampling: Sampling
+
+
+def draw(base: "BaseModel", models: Path, samples: Sequence[Sample], settings: Drawing) -> Iterator[np.ndarray | None]:
     """Yields the image of each sample, uint8 [H, W, 3], or None for one that is not finite. Batches cross models.
 
     Args:
         models: folder of the customized models.
         samples: model by model.
-        settings: the keys `customization` and `sampling` of the rule `sample`.
     """
     from workflow_scripts import devices
     from workflow_scripts.ground_truth.denoising import denoise, to_images
 
-    plugin = plugins.load("customization", settings["customization"])
-    model_of, sampling = attrgetter("model"), settings["sampling"]
+    plugin, sampling = plugins.load("customization", settings.customization), settings.sampling
+    model_of = attrgetter("model")
     prompts = {model: list(dict.fromkeys(s.prompt for s in group)) for model, group in groupby(samples, model_of)}
     conditions: dict[str, Any] = {}  # of the models of the batch; row 0 is unconditional, the prompts follow
 
@@ -192,7 +157,7 @@ def draw(
         present = set(map(model_of, batch))
         for model in conditions.keys() - present:
             del conditions[model]
-        with devices.autocast(sampling["precision"], base.device):
+        with devices.autocast(sampling.precision, base.device):
             for model in present - conditions.keys():
                 weights = artifacts.read_tensors(models / f"{model}.safetensors")
                 conditions[model] = plugin.condition(base, weights, ["", *prompts[model]])
@@ -201,42 +166,42 @@ def draw(
             with plugin.conditioned(base, rows) as states:
                 return to_images(base, denoise(base, states, [s.seed for s in batch], sampling))
 
-    images = devices.in_batches(samples, sampling["batch"], compute)
+    images = devices.in_batches(samples, sampling.batch, compute)
     yield from tqdm(images, total=len(samples), unit="image", disable=None)
 
 
-def _write_all(files: Sequence[SampleFile], images: Iterator[np.ndarray | None], folder: Path) -> dict[str, str]:
+def _write_all(
+    files: Sequence[Part], drawn: Iterator[tuple[Sample, np.ndarray | None]], folder: Path
+) -> Iterator[Failure]:
     """Writes files as their images arrive, in a second thread: the device goes on denoising meanwhile.
 
-    Returns:
-        By model that could not be written, the reason.
+    Yields:
+        The models of which a file could not be written.
     """
-    failures, writes = {}, deque[tuple[str, Future]]()
+    writes = deque[tuple[str, Future]]()
 
-    def settle() -> None:
+    def settle() -> Iterator[Failure]:
         model, written = writes.popleft()
         try:
             written.result()
         except ValueError as error:
-            failures[model] = str(error)
+            yield Failure(model, str(error))
 
     with ThreadPoolExecutor(max_workers=1) as writer:
-        for file in files:
-            made = list(islice(images, len(file.samples)))
-            written = writer.submit(_write, folder / file.entry["file"], file, made)
-            writes.append((file.samples[0].model, written))
+        for part in files:
+            made = list(islice(drawn, len(part.source)))
+            writes.append((part.file.model, writer.submit(_write, folder / part.file.name, part.recipe, made)))
             while writes and (writes[0][1].done() or len(writes) > WAITING):
-                settle()
+                yield from settle()
         while writes:
-            settle()
-    return failures
+            yield from settle()
 
 
-def _write(path: Path, file: SampleFile, images: Sequence[np.ndarray | None]) -> None:
+def _write(path: Path, recipe: Mapping[str, Any], made: Sequence[tuple[Sample, np.ndarray | None]]) -> None:
     """Raises `ValueError` naming the prompt if an image is not finite."""
-    for sample, image in zip(file.samples, images, strict=True):
+    for sample, image in made:
         if image is None:
             raise ValueError(f"sample {sample.index} of {sample.prompt!r} has pixels that are not finite")
-    table = pd.DataFrame(map(asdict, file.samples))
-    table["image"] = [artifacts.encode_png(image) for image in images]
-    artifacts.write_table(path, table, file.recipe, sidecar=False)  # the manifest lists its hash
+    table = pd.DataFrame(asdict(sample) for sample, _ in made)
+    table["image"] = [artifacts.encode_png(image) for _, image in made]
+    artifacts.write_table(path, table, recipe, sidecar=False)  # the manifest lists its hash

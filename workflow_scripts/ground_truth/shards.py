@@ -1,17 +1,83 @@
 """A shard of models as a job: one worker at a time, finished files kept, failures gathered, the manifest last."""
 
 import fcntl
+import logging
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 from workflow_scripts import artifacts
+from workflow_scripts.study.settings.ground_truth import File, ShardSettings
 
 Item = TypeVar("Item")
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file of a shard, as it should be.
+
+    Attributes:
+        recipe: its provenance: the settings and inputs that decide what it holds.
+        source: what its maker makes it from, if that takes more than the recipe.
+    """
+
+    file: File
+    recipe: Mapping[str, Any]
+    source: Any = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A model of which a file cannot be made, and why."""
+
+    model: str
+    reason: str
+
+
+def make(
+    manifest: Path,
+    settings: ShardSettings,
+    parts: Iterable[Part | Failure],
+    write: Callable[[Sequence[Part], Sequence[Part]], Iterable[Failure]],
+) -> None:
+    """Makes those files of a shard that are not there yet, and then its manifest. A bad model holds up no other.
+
+    Args:
+        manifest: to write; the files lie beside it.
+        parts: all files of the shard, in the order of the manifest. The lock is held while it is iterated over.
+        write: given all files and those that are not there, writes these beside the manifest, each by its recipe, and
+            yields the models that fail. It is not called if no file is missing.
+
+    Raises:
+        ValueError: another worker makes the shard; or models failed: the message names each and why.
+    """
+    with locked(manifest):
+        planned = list(parts)
+        failures = {each.model: each.reason for each in planned if isinstance(each, Failure)}
+        files = [each for each in planned if isinstance(each, Part)]
+        missing = [part for part in files if not is_finished(manifest.parent / part.file.name, part.recipe)]
+        log.info("%d files to make, %d there already", len(missing), len(files) - len(missing))
+        if missing:
+            failures |= {failure.model: failure.reason for failure in write(files, missing)}
+        if failures:
+            reasons = "; ".join(f"{model}: {reason}" for model, reason in failures.items())
+            raise ValueError(f"{len(failures)} of {len(settings.models)} models failed, the others are kept: {reasons}")
+        write_manifest(manifest, settings, files)
+
+
+def write_manifest(path: Path, settings: ShardSettings, parts: Sequence[Part]) -> None:
+    """Writes the manifest of a complete shard, with the hash of each file."""
+    head = {"study": settings.study, "case": settings.case, "shard": settings.shard}
+    entries = [_entry(path.parent, part) for part in parts]
+    artifacts.write_json(
+        path, {**head, "settings_hash": artifacts.settings_hash(settings.to_json()), "models": entries}
+    )
 
 
 @contextmanager
@@ -62,11 +128,6 @@ def _acquired(path: Path) -> TextIO:
         file.close()
 
 
-def without(section: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
-    """The settings of a section without some keys, such as those that only decide how fast a shard is made."""
-    return {key: value for key, value in section.items() if key not in keys}
-
-
 def recipe_hash(recipe: Mapping[str, Any]) -> str:
     """Hash of a recipe: the `settings` and `inputs` that decide what a file holds, and nothing else."""
     return artifacts.settings_hash({key: recipe.get(key) for key in ("settings", "inputs")})
@@ -92,15 +153,20 @@ def whole_batches(items: Sequence[Item], size: int, wanted: Callable[[Item], boo
     return [item for batch in batches if any(map(wanted, batch)) for item in batch]
 
 
-def write_manifest(path: Path, settings: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> None:
-    """Writes the manifest of a complete shard; each of its `models` entries gains the sha256 of its `file`."""
-    listed = [{**entry, "sha256": artifacts.file_hash(path.parent / entry["file"])} for entry in entries]
-    head = {name: settings[name] for name in ("study", "case", "shard")}
-    artifacts.write_json(path, {**head, "settings_hash": artifacts.settings_hash(settings), "models": listed})
+def _entry(folder: Path, part: Part) -> dict[str, Any]:
+    file = part.file
+    names = {"model": file.model, "file": file.name, **file.entry}
+    hashes = {"settings_hash": recipe_hash(part.recipe), "sha256": artifacts.file_hash(folder / file.name)}
+    return {**names, **hashes}
 
 
-def refuse(failures: Mapping[str, str], total: int) -> None:
-    """Raises `ValueError` naming every model that failed, if any did."""
-    if failures:
-        listed = "; ".join(f"{model}: {reason}" for model, reason in failures.items())
-        raise ValueError(f"{len(failures)} of {total} models failed, the others are kept: {listed}")
+def read_manifest(manifest: Path) -> list[dict[str, Any]]:
+    """The entries of a manifest, with `case`, and with `file` as a path.
+
+    Raises:
+        ValueError: it is no manifest.
+    """
+    record = artifacts.read_json(manifest)
+    if not isinstance(record, dict) or not {"case", "models"} <= record.keys():
+        raise ValueError(f"{manifest}: not the manifest of a shard (lacks `case` or `models`); delete it and run again")
+    return [{**entry, "case": record["case"], "file": manifest.parent / entry["file"]} for entry in record["models"]]

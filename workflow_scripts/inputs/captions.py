@@ -1,10 +1,9 @@
-"""Prompts that come from elsewhere: captions from a language model, and the prompts of the released samples."""
+"""Captions of class words from a language model, as lists of prompts."""
 
-import json
+import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 from workflow_scripts import artifacts
 from workflow_scripts.study.study import file_of, read_lines
@@ -12,6 +11,9 @@ from workflow_scripts.study.study import file_of, read_lines
 SUBJECT = "{subject}"
 COUNTS = {"train": 15, "test": 10}  # captions of a class word (paper section 4)
 WORDS = range(4, 17)  # of a caption
+ROUNDS = 5  # questions for one class word
+
+log = logging.getLogger(__name__)
 
 INSTRUCTION = """\
 Write {count} captions of photographs. In each, the subject is a "{word}", and the word "{word}" stands exactly once.
@@ -28,8 +30,8 @@ MARKS = "\"'“”‘’`"
 def instruction(word: str, count: int, there: Iterable[str] = ()) -> str:
     """What a language model is asked, in the spirit of the paper's instruction (section 4); `there` are templates."""
     text = INSTRUCTION.format(count=count, word=word)
-    captions = "\n".join(template.replace(SUBJECT, word) for template in there)
-    return text + AGAIN.format(there=captions) if captions else text
+    written = "\n".join(template.replace(SUBJECT, word) for template in there)
+    return text + AGAIN.format(there=written) if written else text
 
 
 def accept(answer: str, word: str, there: Iterable[str]) -> list[str]:
@@ -39,13 +41,13 @@ def accept(answer: str, word: str, there: Iterable[str]) -> list[str]:
     or earlier in the answer, whatever its capitals. An article before the class word stays ("The <new1> cat groomed
     itself"), but "an" becomes "a": what follows now is the token.
     """
-    templates, known = [], {template.casefold() for template in there}
+    accepted, known = [], {template.casefold() for template in there}
     for line in answer.splitlines():
         template = to_template(line, word)
         if template and template.casefold() not in known:
             known.add(template.casefold())
-            templates.append(template)
-    return templates
+            accepted.append(template)
+    return accepted
 
 
 def to_template(line: str, word: str) -> str | None:
@@ -79,36 +81,22 @@ def complete(lists: dict[str, list[str]]) -> bool:
     return all(len(lists[split]) >= count for split, count in COUNTS.items())
 
 
-def read_path_to_prompts(file: Path) -> dict[str, str]:
-    """The prompts of the released images: the authors' `path_to_prompts.json`.
-
-    One JSON object: the path of an image, which starts with `dataset/`, and its prompt. Only the name of
-    the file tells its form; so a file of any other form is refused, not guessed at.
+def write_captions(word: str, lists: dict[str, list[str]], ask: Callable[[str], str]) -> dict[str, list[str]]:
+    """Completes the lists of a class word: first train, then test; what is there already stays where it is.
 
     Raises:
-        ValueError: the file is of another form, or names an image twice.
+        ValueError: the model's answers do not hold enough valid captions.
     """
-    try:
-        entries = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_Pairs)
-    except ValueError as error:  # no JSON, or no UTF-8
-        raise ValueError(f"{file}: not valid JSON ({error})") from error
-    if not isinstance(entries, _Pairs):
-        raise ValueError(f"{file}: expected one JSON object, a prompt by the path of an image")
-    prompts: dict[str, str] = {}
-    for path, prompt in entries:
-        _check_entry(file, path, prompt)
-        if path in prompts:
-            raise ValueError(f"{file}: {path!r} stands there twice")
-        prompts[path] = prompt
-    return prompts
-
-
-class _Pairs(list):
-    """The members of a JSON object, repeated ones, too."""
-
-
-def _check_entry(file: Path, path: str, prompt: Any) -> None:
-    if not path.startswith("dataset/"):
-        raise ValueError(f"{file}: {path!r}: expected the path of an image, which starts with dataset/")
-    if not isinstance(prompt, str) or not prompt.strip():
-        raise ValueError(f"{file}: {path!r} has the prompt {str(prompt)[:60]!r}; expected a text")
+    there = [template for split in COUNTS for template in lists[split]]
+    missing = {split: max(0, count - len(lists[split])) for split, count in COUNTS.items()}
+    wanted, new = sum(missing.values()), []
+    for _ in range(ROUNDS):
+        answer = ask(instruction(word, wanted - len(new), there + new))
+        new += accept(answer, word, there + new)[: wanted - len(new)]
+        if len(new) == wanted:
+            return {"train": lists["train"] + new[: missing["train"]], "test": lists["test"] + new[missing["train"] :]}
+        log.info("%s: %d of %d captions are valid", word, len(new), wanted)
+    raise ValueError(
+        f"class word {word!r}: {len(new)} of {wanted} captions are valid after {ROUNDS} answers; the last one begins "
+        f"{answer[:100]!r}; expected captions of 4 to 16 words, one a line, that hold the class word once"
+    )

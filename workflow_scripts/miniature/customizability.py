@@ -16,10 +16,11 @@ from workflow_scripts.encoders import Encoder, encode_images
 from workflow_scripts.evaluation.bootstrap import mean_intervals
 from workflow_scripts.evaluation.ranking import rank
 from workflow_scripts.evaluation.retrieval import count_ahead
-from workflow_scripts.ground_truth.samples import Sample, draw, fill_in, plan_samples
+from workflow_scripts.ground_truth.samples import Sample, draw, plan_samples
 from workflow_scripts.heads import normalize
 from workflow_scripts.miniature.corpus.exemplars import exemplar_of
 from workflow_scripts.seeds import derive_seed
+from workflow_scripts.study.settings.ground_truth import fill_in
 
 if TYPE_CHECKING:
     from workflow_scripts.base_models import BaseModel

@@ -12,8 +12,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from workflow_scripts import artifacts
+from workflow_scripts.evaluation.features import FeaturesOfShard
+from workflow_scripts.ground_truth.shards import read_manifest
 from workflow_scripts.release.checkpoints import floats, load
-from workflow_scripts.release.entries import PROMPT_SET
+from workflow_scripts.release.entries import PROMPT_SET, read_models
 
 TEST_KEYS = {"exemplar_paths", "exemplar_chunks", "exemplar_tensors", "synth_paths", "synth_ids", "synth_tensors"}
 
@@ -79,8 +82,15 @@ def read_test(file: Path) -> CaseFeatures:
     return CaseFeatures(exemplars, samples)
 
 
-def distractor_table(paths: Sequence[str]) -> pd.DataFrame:
-    """A file of distractors: of LAION's images the names are known, but no class, and their pictures are not needed."""
+def distractor_table(file: Path, count: int) -> pd.DataFrame:
+    """The distractors that a file has features of: their names are known, but no class; no picture is needed.
+
+    Raises:
+        ValueError: the file has another layout, or is not of `count` images.
+    """
+    paths = read_distractors(file).paths
+    if len(paths) != count:
+        raise ValueError(f"{file}: {len(paths)} images, but distractors.count is {count}")
     return pd.DataFrame({"id": list(paths)}).assign(**dict.fromkeys(["class", "image"]))
 
 
@@ -91,3 +101,32 @@ def _rows(paths: object, tensor: object, place: str) -> Rows:
     if features.ndim != 2 or len(features) != len(paths):
         raise ValueError(f"{place}: has shape {list(features.shape)}, expected a row for each of {len(paths)} paths")
     return Rows(paths, features)
+
+
+def of_distractors(file: Path, distractors: Path) -> dict[str, np.ndarray]:
+    """Features [n, d] of the rows of a file of distractors; not copied where the order is theirs."""
+    rows, names = read_distractors(file), artifacts.read_table(distractors, ["id"])["id"].tolist()
+    if names != rows.paths:
+        return {"features": rows.of(names, f"{file}: feats")}
+    return {"features": rows.features}
+
+
+def of_exemplars(file: Path, exemplars: Path) -> dict[str, np.ndarray]:
+    """Features [e, d] of the rows of a file of exemplars."""
+    paths = artifacts.read_table(exemplars, ["source"])["source"].tolist()
+    return {"features": read_test(file).exemplars.of(paths, f"{file}: exemplar_tensors")}
+
+
+def of_samples(file: Path, manifest: Path, release: Path) -> FeaturesOfShard:
+    """Features of a shard's samples, as step embed writes them."""
+    read, entries = read_test(file), read_manifest(manifest)
+    models = list(dict.fromkeys(entry["model"] for entry in entries))
+    released = read_models(release, entries[0]["case"], models) if entries else {}
+    gathered = FeaturesOfShard()
+    for entry in entries:
+        prompt_set = entry["prompt_set"]
+        path_of = {(s.prompt_index, s.index): s.path for s in released[entry["model"]].samples[prompt_set]}
+        table = artifacts.read_table(entry["file"], ["prompt_index", "index"])
+        paths = [path_of[place] for place in table.itertuples(index=False, name=None)]
+        gathered.add(entry, read.samples[prompt_set].of(paths, f"{file}: synth_tensors"))
+    return gathered

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from workflow_scripts import artifacts
-from workflow_scripts.evaluation import features
+from workflow_scripts.ground_truth.shards import read_manifest
 
 BARS = "▁▂▃▄▅▆▇█"
 RELEASED = {  # what is known of the tuning of a model that others released
@@ -72,7 +72,7 @@ def find_manifest(file: Path) -> Path:
     if not file.is_file():
         raise ValueError(f"{file}: no such file; samples are results/STUDY/samples/CASE/MODEL.PROMPT_SET.parquet")
     for manifest in sorted(file.parent.glob("*.json")):
-        if any(entry["file"] == file for entry in features.read_manifest(manifest)):
+        if any(entry["file"] == file for entry in read_manifest(manifest)):
             return manifest
     raise ValueError(f"{file}: is listed in no manifest beside it; give a file of samples of a finished shard")
 

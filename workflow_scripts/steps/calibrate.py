@@ -4,40 +4,10 @@ The queries are the validation samples of the training set's cases, all prompt s
 distractors and its own model's exemplars, as in the evaluation.
 """
 
-from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from workflow_scripts import artifacts, cli, heads
-from workflow_scripts.evaluation import calibration, features, ranking
-
-
-def measure_gaps(
-    head: heads.Head,
-    exemplars: np.ndarray,
-    distractors: np.ndarray,
-    samples: np.ndarray,
-    truth: np.ndarray,
-    memory_mb: float,
-) -> calibration.GapCounts:
-    """How far candidates score below their query's best.
-
-    Args:
-        exemplars: raw features [e, d].
-        distractors: raw features [n, d]; may be a memory map.
-        samples: raw features [q, d].
-        truth: int64 [q, m], rows of `exemplars`, padded with -1.
-        memory_mb: as in `ranking.rank`.
-    """
-    project = partial(heads.project, head, "exemplar")
-    queries = heads.project(head, "sample", samples)  # [q, d]
-    found = ranking.rank(queries, distractors, project(exemplars), truth, 1, project, memory_mb)
-    peak = found.peak[:, None]  # [q, 1]
-    counts = ranking.sum_over_distractors(
-        queries, distractors, lambda scores, rows: calibration.gap_histogram(peak[rows] - scores), project, memory_mb
-    )
-    return calibration.GapCounts(counts, peak - found.true_scores)
+from workflow_scripts.evaluation import calibration, features
 
 
 def main() -> None:
@@ -53,28 +23,19 @@ def main() -> None:
     args = parser.parse_args()
 
     encoder = args.settings["encoder"]
-    exemplars = features.read_exemplars(args.exemplars, args.exemplar_features, encoder)
-    queries, samples = features.read_samples(args.sample_manifests, args.sample_features, encoder)
-    distractors = features.map_distractors(args.distractor_features, encoder)
-    read = {args.exemplar_features[0]: exemplars.features, args.sample_features[0]: samples}
-    features.check_widths({**read, args.distractor_features: distractors})
-    head = heads.read_head(args.head, encoder)
-    truth, memory_mb = exemplars.truth(queries), args.settings["memory_mb"]
-    gaps = measure_gaps(head, exemplars.features, distractors, samples, truth, memory_mb)
+    exemplars, samples = (args.exemplars, args.exemplar_features), (args.sample_manifests, args.sample_features)
+    images = features.read_images(exemplars, samples, args.distractor_features, encoder)
+    gaps = calibration.measure_gaps(heads.read_head(args.head, encoder), images, args.settings["memory_mb"])
     fitted = calibration.fit(gaps)
-    artifacts.write_json(
-        args.output,
-        {
-            "tau": fitted.tau,
-            "lambda": fitted.lam,
-            "kl_before": calibration.divergence(calibration.UNFITTED, gaps),
-            "kl_after": calibration.divergence(fitted, gaps),
-            "n": len(queries),
-            "provenance": artifacts.make_provenance(
-                args.settings, {"head": args.head, "distractor_features": args.distractor_features}
-            ),
-        },
-    )
+    inputs = {"head": args.head, "distractor_features": args.distractor_features}
+    record = {
+        "tau": fitted.tau,
+        "lambda": fitted.lam,
+        "kl_before": calibration.divergence(calibration.UNFITTED, gaps),
+        "kl_after": calibration.divergence(fitted, gaps),
+        "n": len(images.samples),
+    }
+    artifacts.write_json(args.output, {**record, "provenance": artifacts.make_provenance(args.settings, inputs)})
 
 
 if __name__ == "__main__":

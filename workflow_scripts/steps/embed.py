@@ -5,37 +5,11 @@ source stands in the provenance. Of a parquet file: one tensor `features`. Of a 
 in the provenance the rows of each model: `rows[prompt_set][model] = [start, stop]`.
 """
 
-from collections import defaultdict
 from pathlib import Path
 
-import numpy as np
-
 from workflow_scripts import artifacts, cli, devices, plugins
-from workflow_scripts.encoders import Encoder, encode_files
-from workflow_scripts.evaluation.features import read_manifest
-
-Rows = dict[str, dict[str, list[int]]]
-
-
-def embed_shard(manifest: Path, encoder: Encoder, workers: int, reads: str) -> tuple[dict[str, np.ndarray], Rows]:
-    """Features [n, d] of a shard's samples, and the rows [start, stop] of each model, both by prompt set.
-
-    Raises:
-        ValueError: a file of samples is not the one that the manifest lists, or it is no manifest.
-    """
-    entries = read_manifest(manifest)
-    files = [entry["file"] for entry in entries]
-    for file, entry in zip(files, entries, strict=True):
-        if artifacts.file_hash(file) != entry["sha256"]:
-            raise ValueError(f"{file}: its sha256 is not the one in {manifest}; delete both and run again")
-    parts: dict[str, list[np.ndarray]] = defaultdict(list)
-    rows: Rows = defaultdict(dict)
-    for entry, features in zip(entries, encode_files(files, encoder, workers, reads), strict=True):
-        of_set = parts[entry["prompt_set"]]
-        start = sum(map(len, of_set))
-        of_set.append(features)
-        rows[entry["prompt_set"]][entry["model"]] = [start, start + len(features)]
-    return {prompt_set: np.concatenate(of_set) for prompt_set, of_set in parts.items()}, dict(rows)
+from workflow_scripts.encoders import encode_files
+from workflow_scripts.evaluation.embedding import embed_shard
 
 
 def main() -> None:
@@ -59,7 +33,8 @@ def main() -> None:
         inputs["weights"] = settings["path"]
     provenance = artifacts.make_provenance(settings, inputs)
     if args.samples:
-        tensors, provenance["rows"] = embed_shard(args.samples, encoder, workers, reads)
+        of_shard = embed_shard(args.samples, encoder, workers, reads)
+        tensors, provenance["rows"] = of_shard.tensors, of_shard.rows
     else:
         (features,) = encode_files([args.exemplars], encoder, workers, reads)
         tensors = {"features": features}

@@ -4,25 +4,12 @@ Reads the ranks that `attribute` wrote for each case and, for a learned head, th
 queries.
 """
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import pandas as pd
 
 from workflow_scripts import artifacts, cli
 from workflow_scripts.evaluation import cells
 
 HEAD = ("method", "encoder", "head", "training_set")
-COLUMNS = [
-    *cells.QUERY,
-    *("new_artist", "seen_twin", "ranks", "candidates", "hard", "hard_ahead", "others", "others_ahead"),
-    *("top_ids", "top_influence", "true_influence"),
-]
-
-
-def read_scores(files: Sequence[Path], expect: Mapping[str, str]) -> dict[str, pd.DataFrame]:
-    """The scores of each case; their files are named after it."""
-    return {file.stem: artifacts.read_table(file, COLUMNS, expect | {"case": file.stem}) for file in files}
 
 
 def main() -> None:
@@ -34,9 +21,9 @@ def main() -> None:
     args = parser.parse_args()
 
     head = {key: args.settings[key] for key in HEAD}
-    scores = read_scores(args.scores, head)
+    scores = cells.read_scores(args.scores, head)
     same = {"method": head["method"], "encoder": head["encoder"], "head": "identity"}
-    untuned = read_scores(args.untuned, same) if args.untuned else None
+    untuned = cells.read_scores(args.untuned, same) if args.untuned else None
     inputs = {f"scores_{file.stem}": file for file in args.scores}
     inputs |= {f"untuned_{file.stem}": file for file in args.untuned or ()}
     artifacts.write_json(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from workflow_scripts import artifacts, cli
-from workflow_scripts.evaluation import features
+from workflow_scripts.ground_truth.shards import read_manifest
 from workflow_scripts.reporting import choice, lineage, pages
 from workflow_scripts.reporting.gallery import Entry, Pictures, answer
 from workflow_scripts.reporting.thumbnails import Sheet, shrunk_uri
@@ -33,7 +33,7 @@ def find_files(manifests: Sequence[Path]) -> dict[str, dict[tuple[str, str], tup
     """Manifest and file of samples, by case, and by model and prompt set."""
     files = defaultdict(dict)
     for manifest in manifests:
-        for entry in features.read_manifest(manifest):
+        for entry in read_manifest(manifest):
             files[entry["case"]][entry["model"], entry["prompt_set"]] = (manifest, entry["file"])
     return files
 

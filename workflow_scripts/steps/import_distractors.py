@@ -20,11 +20,9 @@ def main() -> None:
     parser.add_settings()
     args = parser.parse_args()
 
-    paths = features.read_distractors(args.features).paths
-    if len(paths) != args.settings["count"]:
-        raise ValueError(f"{args.features}: {len(paths)} images, but distractors.count is {args.settings['count']}")
+    table = features.distractor_table(args.features, args.settings["count"])
     provenance = artifacts.make_provenance(args.settings, {"features": args.features})
-    artifacts.write_table(args.output, features.distractor_table(paths), provenance)
+    artifacts.write_table(args.output, table, provenance)
 
 
 if __name__ == "__main__":

@@ -9,50 +9,10 @@ Example:
         --settings '{"encoder": "dino_vitb16"}'
 """
 
-from collections import defaultdict
 from pathlib import Path
 
-import numpy as np
-
 from workflow_scripts import artifacts, cli
-from workflow_scripts.evaluation.features import read_manifest
 from workflow_scripts.release import features
-from workflow_scripts.release.entries import read_models
-
-Tensors = dict[str, np.ndarray]
-Rows = dict[str, dict[str, list[int]]]
-
-
-def of_distractors(file: Path, distractors: Path) -> Tensors:
-    """Features [n, d] of the rows of a file of distractors; not copied where the order is theirs."""
-    rows, names = features.read_distractors(file), artifacts.read_table(distractors, ["id"])["id"].tolist()
-    if names != rows.paths:
-        return {"features": rows.of(names, f"{file}: feats")}
-    return {"features": rows.features}
-
-
-def of_exemplars(file: Path, exemplars: Path) -> Tensors:
-    """Features [e, d] of the rows of a file of exemplars."""
-    paths = artifacts.read_table(exemplars, ["source"])["source"].tolist()
-    return {"features": features.read_test(file).exemplars.of(paths, f"{file}: exemplar_tensors")}
-
-
-def of_samples(file: Path, manifest: Path, release: Path) -> tuple[Tensors, Rows]:
-    """Features [n, d] of a shard's samples by prompt set, and the rows of each model, as step embed writes them."""
-    read, listed = features.read_test(file), read_manifest(manifest)
-    models = list(dict.fromkeys(entry["model"] for entry in listed))
-    entries = read_models(release, listed[0]["case"], models) if listed else {}
-    parts: dict[str, list[np.ndarray]] = defaultdict(list)
-    rows: Rows = defaultdict(dict)
-    for entry in listed:
-        prompt_set, model = entry["prompt_set"], entry["model"]
-        path_of = {(s.prompt_index, s.index): s.path for s in entries[model].samples[prompt_set]}
-        table = artifacts.read_table(entry["file"], ["prompt_index", "index"])
-        paths = [path_of[place] for place in table.itertuples(index=False, name=None)]
-        start = sum(map(len, parts[prompt_set]))
-        parts[prompt_set].append(read.samples[prompt_set].of(paths, f"{file}: synth_tensors"))
-        rows[prompt_set][model] = [start, start + len(paths)]
-    return {prompt_set: np.concatenate(of_set) for prompt_set, of_set in parts.items()}, dict(rows)
 
 
 def main() -> None:
@@ -72,11 +32,12 @@ def main() -> None:
     of = args.distractors or args.exemplars or args.samples
     provenance = artifacts.make_provenance(args.settings, {"source": of, "features": args.features})
     if args.samples:
-        tensors, provenance["rows"] = of_samples(args.features, args.samples, args.release)
+        of_shard = features.of_samples(args.features, args.samples, args.release)
+        tensors, provenance["rows"] = of_shard.tensors, of_shard.rows
     elif args.exemplars:
-        tensors = of_exemplars(args.features, args.exemplars)
+        tensors = features.of_exemplars(args.features, args.exemplars)
     else:
-        tensors = of_distractors(args.features, args.distractors)
+        tensors = features.of_distractors(args.features, args.distractors)
     artifacts.write_tensors(args.output, tensors, provenance)
 
 

@@ -7,23 +7,24 @@ Example:
         --output results/abc_release/samples/bamfg/test_0000.json --settings '{"case": "bamfg", ...}'
 """
 
+from functools import partial
 from pathlib import Path
 
 from workflow_scripts import cli
 from workflow_scripts.ground_truth import shards
-from workflow_scripts.release.samples import import_samples
+from workflow_scripts.release import samples
+from workflow_scripts.study.settings.release import ImportSamplesSettings
 
 
 def main() -> None:
     parser = cli.StepParser(__doc__)
     parser.add_argument("--release", type=Path, required=True, help="folder that holds dataset/")
     parser.add_argument("--output", type=Path, required=True, help="manifest to write; the samples go beside it")
-    parser.add_settings()
+    parser.add_settings(ImportSamplesSettings)
     args = parser.parse_args()
 
-    with shards.locked(args.output):
-        entries = import_samples(args.release, args.output.parent, args.settings)
-        shards.write_manifest(args.output, args.settings, entries)
+    write = partial(samples.write, args.release, args.output.parent)
+    shards.make(args.output, args.settings, samples.parts(args.release, args.settings), write)
 
 
 if __name__ == "__main__":

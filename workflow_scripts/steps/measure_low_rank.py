@@ -10,7 +10,8 @@ from pathlib import Path
 
 from workflow_scripts import artifacts, cli, devices, plugins
 from workflow_scripts.ground_truth import compression
-from workflow_scripts.ground_truth.samples import fill_in, plan_samples
+from workflow_scripts.ground_truth.samples import plan_samples
+from workflow_scripts.study.settings.ground_truth import fill_in
 
 
 def main() -> None:

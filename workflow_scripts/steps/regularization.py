@@ -8,13 +8,9 @@ import logging
 from pathlib import Path
 
 from workflow_scripts import artifacts, cli, plugins
+from workflow_scripts.study.settings.ground_truth import RegularizationSettings
 
 log = logging.getLogger("regularization")
-
-
-def fill_captions(templates: list[str], word: str, count: int) -> list[str]:
-    """The captions of a class word's images: the templates in turn, with `{class_word}` filled in."""
-    return [templates[i % len(templates)].replace("{class_word}", word) for i in range(count)]
 
 
 def main() -> None:
@@ -22,21 +18,19 @@ def main() -> None:
     parser.add_argument("--base-model", type=Path, required=True, help="folder of the base model")
     parser.add_argument("--output", type=Path, required=True, help="safetensors file to write")
     parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch")
-    parser.add_settings()
+    parser.add_settings(RegularizationSettings)
     args = parser.parse_args()
 
-    plugins.load("base_models", args.settings["base_model"]["name"]).check(args.base_model)
-    from workflow_scripts.ground_truth.class_images import (
-        make_latents,  # PyTorch: not before the quick check has passed
-    )
+    settings: RegularizationSettings = args.settings
+    plugins.load("base_models", settings.base_model["name"]).check(args.base_model)
+    from workflow_scripts.ground_truth import class_images  # PyTorch: not before the quick check has passed
 
-    templates, count = args.settings["captions"], args.settings["images_per_class_word"]
-    captions = {word: fill_captions(templates, word, count) for word in args.settings["class_words"]}
-    latents = make_latents(args.base_model, captions, args.settings, args.threads)
-    provenance = artifacts.make_provenance(args.settings, {"base_model": args.base_model})
+    captions = {word: settings.captions_of(word) for word in settings.class_words}
+    latents = class_images.make_latents(args.base_model, captions, settings, args.threads)
     tensors = {f"{word}.latents": array.numpy() for word, array in latents.items()}
+    provenance = artifacts.make_provenance(settings.to_json(), settings.made_from(base_model=args.base_model))
     artifacts.write_tensors(args.output, tensors, {**provenance, "captions": captions})
-    log.info("%d images of %d class words", count * len(captions), len(captions))
+    log.info("%d images of each of %d class words", settings.images_per_class_word, len(captions))
 
 
 if __name__ == "__main__":

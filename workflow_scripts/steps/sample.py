@@ -4,11 +4,13 @@ Writes one `{model}.{prompt_set}.parquet` per model and prompt set, and the shar
 that are there already, made the same way, are kept; a model that fails is named at the end and holds up no other.
 """
 
+from functools import partial
 from pathlib import Path
 
 from workflow_scripts import cli
 from workflow_scripts.ground_truth import shards
-from workflow_scripts.ground_truth.samples import make_samples
+from workflow_scripts.ground_truth.samples import Samples
+from workflow_scripts.study.settings.ground_truth import SampleSettings
 
 
 def main() -> None:
@@ -17,12 +19,11 @@ def main() -> None:
     parser.add_argument("--models", type=Path, required=True, help="manifest of the shard's customized models")
     parser.add_argument("--output", type=Path, required=True, help="manifest to write; the samples go beside it")
     parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch")
-    parser.add_settings()
+    parser.add_settings(SampleSettings)
     args = parser.parse_args()
 
-    with shards.locked(args.output):
-        entries = make_samples(args.base_model, args.models, args.output.parent, args.settings, args.threads)
-        shards.write_manifest(args.output, args.settings, entries)
+    samples = Samples(args.base_model, args.models, args.settings, args.threads)
+    shards.make(args.output, args.settings, samples.parts(), partial(samples.make, args.output.parent))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ SPLITS = ("train", "val", "test")
 PROMPT_SETS = ("llm", "procedural")
 ID = re.compile(r"[a-z0-9][a-z0-9_+-]*")
 CLASS_WORD = "{class_word}"
+TOKEN = "<new1>"  # V*, the new word of every customized model; prompts and lists spell it like this
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from workflow_scripts.base_models import BaseModel
 from workflow_scripts.ground_truth.denoising import denoise
 from workflow_scripts.miniature.pretraining.vocabulary import INITIALIZERS
 from workflow_scripts.seeds import derive_seed
+from workflow_scripts.study.settings.ground_truth import Course
 
 SNR_LIMIT = 5.0  # gamma of min-SNR weighting (Hang et al. 2023)
 SAMPLE_BATCH = 64
@@ -120,7 +121,7 @@ def sample_images(base: BaseModel, prompts: Sequence[str], seed: int, settings: 
         seeds = [derive_seed(seed, start + i, prompt) for i, prompt in enumerate(batch)]
         with devices.autocast("auto", base.device):
             ids = base.tokenize([""] * len(batch) + list(batch))
-            latents = denoise(base, base.text_encoder(ids).last_hidden_state, seeds, settings)
+            latents = denoise(base, base.text_encoder(ids).last_hidden_state, seeds, Course(**settings))
             images.append(base.decode(latents).round().to(torch.uint8).numpy())
     return np.concatenate(images)
 

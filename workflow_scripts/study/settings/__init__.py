@@ -6,9 +6,22 @@ Each function returns a mapping that travels to the step as one canonical JSON o
 from collections.abc import Mapping
 from typing import Any
 
-from workflow_scripts.study.study import Model, Study
+from workflow_scripts.study.settings import ground_truth, release  # noqa: F401 (they register their rules)
+from workflow_scripts.study.settings.base import TYPES, Settings
+from workflow_scripts.study.settings.ground_truth import ShardSettings, base_model  # noqa: F401
+from workflow_scripts.study.study import Study
 
 CAPTIONS_ONLY = "text"  # the encoder that looks at no image
+
+
+def type_of(rule: str) -> type[Settings]:
+    """The settings of a rule."""
+    return TYPES[rule]
+
+
+def make(rule: str, study: Study, **wildcards: str) -> Settings:
+    """The settings of a job."""
+    return type_of(rule).of(study, **wildcards)
 
 
 def exemplars(study: Study, case: str) -> dict[str, Any]:
@@ -33,58 +46,9 @@ def distractors(study: Study) -> dict[str, Any]:
     return {"study": study.name, "seed": study.seed, **chosen, **_data(study, section)}
 
 
-def regularization(study: Study, block: str) -> dict[str, Any]:
-    """For `regularization`: the class words of a block and the captions, with `{class_word}`, of their images."""
-    return {
-        "study_seed": study.seed,
-        "base_model": base_model(study),
-        "class_words": list(study.blocks[block]),
-        "captions": list(study.block_prompts(block).regularization),
-        **study.sections["regularization"],
-    }
-
-
-def finetune(study: Study, case: str, shard: str) -> dict[str, Any]:
-    """For `finetune`: the models of a shard and how to make them."""
-    return {
-        **_shard(study, case, shard),
-        "base_model": base_model(study),
-        "prompt": study.prompts_of(case).finetune,
-        "customization": study.sections["customization"],
-    }
-
-
-def sample(study: Study, case: str, shard: str) -> dict[str, Any]:
-    """For `sample`: the models of a shard and the prompt templates of each prompt set, by class word if they differ."""
-    models = study.shard(case, shard)
-    words = dict.fromkeys(model.class_word for model in models)
-    templates = study.prompts_of(case).templates[models[0].split]
-    return {
-        **_shard(study, case, shard),
-        "base_model": base_model(study),
-        "prompts": {
-            prompt_set: {word: listed.of(word) for word in words} if listed.by_class_word else listed.of("")
-            for prompt_set, listed in templates.items()
-        },
-        "sampling": study.sections["sampling"],
-        "customization": study.sections["customization"]["name"],
-    }
-
-
 def import_exemplars(study: Study, case: str) -> dict[str, Any]:
     """For `import_exemplars`, which makes `Case.from_settings` of it."""
     return {**exemplars(study, case), **_release(study)}
-
-
-def import_samples(study: Study, case: str, shard: str) -> dict[str, Any]:
-    """For `import_samples`: the models of a shard, and how many samples the release should have of each."""
-    templates = study.prompts_of(case).templates["test"]
-    return {
-        **_shard(study, case, shard),
-        "prompts": {prompt_set: listed.count for prompt_set, listed in templates.items()},
-        "samples_per_prompt": study.samples_per_prompt,
-        **_release(study),
-    }
 
 
 def import_distractors(study: Study) -> dict[str, Any]:
@@ -241,11 +205,6 @@ def _expected_exemplars(study: Study, case: str, split: str) -> int | None:
     return groups.get("exemplars") if isinstance(groups, Mapping) else None
 
 
-def base_model(study: Study) -> dict[str, Any]:
-    """Which base model, but not where it lies: the path must not change an image."""
-    return {key: value for key, value in study.sections["base_model"].items() if key != "path"}
-
-
 def _data(study: Study, section: Mapping[str, Any]) -> dict[str, Any]:
     """Version of what a source chooses from: the corpus, or the data at its own path."""
     return {"data": section.get("version", 1)} if "path" in section else {"corpus": study.sections["corpus"]["version"]}
@@ -253,9 +212,3 @@ def _data(study: Study, section: Mapping[str, Any]) -> dict[str, Any]:
 
 def _names(study: Study, case: str) -> dict[str, Any]:
     return {"study": study.name, "seed": study.seed, "case": case, "kind": study.cases[case].kind}
-
-
-def _shard(study: Study, case: str, shard: str) -> dict[str, Any]:
-    models: tuple[Model, ...] = study.shard(case, shard)
-    words: Mapping[str, str] = {model.name: model.class_word for model in models}
-    return {**_names(study, case), "shard": shard, "models": list(words), "class_words": dict(words)}
