@@ -131,7 +131,7 @@ def attribute(study: Study, method: str, **cell: str) -> dict[str, Any]:
 def evaluate(study: Study, training_set: str, **names: str) -> dict[str, Any]:
     """For `evaluate`; `names` are method, encoder and head."""
     cases = {case: {"kind": study.cases[case].kind, "sets": bool(study.cases[case].set_sizes)} for case in study.cases}
-    if "release" in study.sections:
+    if study.is_released:
         cases = {case: {**about, "expected": _expected_samples(study, case)} for case, about in cases.items()}
     return {
         "training_set": training_set,
