@@ -42,15 +42,25 @@ def settings_schema(kind: str, name: str) -> dict[str, dict[str, Any]]:
     Raises:
         ValueError: the plug-in's `SETTINGS` is not a literal.
     """
+    return _literal(kind, name, "SETTINGS", {})
+
+
+def reads(encoder: str) -> str:
+    """What an encoder looks at, `image` or `prompt`: the constant `READS` of its module, read without importing it."""
+    return _literal("encoders", encoder, "READS", "image")
+
+
+def _literal(kind: str, name: str, constant: str, default: Any) -> Any:
     file = PACKAGE / kind / f"{name}.py"
     for statement in ast.parse(file.read_text(encoding="utf-8")).body:
         match statement:
             case (
-                ast.Assign(targets=[ast.Name(id="SETTINGS")], value=value)
-                | ast.AnnAssign(target=ast.Name(id="SETTINGS"), value=value)
-            ):
+                ast.Assign(targets=[ast.Name(id=target)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=target), value=value)
+            ) if target == constant:
                 try:
                     return ast.literal_eval(value)
                 except ValueError as error:
-                    raise ValueError(f"{file}: SETTINGS must be a literal, without names or calls ({error})") from error
-    return {}
+                    message = f"{file}: {constant} must be a literal, without names or calls ({error})"
+                    raise ValueError(message) from error
+    return default

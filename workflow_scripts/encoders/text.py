@@ -17,6 +17,7 @@ from workflow_scripts.customization import TOKEN
 SETTINGS = {
     "path": {"description": "Folder of a base model in the diffusers layout.", "type": "string"},
 }
+READS = "prompt"
 PARTS = ("text_encoder", "tokenizer")
 
 

@@ -79,6 +79,7 @@ def problems(config: Mapping[str, Any], root: Path) -> list[str]:
         words[study_config.prompts_of(config["cases"][key.split(".")[1]])] |= dict.fromkeys(lists[key].values())
     found += prompt_checks.problems(config, root, words)
     found += release_checks.problems(config)
+    found += _report_problems(config)
     return found + _case_problems(config) + _sharing_problems(config, lists)
 
 
@@ -212,6 +213,16 @@ def _training_set_problems(config: Mapping[str, Any]) -> Iterator[str]:
     for head in config["heads"]:
         if head not in learned:
             yield f"training_sets: none lists the head {head!r}; name it in the `heads` of one"
+
+
+def _report_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """What the report cannot do without, so that it does not fail after all the computing."""
+    known = [name for name in config["encoders"] if name in plugins.names("encoders")]
+    if known and all(plugins.reads(name) != "image" for name in known):
+        yield f"encoders: {_names(config['encoders'])} look at no image; the report needs an encoder that does"
+    splits = (section.get("models_per_class", section.get("groups", ())) for section in config["cases"].values())
+    if not any("test" in given for given in splits):
+        yield "cases: none has models of split 'test'; the report needs a case that has"
 
 
 def _names(mapping: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, product
 
 from workflow_scripts.reporting import FIGURES, TABLES
-from workflow_scripts.study.settings import image_encoders, shown
+from workflow_scripts.study.settings import image_encoders, seen, shown, summarized
 from workflow_scripts.study.study import SPLITS, Study
 
 
@@ -194,10 +194,9 @@ class _Planner:
         metrics = [self._metric(*parts) for parts in self.scored]
         calibrations = [self._head(*parts, "calibration.json") for parts in self.heads]
         head, name = shown(self.study)["head"], shown(self.study)["training_set"]
-        histories = [self._head(encoder, head, name, "history.csv") for encoder in self.encoders]
+        histories = [self._head(encoder, head, name, "history.csv") for encoder in self.encoders] if head else []
         exemplars = map(self._exemplars, self.study.cases)
-        summarized = self.study.training_sets[self.study.untuned_set].heads
-        cells = product(self.study.sections["methods"], self.encoders, summarized)
+        cells = product(self.study.sections["methods"], self.encoders, summarized(self.study))
         summaries = [f"{report}/summary/{'.'.join(cell)}.json" for cell in cells]
         tabulated = [*tables, table, f"{report}/table.md", *summaries]
         yield self._job("tabulate", "tabulate", tabulated, metrics + calibrations)
@@ -205,22 +204,22 @@ class _Planner:
         yield self._job("gallery", "gallery", [gallery], self._pictured())
         yield self._job("dataset_table", "dataset_table", [dataset], exemplars)
         yield self._job("rulegraph", "rulegraph", [rulegraph])
-        yield self._job(
-            "index", "index", [f"{report}/index.html"], [table, *tables, dataset, *figures, gallery, rulegraph]
-        )
+        learned_on = map(self._exemplars, seen(self.study))
+        needs = [table, *tables, dataset, *figures, *learned_on, gallery, rulegraph]
+        yield self._job("index", "index", [f"{report}/index.html"], needs)
 
     def _pictured(self) -> list[str]:
         """What the gallery shows."""
-        cases, method = self.study.test_cases, shown(self.study)["method"]
-        heads = [("identity", self.study.untuned_set), (shown(self.study)["head"], shown(self.study)["training_set"])]
-        scores = product(image_encoders(self.study), heads, cases)
+        cases, head = self.study.test_cases, shown(self.study)["head"]
+        heads = [("identity", self.study.untuned_set), *([(head, shown(self.study)["training_set"])] if head else [])]
+        scores = product(self.study.sections["methods"], image_encoders(self.study), heads, cases)
         shards = [shard for case in cases for shard in self.shards[case, "test"]]
         return [
             *map(self._exemplars, cases),
             self._distractors,
             *([] if self.released else map(self._models, shards)),
             *map(self._samples, shards),
-            *(self._score(method, encoder, *head, case) for encoder, head, case in scores),
+            *(self._score(method, encoder, *head, case) for method, encoder, head, case in scores),
         ]
 
     def _job(self, rule: str, record: str, outputs: list[str], needs: Iterable[str] = (), size: int = 1) -> Job:
