@@ -186,6 +186,8 @@ def test_new_plug_ins_are_shown_in_the_gallery(report: Path):
 def test_the_page_says_which_method_its_sentences_are_about(report: Path):
     text = (report / "index.html").read_text()
     assert "are about the method feature_similarity, the study&#39;s first" in text
-    assert " of 18 comparisons" in text  # of one method: three encoders, three cases, two prompt sets
+    assert (
+        "With feature_similarity, learned heads beat" in text and " of 18 comparisons" in text
+    )  # of one method: three encoders, three cases, two prompt sets
     claims = re.findall(r"<tr><td>Tuning helps on new exemplars of classes it has seen.</td><td>(\w+)</td>", text)
     assert claims == ["feature_similarity", "opposite"]

@@ -74,7 +74,7 @@ def test_many_comparisons_are_counted_together():
     table.loc[rows, "mAP_gain_low"] = [0.01, 0.01, -0.1, -0.1]
     results = results_of(table)
     assert "beat the untuned features in 2 of 4 comparisons" in findings.headline(results)
-    assert "above chance; below zero the difference lies in 0, and 2 cannot" in findings.explanation(results)
+    assert "It is worse in 0 comparisons, and 2 are undecided" in findings.explanation(results)
     assert "5 % (Benjamini and Hochberg), 1 of the gains stand" in findings.explanation(results)
 
 

@@ -86,20 +86,33 @@ def tally_pairs(first: pd.DataFrame, second: pd.DataFrame, metric: str) -> Tally
 
 def headline(results: Results) -> str:
     """The result of the study's first method in one sentence."""
-    results = results.of(results.shown.method)
+    sentence = _sentence(results.of(results.shown.method))
+    return (
+        f"With {results.shown.method}, {sentence}"
+        if len(results.shown.methods) > 1
+        else sentence[0].upper() + sentence[1:]
+    )
+
+
+def _sentence(results: Results) -> str:
     rows, name = results.compared(), results.shown.recall
     measure = name.capitalize()
     if rows.empty:
         rows = main_rows(whole_cells(results.default()))
         rows = rows[(rows["head"] == UNTUNED) & rows["encoder"].isin(results.shown.encoders)]
-        chance = 100 * rows[f"{name}_chance"].mean()
-        return f"Untuned features reach a {measure} of {mean(rows[name])} % on average, where chance is {chance:.2f} %."
-    tally = tally_gains(rows, results)
-    return (
-        f"Learned heads beat the untuned features in {tally.better} of {tally.total} comparisons: on average they lift "
-        f"{measure} from {mean(rows[name] - rows[f'{name}_gain'])} % to {mean(rows[name])} %, where chance is "
-        f"{100 * rows[f'{name}_chance'].mean():.2f} %."
-    )
+        result = f"untuned features reach a {measure} of {mean(rows[name])} % on average"
+    else:
+        tally = tally_gains(rows, results)
+        before, after = mean(rows[name] - rows[f"{name}_gain"]), mean(rows[name])
+        result = (
+            f"learned heads beat the untuned features in {tally.better} of {tally.total} comparisons: on average they "
+            f"lift {measure} from {before} % to {after} %"
+        )
+    return f"{result}, where chance is {_chance(rows, name)} %."
+
+
+def _chance(rows: pd.DataFrame, name: str) -> str:
+    return f"{100 * rows[f'{name}_chance'].mean():.2f}"
 
 
 def explanation(results: Results) -> str:
@@ -116,12 +129,12 @@ def explanation(results: Results) -> str:
     if rows.empty:
         return f"This study compares no learned head with them. Small figures are 95 % intervals. {about}"
     tally = tally_gains(rows, results)
-    unclear = tally.total - tally.better - tally.worse
+    undecided = tally.total - tally.better - tally.worse
     return (
-        f"A comparison is one encoder with the {shown.head} head on one case and prompt set. A head beats its encoder "
-        "when the 95 % interval of the paired difference in mAP, bootstrapped over models, lies above zero and the "
-        f"head above chance; below zero the difference lies in {tally.worse}, and {unclear} cannot be told at this "
-        "size. Counted together, at a false discovery rate of 5 % (Benjamini and Hochberg), "
+        f"A comparison is one encoder with the {shown.head} head on one case and prompt set. The head is better if its "
+        "mAP lies above chance and the 95 % interval of the paired difference in mAP, bootstrapped over models, lies "
+        f"above zero. It is worse in {tally.worse} comparisons, and {undecided} are undecided at this size. Counted "
+        "together, at a false discovery rate of 5 % (Benjamini and Hochberg), "
         f"{_discoveries(rows, results.table)} of the gains stand. {about}"
     )
 
@@ -146,7 +159,7 @@ def by_case(results: Results) -> list[dict[str, str]]:
             "n_models": f"{rows['n_models'].max():,}",
             "before": mean(rows[name] - rows[f"{name}_gain"]),
             "after": mean(rows[name]),
-            "chance": f"{100 * rows[f'{name}_chance'].mean():.2f}",
+            "chance": _chance(rows, name),
             "better": str(tally_gains(rows, part).better),
             "worse": str(tally_gains(rows, part).worse),
             "total": str(len(rows)),

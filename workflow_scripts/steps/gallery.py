@@ -24,11 +24,11 @@ Scores = dict[str, dict[Key, pd.DataFrame]]  # of the picked queries, by case
 
 def find_scores(files: Sequence[Path]) -> dict[str, dict[Key, Path]]:
     """Files of scores, by case and key."""
-    found = defaultdict(dict)
+    by_case = defaultdict(dict)
     for file in files:
         made = artifacts.read_provenance(file)["settings"]
-        found[made["case"]][made["method"], made["encoder"]] = file
-    return found
+        by_case[made["case"]][made["method"], made["encoder"]] = file
+    return by_case
 
 
 def read_scores(file: Path) -> pd.DataFrame:
@@ -105,8 +105,8 @@ def main() -> None:
     untuned_files, tuned_files = find_scores(args.untuned), find_scores(args.tuned)
     keys = list(itertools.product(args.settings["methods"], args.settings["encoders"]))
     deciding = [
-        {case: read_scores(files[keys[0]]) for case, files in found.items()}
-        for found in (untuned_files, tuned_files or untuned_files)
+        {case: read_scores(by_key[keys[0]]) for case, by_key in by_case.items()}
+        for by_case in (untuned_files, tuned_files or untuned_files)
     ]
     picks = choice.choose(*deciding, args.settings)
     untuned, tuned = (read_picked(files, picks, keys) for files in (untuned_files, tuned_files))

@@ -129,12 +129,14 @@ def effort(manifests: Sequence[Path], benchmarks: Path) -> str:
     models = len({(folder, entry["model"]) for folder, entry in entries})
     samples = sum(entry["n"] for _, entry in entries)
     costs = by_rule(benchmarks)
-    listed = costs[:LISTED_RULES]
-    shown = ", ".join(f"{rule} {minutes:.1f}" for rule, minutes in zip(listed["rule"], listed["minutes"], strict=True))
+    longest = costs[:LISTED_RULES]
+    named = ", ".join(
+        f"{rule} {minutes:.1f}" for rule, minutes in zip(longest["rule"], longest["minutes"], strict=True)
+    )
     rest = costs["minutes"][LISTED_RULES:].sum()
     text = (
         f"{models:,} customized models and {samples:,} samples took {costs['minutes'].sum():.0f} core-minutes: "
-        f"{shown}, the other rules {rest:.1f}."
+        f"{named}, the other rules {rest:.1f}."
     )
     return textwrap.fill(text, WIDTH) + "\n"
 

@@ -7,8 +7,8 @@ from workflow_scripts.reporting.results import Results
 
 TITLE = "Does the base model's knowledge of an artist matter?"
 TEXT = (
-    "No exemplar was seen in any pre-training. Known exemplars are by artists of whom other drawings were, new ones by "
-    "artists of whom none was; of twin-free ones neither the base model nor a head saw a near-duplicate."
+    "No exemplar was part of any pre-training. The base model has seen other works by the artists of known exemplars, "
+    "and none by the artists of new ones. Of twin-free exemplars neither it nor a head has seen a near-duplicate."
 )
 NAMES = ("view",)
 
