@@ -258,10 +258,11 @@ def test_a_wrong_type_is_refused_with_the_meaning_of_the_key(config: dict, root:
             "encoders: text look at no image; the report needs an encoder that does",
         ),
         (
-            lambda c: (
-                [c["cases"][case]["groups"].pop("test") for case in ("families_seen", "families_sets")]
-                + [c["cases"]["emoji_seen"]["models_per_class"].pop("test")]
-            ),
+            lambda c: [
+                c["cases"].pop("families_sets"),
+                c["cases"]["families_seen"]["groups"].pop("test"),
+                c["cases"]["emoji_seen"]["models_per_class"].pop("test"),
+            ],
             "cases: none has models of split 'test'; the report needs a case that has",
         ),
         (

@@ -86,12 +86,9 @@ def tally_pairs(first: pd.DataFrame, second: pd.DataFrame, metric: str) -> Tally
 
 def headline(results: Results) -> str:
     """The result of the study's first method in one sentence."""
-    sentence = _sentence(results.of(results.shown.method))
-    return (
-        f"With {results.shown.method}, {sentence}"
-        if len(results.shown.methods) > 1
-        else sentence[0].upper() + sentence[1:]
-    )
+    method, several = results.shown.method, len(results.shown.methods) > 1
+    sentence = _sentence(results.of(method))
+    return f"With {method}, {sentence}" if several else sentence[0].upper() + sentence[1:]
 
 
 def _sentence(results: Results) -> str:

@@ -130,9 +130,7 @@ def effort(manifests: Sequence[Path], benchmarks: Path) -> str:
     samples = sum(entry["n"] for _, entry in entries)
     costs = by_rule(benchmarks)
     longest = costs[:LISTED_RULES]
-    named = ", ".join(
-        f"{rule} {minutes:.1f}" for rule, minutes in zip(longest["rule"], longest["minutes"], strict=True)
-    )
+    named = ", ".join(f"{rule} {minutes:.1f}" for rule, minutes in longest[["rule", "minutes"]].to_numpy())
     rest = costs["minutes"][LISTED_RULES:].sum()
     text = (
         f"{models:,} customized models and {samples:,} samples took {costs['minutes'].sum():.0f} core-minutes: "
