@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import false_discovery_control
 
 from workflow_scripts import reporting
-from workflow_scripts.reporting.results import Results, whole_cells, with_gains
+from workflow_scripts.reporting.results import Results, whole_cells
 from workflow_scripts.reporting.table import CELL, is_random, main_rows
 from workflow_scripts.study.study import UNTUNED
 
@@ -60,7 +60,7 @@ def judge(claim: str, rows: pd.DataFrame, results: Results) -> Iterator[Finding]
 
 def tally_gains(rows: pd.DataFrame, results: Results) -> Tally:
     """Counts rows whose interval of the gain in mAP lies above or below zero; a gain that stays at chance is none."""
-    rows = with_gains(rows)
+    rows = rows.dropna(subset="mAP_gain")
     if rows.empty:
         return Tally(0, 0, 0)
     better = (rows["mAP_gain_low"] > 0) & _above_chance(rows, results.table)

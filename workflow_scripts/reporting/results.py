@@ -67,6 +67,8 @@ class Results:
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], table: pd.DataFrame, **more: Any) -> Self:
         """`settings` are those of the rules of the report."""
+        if "mAP_gain" not in table:  # nothing was compared
+            table = table.assign(mAP_gain=float("nan"))
         return cls(Shown(**settings["shown"]), ordered(table), **more)
 
     def by_method(self) -> list[Self]:
@@ -104,17 +106,12 @@ class Results:
 
     def compared(self) -> pd.DataFrame:
         """The comparisons of the learned head with the untuned features in the paper's cells."""
-        return with_gains(self.learned(main_rows(whole_cells(self.pair()))))
+        return self.learned(main_rows(whole_cells(self.pair()))).dropna(subset="mAP_gain")
 
 
 def whole_cells(rows: pd.DataFrame) -> pd.DataFrame:
     """All queries of each cell and split, but for the cases of growing sets, which have a question of their own."""
     return rows[(rows["view"] == "all") & ~rows["case"].isin(set_cases(rows))]
-
-
-def with_gains(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows whose gain over the untuned features is known."""
-    return rows[rows["mAP_gain"].notna()] if "mAP_gain" in rows else rows.iloc[:0]
 
 
 def largest_group(exemplars: Iterable[Path]) -> int:

@@ -1,7 +1,8 @@
 """The questions of the report, one module each: its rows, its figure, its caption, and what it says of the paper.
 
 A new question is one file: table, figure and place on the page are named after it. `tuning.py` is an example to copy.
-A question may lack `rows`, and has no table then; it may lack `figure` and `caption`, or `findings`.
+One without a table says `TABLE = False` and lacks `rows`, one without a figure says `FIGURE = False` and lacks `figure`
+and `caption`; any may lack `findings`.
 """
 
 from collections.abc import Iterator

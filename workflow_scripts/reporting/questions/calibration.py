@@ -14,6 +14,7 @@ TEXT = (
     "KL(S || P) of the given influence P from the truth S, in nats; before the fit tau is 1 and lambda 0."
 )
 NAMES = ("training_set",)
+FIGURE = False
 
 
 def rows(results: Results) -> pd.DataFrame:

@@ -1,7 +1,5 @@
 """Are hard distractors the difficulty? Recall among distractors of the exemplar's own concept, and among the others."""
 
-import pandas as pd
-
 from workflow_scripts.reporting.questions import _views
 from workflow_scripts.reporting.results import Results
 
@@ -11,17 +9,9 @@ TEXT = (
     "hard ones alone is high where there are few of them: see the candidates in the table."
 )
 NAMES = ("view",)
-
-
-def rows(results: Results) -> pd.DataFrame:
-    return results.views("all", "hard", "easy")
-
-
-def figure(results: Results) -> str:
-    return _views.figure(rows(results), "difficulty")
+rows, figure, _caption = _views.compare("difficulty", "all", "easy", "hard")
 
 
 def caption(results: Results) -> str:
     hard = results.table.loc[results.table["view"] == "hard", "candidates"].median() - 1
-    beside = f"Beside the exemplar stand {hard:.0f} hard distractors in the median."
-    return f"{_views.caption(results, 'all', 'easy')} {beside}"
+    return f"{_caption(results)} Beside the exemplar stand {hard:.0f} hard distractors in the median."

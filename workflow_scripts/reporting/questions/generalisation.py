@@ -7,7 +7,7 @@ import pandas as pd
 
 from workflow_scripts.reporting import figures
 from workflow_scripts.reporting.findings import FAILS, HOLDS, Finding, tally_pairs
-from workflow_scripts.reporting.results import Results, whole_cells, with_gains
+from workflow_scripts.reporting.results import Results, whole_cells
 from workflow_scripts.study.study import SPLITS
 
 TITLE = "Do heads over-fit?"
@@ -34,9 +34,11 @@ def caption(results: Results) -> str:
 
 
 def findings(results: Results) -> Iterator[Finding]:
-    table = with_gains(results.learned(rows(results), "object"))
-    train, test = table[table["split"] == "train"], table[table["split"] == "test"]
-    if "mAP_gain" not in table or not (tally := tally_pairs(train, test, "mAP_gain")).total:
+    table = results.learned(rows(results), "object").dropna(subset="mAP_gain")
+    if table.empty:
+        return
+    tally = tally_pairs(table[table["split"] == "train"], table[table["split"] == "test"], "mAP_gain")
+    if not tally.total:
         return
     evidence = (
         f"The gain is clearly smaller on test than on train models in {tally.worse} of {tally.total} comparisons; "

@@ -7,6 +7,7 @@ from workflow_scripts.reporting.results import Results
 
 TITLE = "How the heads were trained"
 TEXT = "The learned head is trained at several temperatures, and the best epoch on val is kept."
+TABLE = False
 
 
 def figure(results: Results) -> str:

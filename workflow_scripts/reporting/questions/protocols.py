@@ -1,9 +1,6 @@
 """What if all other exemplars are candidates too? The paper's protocol beside a stricter one."""
 
-import pandas as pd
-
 from workflow_scripts.reporting.questions import _views
-from workflow_scripts.reporting.results import Results
 
 TITLE = "What if all other exemplars are candidates too?"
 TEXT = (
@@ -11,15 +8,4 @@ TEXT = (
     "are candidates. The same image and its near-duplicates are not."
 )
 NAMES = ("view",)
-
-
-def rows(results: Results) -> pd.DataFrame:
-    return results.views("all", "others")
-
-
-def figure(results: Results) -> str:
-    return _views.figure(rows(results), "protocols")
-
-
-def caption(results: Results) -> str:
-    return _views.caption(results, "all", "others")
+rows, figure, caption = _views.compare("protocols", "all", "others")

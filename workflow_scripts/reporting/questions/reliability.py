@@ -11,6 +11,7 @@ from workflow_scripts.study.study import UNTUNED
 
 TITLE = "Is influence calibrated?"
 TEXT = "The candidates that are given most influence in each test sample, all cells together."
+TABLE = False
 
 
 def figure(results: Results) -> str:
