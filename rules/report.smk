@@ -268,7 +268,7 @@ rule measure_customizability:
         runtime=growing(60),
     params:
         base_model=base_model_folder,
-        settings=settings("customizability"),
+        settings=settings("measure_customizability"),
     shell:
         r"""
         python -m workflow_scripts.steps.measure_customizability \
@@ -337,7 +337,7 @@ rule measure_low_rank:
         runtime=growing(60),
     params:
         base_model=base_model_folder,
-        settings=settings("low_rank"),
+        settings=settings("measure_low_rank"),
     shell:
         r"""
         python -m workflow_scripts.steps.measure_low_rank \
