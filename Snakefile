@@ -49,7 +49,7 @@ rule all:
         REPORT,
 
 
-MADE = "release features" if "release" in config else "models samples features heads"
+MADE = "release features" if STUDY.is_released else "models samples features heads"
 PHASES = f"assets prompts downloads exemplars {MADE} evaluation report plan".split()
 for phase in PHASES:
 

@@ -108,7 +108,6 @@ rule gallery:
     input:
         exemplars=over_study("results/{study}/exemplars/{case}.parquet", ["test"]),
         distractors="results/{study}/exemplars/distractors.parquet",
-        models=[] if "release" in config else over_study("results/{study}/models/{case}/{shard}.json", ["test"]),
         sample_manifests=over_study("results/{study}/samples/{case}/{shard}.json", ["test"]),
         untuned=shown_heads(
             SCORES,

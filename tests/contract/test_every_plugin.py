@@ -1,22 +1,24 @@
-"""Every plug-in in the folders, found by itself: it loads, offers its kind's functions, describes its settings."""
+"""Every plug-in in the folders: it is what the protocol of its kind says, and describes its settings."""
 
 import ast
 import importlib
 import inspect
+from dataclasses import fields
+from types import ModuleType
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from workflow_scripts import plugins
+from workflow_scripts.study.schema import section_schema
 
-# What a module of each kind offers; an exemplar source chooses exemplars, or distractors.
-FUNCTIONS = {
-    "base_models": [{"load"}],
-    "customization": [{"fine_tune", "condition", "conditioned"}],
-    "encoders": [{"load"}],
-    "exemplar_sources": [{"select"}, {"distract"}],
-    "heads": [{"fit", "apply"}],
-    "methods": [{"load"}],
+MODULES = {  # the protocol of a module of each kind; an exemplar source chooses exemplars, or distractors
+    "base_models": ["BaseModelModule"],
+    "customization": ["CustomizationModule"],
+    "encoders": ["EncoderModule"],
+    "exemplar_sources": ["ExemplarSourceModule", "DistractorSourceModule"],
+    "heads": ["HeadModule"],
+    "methods": ["MethodModule"],
 }
 PLUGINS = [(kind, name) for kind in plugins.KINDS for name in plugins.names(kind)]
 
@@ -25,45 +27,78 @@ def parameters(function) -> list[str]:
     return list(inspect.signature(function).parameters)
 
 
-def protocols(kind: str) -> dict[str, list[str]]:
-    """Parameters of each function that a `Protocol` of the kind's folder describes, without `self`."""
+def functions(protocol: type) -> dict[str, list[str]]:
+    """Parameters of each function that a protocol describes, without `self`."""
+    described = {name: function for name, function in vars(protocol).items() if inspect.isfunction(function)}
+    return {name: parameters(function)[1:] for name, function in described.items() if not name.startswith("_")}
+
+
+def offered(module: ModuleType) -> dict[str, list[str]]:
+    return {name: parameters(function) for name, function in inspect.getmembers(module, inspect.isfunction)}
+
+
+def protocols(kind: str) -> dict[str, type]:
     package = importlib.import_module(f"workflow_scripts.{kind}")
-    classes = [c for _, c in inspect.getmembers(package, inspect.isclass) if getattr(c, "_is_protocol", False)]
-    return {
-        name: parameters(function)[1:]
-        for protocol in classes
-        for name, function in vars(protocol).items()
-        if inspect.isfunction(function) and not name.startswith("__")
-    }
+    classes = dict(inspect.getmembers(package, inspect.isclass))
+    return {name: protocol for name, protocol in classes.items() if getattr(protocol, "_is_protocol", False)}
 
 
-def test_every_kind_has_a_folder_and_a_plug_in():
-    assert set(FUNCTIONS) == set(plugins.KINDS)
-    assert all(plugins.names(kind) for kind in plugins.KINDS)
+def test_every_kind_has_a_folder_a_plug_in_and_a_protocol():
+    assert set(MODULES) == set(plugins.KINDS)
+    for kind in plugins.KINDS:
+        assert plugins.names(kind)
+        named = [name for name in protocols(kind) if name.endswith("Module")]
+        assert sorted(named) == sorted(MODULES[kind])
+        assert all(functions(protocols(kind)[name]) for name in named)
 
 
 @pytest.mark.parametrize(("kind", "name"), PLUGINS)
-def test_a_plug_in_offers_the_functions_of_its_kind(kind: str, name: str):
+def test_a_plug_in_is_what_the_protocol_of_its_kind_says(kind: str, name: str):
+    has = offered(plugins.load(kind, name))
+    described = [functions(protocols(kind)[protocol]) for protocol in MODULES[kind]]
+    assert any(wanted.keys() <= has.keys() for wanted in described), f"{kind}/{name}.py is no {MODULES[kind]}"
+    for wanted in described:
+        for function in wanted.keys() & has.keys():
+            assert has[function] == wanted[function], f"{kind}/{name}.py: {function}"
+
+
+@pytest.mark.parametrize(("kind", "name"), PLUGINS)
+def test_a_plug_in_takes_its_own_settings(kind: str, name: str):
     module = plugins.load(kind, name)
-    offered = {function for function, _ in inspect.getmembers(module, inspect.isfunction)}
-    wanted = next((wanted for wanted in FUNCTIONS[kind] if wanted <= offered), None)
-    assert wanted, f"{kind}/{name}.py offers none of {FUNCTIONS[kind]}"
-    described = protocols(kind)
-    for function in wanted & described.keys():
-        assert parameters(getattr(module, function)) == described[function], f"{kind}/{name}.py: {function}"
+    for function in functions_with_settings(module, kind):
+        annotation = inspect.get_annotations(function, eval_str=False)["settings"]
+        assert annotation is getattr(module, "Settings", None), f"{kind}/{name}.py: {function.__name__}"
+
+
+def functions_with_settings(module: ModuleType, kind: str) -> list:
+    described = {name for protocol in MODULES[kind] for name in functions(protocols(kind)[protocol])}
+    return [getattr(module, name) for name, has in offered(module).items() if name in described and "settings" in has]
 
 
 @pytest.mark.parametrize(("kind", "name"), PLUGINS)
 def test_a_plug_in_describes_its_settings(kind: str, name: str):
-    settings = plugins.settings_schema(kind, name)
-    Draft202012Validator.check_schema({"properties": settings})
-    assert "version" not in settings, "each section has a version; a plug-in need not declare it"
-    for key, schema in settings.items():
-        assert schema.get("description"), f"{kind}/{name}.py: SETTINGS[{key!r}] has no description"
-        assert {"type", "enum", "const"} & schema.keys(), f"{kind}/{name}.py: SETTINGS[{key!r}] has no type"
+    declared = plugins.settings_type(kind, name)
+    imported = getattr(plugins.load(kind, name), "Settings", None)
+    assert (declared is None) == (imported is None)
+    if declared is None:
+        return
+    assert [field.name for field in fields(declared)] == [field.name for field in fields(imported)]
+    assert section_schema(declared) == section_schema(imported)
+    assert declared.__dataclass_params__.frozen
+    schema = section_schema(declared)
+    Draft202012Validator.check_schema(schema)
+    assert "version" not in schema["properties"], "each section has a version; a plug-in need not declare it"
+    for key, about in schema["properties"].items():
+        assert about.get("description"), f"{kind}/{name}.py: Settings.{key} has no description"
+        assert {"type", "enum", "const"} & about.keys(), f"{kind}/{name}.py: Settings.{key} has no type"
 
 
 @pytest.mark.parametrize(("kind", "name"), PLUGINS)
 def test_a_plug_in_says_what_it_is(kind: str, name: str):
     source = (plugins.PACKAGE / kind / f"{name}.py").read_text()
     assert ast.get_docstring(ast.parse(source))
+
+
+@pytest.mark.parametrize("name", plugins.names("encoders"))
+def test_an_encoder_says_what_it_reads(name: str):
+    assert plugins.reads(name) == getattr(plugins.load("encoders", name), "READS", "image")

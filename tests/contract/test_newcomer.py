@@ -1,7 +1,12 @@
-"""The newcomer's test: one file and one entry in the study add a plug-in, and the plan grows by exactly its jobs."""
+"""The newcomer's test: one file and one entry in the study add a plug-in, and the plan grows by exactly its jobs.
+
+The plug-ins are the examples of docs/extending.md.
+"""
 
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +14,9 @@ import pytest
 from tests import projects
 
 GATHER = {"tabulate", "plot", "index"}  # one table holds all rows
+EXAMPLE = r"^`workflow_scripts/(\w+)/(\w+)\.py`:$.*?^```python\n(.*?)^```$.*?^```yaml\n(.*?)\n```$"
+PAGE = (projects.ROOT / "docs/extending.md").read_text()
+EXAMPLES = {example[1]: example.groups() for example in re.finditer(EXAMPLE, PAGE, re.MULTILINE | re.DOTALL)}
 
 
 @pytest.fixture(scope="module")
@@ -16,49 +24,97 @@ def project(finished_project: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return shutil.copytree(finished_project, tmp_path_factory.mktemp("newcomer") / "project")
 
 
-def add(project: Path, kind: str, name: str, source: str, entry: str) -> dict[str, str]:
-    """Adds a plug-in to the project's folder and study; returns what Snakemake would make then."""
+def added_jobs(project: Path, kind: str) -> tuple[set[str], set[str]]:
+    """Adds an example to the project's folder and study; returns the rules whose jobs that adds: its own, and others.
+
+    The file cannot be imported, because planning must not.
+    """
+    _, name, source, entry = EXAMPLES[kind]
     plug_in, study = project / f"workflow_scripts/{kind}/{name}.py", project / "config/studies/smoke.yaml"
     text = study.read_text()
-    plug_in.write_text(source)
+    plug_in.write_text(f"import nowhere\n{source}")
     study.write_text(re.sub(rf"(\n{kind}:.*?)\n\n", rf"\1\n{entry}\n\n", text, count=1, flags=re.DOTALL))
     try:
-        return projects.pending(project)
+        made = projects.pending(project)
     finally:
         study.write_text(text)
         plug_in.unlink()
+    own = {file for file in made if f"/{name}/" in file}
+    return {made[file] for file in own}, {made[file] for file in made.keys() - own}
 
 
-ENCODER = '''"""Mean colours."""
-import nowhere  # planning must not import a plug-in
-
-SETTINGS = {"size": {"type": "integer", "description": "side"}}
-'''
+def test_the_page_has_an_encoder_a_head_and_a_method():
+    assert list(EXAMPLES) == ["encoders", "heads", "methods"]
 
 
 def test_a_new_encoder_adds_its_own_jobs_only(project: Path):
-    made = add(project, "encoders", "mean_colour", ENCODER, "  mean_colour: {size: 4, version: 1}")
-    own = {file: rule for file, rule in made.items() if "/mean_colour/" in file}
-    assert set(own.values()) == {
-        *("embed_exemplars", "embed_distractors", "embed_samples"),
-        *("train_head", "calibrate", "attribute", "evaluate"),
-    }
-    assert set(made.values()) - set(own.values()) == GATHER | {"gallery"}  # it shows all encoders
+    own, others = added_jobs(project, "encoders")
+    embed = {"embed_exemplars", "embed_distractors", "embed_samples"}
+    assert own == embed | {"train_head", "calibrate", "attribute", "evaluate"}
+    assert others == GATHER | {"gallery"}  # it shows all encoders
 
 
 def test_a_new_head_adds_its_own_jobs_only(project: Path):
-    made = add(project, "heads", "shrunken", "import nowhere\n", "  shrunken: {version: 1}")
-    own = {file: rule for file, rule in made.items() if "/shrunken/" in file}
-    assert set(own.values()) == {"train_head", "calibrate", "attribute", "evaluate"}
-    assert set(made.values()) - set(own.values()) == GATHER
+    assert added_jobs(project, "heads") == ({"train_head", "calibrate", "attribute", "evaluate"}, GATHER)
 
 
 def test_a_new_method_adds_its_own_jobs_only(project: Path):
-    made = add(project, "methods", "chance", "import nowhere\n", "  chance: {version: 1}")
-    own = {file: rule for file, rule in made.items() if "/chance/" in file}
-    assert set(own.values()) == {"attribute", "evaluate"}
-    assert set(made.values()) - set(own.values()) == GATHER
+    assert added_jobs(project, "methods") == ({"attribute", "evaluate"}, GATHER)
 
 
 def test_nothing_of_it_stays(project: Path):
     assert projects.pending(project) == {}
+
+
+TRIAL = """
+import numpy as np
+from workflow_scripts import heads, plugins
+from workflow_scripts.evaluation.calibration import Calibration
+from workflow_scripts.methods import Candidates, Queries
+
+def plug_in(kind, name, **section):
+    return plugins.load(kind, name), plugins.settings(kind, name, section | {"version": 1})
+
+module, settings = plug_in("encoders", "mean_colour", cells=2)
+encoder, image = module.load(settings), np.zeros((1, 4, 4, 3), np.uint8)
+image[0, :2, :2, 0] = 255
+assert encoder(encoder.preprocess(image)).tolist() == [[1.0] + [0.0] * (encoder.dim - 1)]
+
+def pairs(rng):
+    signal = rng.normal(size=(40, 8))
+    noise = lambda: 9 * rng.normal(size=(40, 1)) * np.eye(8)[0] + 0.3 * rng.normal(size=(40, 8))
+    rows = [heads.normalize(np.float32(signal + noise())) for _ in range(2)]
+    return heads.Pairs(rows[0], np.arange(40), rows[1], np.arange(40))
+
+rng = np.random.default_rng(0)
+train, val = pairs(rng), pairs(rng)
+module, settings = plug_in("heads", "whitened", ridge=1e-4)
+tensors, [row] = module.fit(train, val, settings, 0)
+_, [untuned] = plugins.load("heads", "identity").fit(train, val, None, 0)
+assert row["val_mAP"] > untuned["val_mAP"] + 0.1, (row, untuned)
+assert heads.project(heads.Head("whitened", tensors), "sample", val.samples).shape == (40, 8)
+
+module, settings = plug_in("methods", "centred", top_k=2)
+distractors, exemplars = np.float32([[9, 0, 0.5], [9, 0, -0.5]]), np.float32([[9, 5, 0]])
+sample = np.float32([[9, 1, 0]])
+for name, rank, scores in (("feature_similarity", 3, [0.922, 0.992]), ("centred", 1, [1, 0])):
+    method = plugins.load("methods", name).load(settings, heads.Head("identity", {}), Calibration(0.2, 0.0), 1)
+    method.prepare(Candidates(distractors, exemplars))
+    assert method.rank(Queries(sample, np.array([[0]]))).ranks.tolist() == [[rank]]
+    assert np.allclose(method.score(sample, np.array([2, 0])), [scores], atol=1e-3)
+"""
+
+
+def test_the_examples_work_and_keep_the_contract(tmp_path: Path):
+    shutil.copytree(projects.ROOT / "workflow_scripts", tmp_path / "workflow_scripts")
+    shutil.copy(projects.ROOT / "tests/contract/test_every_plugin.py", tmp_path)
+    for kind, name, source, _ in EXAMPLES.values():
+        (tmp_path / f"workflow_scripts/{kind}/{name}.py").write_text(source)
+    (tmp_path / "trial.py").write_text(TRIAL)
+    names = " or ".join(name for _, name, _, _ in EXAMPLES.values())
+    for command in (
+        ["trial.py"],
+        ["-m", "pytest", "-q", "-p", "no:cacheprovider", "test_every_plugin.py", "-k", names],
+    ):
+        done = subprocess.run([sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr

@@ -13,17 +13,14 @@ from pathlib import Path
 
 from workflow_scripts import artifacts, cli
 from workflow_scripts.inputs import wordnet
+from workflow_scripts.study.study import read_text
 
 
-def rebuild(listed: Path, data: Path, words: Path) -> str:
+def rebuild(classes: Path, data: Path, words: Path) -> str:
     """The text of a list, each class with its word and each comment as it was."""
     hypernyms, by_offset = wordnet.read_hypernyms(data), wordnet.read_words(words)
-    try:
-        text = listed.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{listed}: not UTF-8 text ({error.reason} at byte {error.start})") from error
     lines = []
-    for line in filter(str.strip, text.splitlines()):
+    for line in filter(str.strip, read_text(classes).splitlines()):
         wnid = line.split("\t")[0].strip()
         comment = line.startswith("#")
         lines.append(line if comment else f"{wnid}\t{wordnet.class_word(wnid, hypernyms, by_offset)}")

@@ -32,11 +32,11 @@ def lost(out: "Output") -> Iterator[str]:
 
 
 def differences(status: Mapping[str, Any], unkept: set[str]) -> Iterator[str]:
-    """What `dvc status` finds, a line each, but for the absence of results that are not kept."""
+    """What `dvc status` reports, a line each, except absent results that the remote does not keep."""
     for stage, changes in status.items():
         for change in changes:
-            found = {"": change} if isinstance(change, str) else next(iter(change.values()))
-            for path, state in found.items():
+            state_of = {"": change} if isinstance(change, str) else next(iter(change.values()))
+            for path, state in state_of.items():
                 if state == "deleted" and path in unkept:
                     continue
                 states = state if isinstance(state, dict) else {"": state}
@@ -62,15 +62,15 @@ def prove(repo: "Repo") -> list[str]:
         ValueError: they differ in anything but results that are not kept.
     """
     unkept = {str(out): out for out in repo.index.outs if not out.use_cache}
-    found = list(differences(repo.status(), set(unkept)))
-    if found:
-        told = "the files are in place, but dvc.lock is of another state; `make demo` makes what is outdated"
-        raise ValueError(_listed(told, found))
+    lines = list(differences(repo.status(), set(unkept)))
+    if lines:
+        problem = "the files are in place, but dvc.lock is of another state; `make demo` makes what is outdated"
+        raise ValueError(_listed(problem, lines))
     return sorted(path for path, out in unkept.items() if not out.exists)
 
 
-def _listed(told: str, lines: list[str]) -> str:
-    return "\n  ".join([f"{told}:", *lines])
+def _listed(problem: str, lines: list[str]) -> str:
+    return "\n  ".join([f"{problem}:", *lines])
 
 
 def main() -> None:

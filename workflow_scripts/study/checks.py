@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts import plugins
-from workflow_scripts.study import prompt_checks, schema, weights
-from workflow_scripts.study import release_checks as release_checks
+from workflow_scripts.study import prompt_checks, release_checks, schema, weights
 from workflow_scripts.study import study as study_config
 
 SCHEMA = Path("config/schemas/study.yaml")
@@ -50,9 +49,9 @@ def load_study(config: Mapping[str, Any], root: Path) -> study_config.Study:
     """
     if RESULTS.is_file():
         raise ValueError(f"{RESULTS}: is a file, but must be a folder; move it away")
-    found = schema.study_problems(config, root / SCHEMA) or problems(config, root)
-    if found:
-        raise ValueError("\n".join(f"{STUDIES}/{config['study']}.yaml: {problem}" for problem in found))
+    lines = schema.study_problems(config, root / SCHEMA) or problems(config, root)
+    if lines:
+        raise ValueError("\n".join(f"{STUDIES}/{config['study']}.yaml: {line}" for line in lines))
     return study_config.Study.from_mapping(config, root)
 
 
@@ -63,23 +62,29 @@ def load_pretraining(root: Path) -> dict[str, Any]:
         ValueError: the file has problems; one line each.
     """
     pretraining = schema.read_yaml(root / PRETRAINING)
-    found = schema.problems(pretraining, root / "config/schemas/pretraining.yaml")
-    if found:
-        raise ValueError("\n".join(f"{PRETRAINING}: {problem}" for problem in found))
+    lines = schema.problems(pretraining, root / "config/schemas/pretraining.yaml")
+    if lines:
+        raise ValueError("\n".join(f"{PRETRAINING}: {line}" for line in lines))
     return pretraining
 
 
 def problems(config: Mapping[str, Any], root: Path) -> list[str]:
     """Every cross-field problem of a configuration that fits the schema, one line each."""
-    found = [*_plugin_problems(config), *_training_set_problems(config), *_weight_problems(config)]
-    lists, words = {}, defaultdict(dict)
-    for key, file in _lists(config):
-        found += [f"{key}: {problem}" for problem in _list_problems(root, file)]
-        lists[key] = study_config.read_list(root / file) if (root / file).is_file() else {}
-        words[study_config.prompts_of(config["cases"][key.split(".")[1]])] |= dict.fromkeys(lists[key].values())
-    found += prompt_checks.problems(config, root, words)
-    found += release_checks.problems(config)
-    return found + _case_problems(config) + _sharing_problems(config, lists)
+    files = dict(_lists(config))
+    lists = {key: study_config.read_list(root / file) for key, file in files.items() if (root / file).is_file()}
+    words = defaultdict(dict)
+    for key, own in lists.items():
+        words[study_config.prompts_of(config["cases"][key.split(".")[1]])] |= dict.fromkeys(own.values())
+    return [
+        *_plugin_problems(config),
+        *_training_set_problems(config),
+        *_weight_problems(config),
+        *(f"{key}: {problem}" for key, file in files.items() for problem in _list_problems(root, file)),
+        *prompt_checks.problems(config, root, words),
+        *release_checks.problems(config),
+        *_case_problems(config),
+        *_sharing_problems(config, lists),
+    ]
 
 
 def _plugin_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -137,27 +142,26 @@ def _list_problems(root: Path, file: str) -> Iterator[str]:
             yield f"{file} names {name!r}; an id must match {study_config.ID.pattern}"
 
 
-def _case_problems(config: Mapping[str, Any]) -> list[str]:
+def _case_problems(config: Mapping[str, Any]) -> Iterator[str]:
     needs = {"object": {"classes", "models_per_class"}, "style": {"groups"}}
-    found = []
     for case, section in config["cases"].items():
         given = section.keys() & {"classes", "models_per_class", "groups"}
         needed = needs[section["kind"]]
         if section["kind"] == "object" and "set_sizes" in section:
-            found.append(f"cases.{case}.set_sizes: unknown key for kind 'object'; it belongs to kind 'style'")
-        found += [
-            f"cases.{case}.{key}: {'missing' if key in needed else 'unknown'} key for kind {section['kind']!r}; "
-            f"keys: {', '.join(sorted(needed))}"
-            for key in sorted(given ^ needed)
-        ]
-        found += [f"cases.{case}.{problem}" for problem in _prompts_of_case(config, section)]
-        found += [f"cases.{case}.numbered_from: {problem}" for problem in _shared_numbers(section)]
-        if "path" not in section and "corpus" not in config:
-            found.append(f"cases.{case}.path: missing key; there is no corpus for {section['source']!r} to choose from")
-    if "path" not in config["distractors"] and "corpus" not in config:
-        source = config["distractors"]["source"]
-        found.append(f"distractors.path: missing key; there is no corpus for {source!r} to choose from")
-    return found
+            yield f"cases.{case}.set_sizes: unknown key for kind 'object'; it belongs to kind 'style'"
+        for key in sorted(given ^ needed):
+            problem = "missing" if key in needed else "unknown"
+            keys = ", ".join(sorted(needed))
+            yield f"cases.{case}.{key}: {problem} key for kind {section['kind']!r}; keys: {keys}"
+        yield from (f"cases.{case}.{problem}" for problem in _prompts_of_case(config, section))
+        yield from (f"cases.{case}.numbered_from: {problem}" for problem in _shared_numbers(section))
+        yield from _path_problems(config, f"cases.{case}", section)
+    yield from _path_problems(config, "distractors", config["distractors"])
+
+
+def _path_problems(config: Mapping[str, Any], key: str, section: Mapping[str, Any]) -> Iterator[str]:
+    if "path" not in section and "corpus" not in config:
+        yield f"{key}.path: missing key; there is no corpus for {section['source']!r} to choose from"
 
 
 def _shared_numbers(section: Mapping[str, Any]) -> Iterator[str]:
@@ -193,22 +197,21 @@ def _sharing_problems(config: Mapping[str, Any], lists: Mapping[str, Mapping[str
 
 
 def _training_set_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    for name, chosen in config["training_sets"].items():
-        for head in chosen.get("heads", ()):
+    learned = set()
+    for name, training_set in config["training_sets"].items():
+        learned.update(training_set.get("heads", config["heads"]))
+        for head in training_set.get("heads", ()):
             if head not in config["heads"]:
                 yield f"training_sets.{name}.heads: {head!r} is no head; heads: {_names(config['heads'])}"
-        for case in chosen["cases"]:
+        for case in training_set["cases"]:
             key = f"training_sets.{name}.cases: {case!r}"
-            section = config["cases"].get(case)
-            if section is None:
+            if case not in config["cases"]:
                 yield f"{key} is no case; cases: {_names(config['cases'])}"
-                continue
-            if "release" in config:
-                continue  # its heads were learned elsewhere
-            splits = section.get("models_per_class", section.get("groups", {}))
-            for split in {"train", "val"} - {split for split, given in splits.items() if given}:
-                yield f"{key} has no {split} split; a head learns on train and is selected on val"
-    learned = {head for chosen in config["training_sets"].values() for head in chosen.get("heads", config["heads"])}
+            elif not study_config.is_released(config):  # the heads of a release were learned elsewhere
+                section = config["cases"][case]
+                splits = section.get("models_per_class", section.get("groups", {}))
+                for split in {"train", "val"} - {split for split, given in splits.items() if given}:
+                    yield f"{key} has no {split} split; a head learns on train and is selected on val"
     for head in config["heads"]:
         if head not in learned:
             yield f"training_sets: none lists the head {head!r}; name it in the `heads` of one"

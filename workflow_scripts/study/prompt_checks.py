@@ -27,11 +27,11 @@ def problems(config: Mapping[str, Any], root: Path, words: Mapping[str, Mapping[
 
 def _words_of(lists: Mapping[str, Any], words: Mapping[str, None]) -> list[str]:
     """The class words to look at: each, if there is a list of each, else any."""
-    return list(words) if any(CLASS_WORD in listed["file"] for listed in lists.values()) else [""]
+    return list(words) if any(CLASS_WORD in section["file"] for section in lists.values()) else [""]
 
 
 def _set_problems(lists: Mapping[str, Any], key: str, word: str, token: str, root: Path) -> Iterator[str]:
-    files = {split: file_of(root / listed["file"], word) for split, listed in lists.items()}
+    files = {split: file_of(root / section["file"], word) for split, section in lists.items()}
     for split, file in files.items():
         yield from _list_problems(file, f"{key}.{split}", lists[split]["count"], token, root)
     yield from _overlap_problems(files, key, root)

@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from workflow_scripts.study.study import is_released
+
 HEADS = ("identity", "linear")  # what was released
 MADE = ("base_model", "customization", "regularization", "sampling")
 
 
 def problems(config: Mapping[str, Any]) -> Iterator[str]:
     """Every problem, one line each: key, value, and what would be valid."""
-    if "release" not in config:
+    if not is_released(config):
         if "allow_missing" in config:
             yield "allow_missing: unknown key for a study without a release"
         return
@@ -26,10 +28,10 @@ def problems(config: Mapping[str, Any]) -> Iterator[str]:
     for head in config["heads"]:
         if head not in HEADS:
             yield f"heads.{head}: no such head was released; there are {' and '.join(HEADS)}"
-    listed = config["release"]["encoders"]
+    released = config["release"]["encoders"]
     for encoder in config["encoders"]:
-        if encoder not in listed:
+        if encoder not in released:
             yield f"release.encoders: lacks {encoder!r}; an encoder needs its features of the distractors"
-    for encoder in listed:
+    for encoder in released:
         if encoder not in config["encoders"]:
             yield f"release.encoders.{encoder}: no encoder of the study; encoders: {', '.join(config['encoders'])}"

@@ -13,6 +13,7 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
 from workflow_scripts import plugins
+from workflow_scripts.study.study import is_released, read_text
 
 PLUGIN_SECTIONS = {"encoders": "encoders", "heads": "heads", "methods": "methods"}
 NAMED_SECTIONS = {"base_model": "base_models", "customization": "customization"}
@@ -21,9 +22,7 @@ NAMED_SECTIONS = {"base_model": "base_models", "customization": "customization"}
 def read_yaml(file: Path) -> Any:
     """Raises `ValueError` naming file and line if it is not YAML."""
     try:
-        return yaml.safe_load(file.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{file}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+        return yaml.safe_load(read_text(file))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}: {error.problem}" if mark else "a character that YAML does not allow"
@@ -42,7 +41,7 @@ def study_problems(config: Mapping[str, Any], schema_file: Path) -> list[str]:
     violations = list(_violations(config, schema, ()))
     for section, kind in PLUGIN_SECTIONS.items():
         for name, settings in _mapping(config.get(section)).items():
-            imported = section == "heads" and "release" in config  # not learned, so it needs no settings
+            imported = section == "heads" and is_released(config)  # not learned, so it needs no settings
             violations += _plugin_violations(settings, kind, name, (section, name), {"version": version}, imported)
     for section, kind in NAMED_SECTIONS.items():
         settings = _mapping(config.get(section))

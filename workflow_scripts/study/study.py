@@ -47,7 +47,7 @@ class Case:
         set_sizes: of a style case, how many of a group's exemplars to tune on, a model for each size; empty: all.
         numbered_from: of an object case, the number of a class's first model, per split; empty: train, val and test
             follow each other.
-        group_counts: of a style case whose groups are counted instead of listed, their number per split; else empty.
+        group_counts: of a style case that gives only the number of its groups, that number per split; else empty.
         prompts: which of the study's prompts its models have; if nothing else is said, those of its kind.
     """
 
@@ -277,14 +277,19 @@ class Study:
         return self.prompts[self.cases[case].prompts]
 
     @property
+    def is_released(self) -> bool:
+        """Whether models, samples and heads are those of a release."""
+        return is_released(self.sections)
+
+    @property
     def samples_per_prompt(self) -> int:
         """Images of each model and prompt: that are made, or that were released."""
-        return self.sections.get("sampling", self.sections.get("release"))["samples_per_prompt"]
+        return self.sections["release" if self.is_released else "sampling"]["samples_per_prompt"]
 
     def images(self, case: str, split: str) -> int:
         """Images of each model of a case and split."""
         templates = self.prompts_of(case).templates[split]
-        return sum(listed.count for listed in templates.values()) * self.samples_per_prompt
+        return sum(template.count for template in templates.values()) * self.samples_per_prompt
 
     def count_images(self, cases: Iterable[str], splits: Collection[str]) -> int:
         """Images of all models of some cases and splits."""
@@ -294,7 +299,7 @@ class Study:
     @property
     def fitted(self) -> list[tuple[str, str]]:
         """Every head that is learned, with its training set."""
-        return [(head, name) for name, chosen in self.training_sets.items() for head in chosen.heads]
+        return [(head, name) for name, training_set in self.training_sets.items() for head in training_set.heads]
 
     @property
     def untuned_set(self) -> str:
@@ -305,6 +310,11 @@ class Study:
     def test_cases(self) -> list[str]:
         """The cases that are evaluated: those with a test split."""
         return [name for name, case in self.cases.items() if "test" in case.splits]
+
+
+def is_released(config: Mapping[str, Any]) -> bool:
+    """Whether a study takes models, samples and heads from a release, instead of making them."""
+    return "release" in config
 
 
 def _numbered(prefix: str, count: int, class_word: str | None) -> dict[str, str]:
@@ -323,17 +333,17 @@ def _batched(items: Any, size: int) -> Iterator[tuple]:
         yield batch
 
 
-def read_lines(path: Path) -> list[str]:
-    """The lines of a committed list, without comments and blank lines.
-
-    Raises:
-        ValueError: it is no text.
-    """
+def read_text(path: Path) -> str:
+    """The text of a file of the configuration; raises `ValueError` naming it if it is not UTF-8."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
-    lines = (line.strip() for line in text.splitlines())
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a committed list, without comments and blank lines; raises `ValueError` if it is no text."""
+    lines = (line.strip() for line in read_text(path).splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
 

@@ -132,7 +132,7 @@ class CaseToScore(Record):
     @classmethod
     def of(cls, study: Study, case: str) -> Self:
         kind, sets = study.cases[case].kind, bool(study.cases[case].set_sizes)
-        if "release" not in study.sections:
+        if not study.is_released:
             return cls(kind, sets)
         samples = len(study.cases[case].models["test"]) * study.samples_per_prompt
         templates = study.prompts_of(case).templates["test"]
