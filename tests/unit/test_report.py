@@ -3,19 +3,21 @@
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
 
 from tests.unit import chain
-from tests.unit.test_evaluate import scores
+from tests.unit.test_evaluate import SETTINGS, scores
 from tests.unit.test_tabulate import results_of
 from workflow_scripts import reporting
 from workflow_scripts.evaluation import cells
 from workflow_scripts.reporting import findings, page
 from workflow_scripts.reporting.table import markdown, tabulate
 from workflow_scripts.steps import publish
+from workflow_scripts.study.settings.evaluation import CaseToScore
 
 
 class Page(HTMLParser):
@@ -94,8 +96,8 @@ def test_one_model_per_cell_has_no_intervals_but_a_report():
     """The smallest of studies: numbers without intervals, a head without its result in one case."""
     table = scores([[1], [30]], ["a", "a"], candidates=50)
     names = {"method": "feature_similarity", "encoder": "pixels", "training_set": "all", "share": 1.0}
-    cases = {case: {"kind": "object", "sets": False} for case in "xy"}
-    settings = {"seed": 0, "cases": cases, "evaluation": {"recall_at": [1, 10], "bootstrap": 100}}
+    cases = {case: CaseToScore("object", sets=False) for case in "xy"}
+    settings = replace(SETTINGS, cases=cases)
     untuned = {**names, "head": "identity", **cells.evaluate({"x": table, "y": table}, None, settings)}
     tuned = {**names, "head": "linear", **cells.evaluate({"x": table}, {"x": table}, settings)}
     made = tabulate([untuned, tuned], {"data": "none", "weights": "none"})

@@ -1,7 +1,8 @@
 """What people look at: the table of all numbers, the questions with their tables and figures, the gallery, the page.
 
-A question is one file of `questions/`. Its name is that of its CSV file, of its figure and of its place on the page. One
-that has no table says `TABLE = False`, one that has no figure `FIGURE = False`: the Snakefile reads it without importing.
+A question is one file of `questions/`. Its name is that of its CSV file, of its figure and of its place on the page.
+One that has no table says `TABLE = False`, one that has no figure `FIGURE = False`: the Snakefile reads these without
+importing the file.
 """
 
 import importlib
