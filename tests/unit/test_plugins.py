@@ -50,3 +50,9 @@ def test_settings_that_are_no_literal_are_refused(package: Path):
     (package / "a.py").write_text("SETTINGS = dict(size=3)\n")
     with pytest.raises(ValueError, match=r"a\.py: SETTINGS must be a literal"):
         plugins.settings_schema("encoders", "a")
+
+
+def test_what_an_encoder_reads_is_known_without_importing(package: Path):
+    (package / "a.py").write_text('import nowhere\nREADS = "prompt"\n')
+    (package / "b.py").write_text("import nowhere\n")
+    assert (plugins.reads("a"), plugins.reads("b")) == ("prompt", "image")
