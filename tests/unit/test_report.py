@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
+from tests import projects
 from tests.unit import chain
 from tests.unit.test_evaluate import SETTINGS, scores
 from tests.unit.test_tabulate import results_of
@@ -17,6 +18,8 @@ from workflow_scripts.evaluation import cells
 from workflow_scripts.reporting import findings, page
 from workflow_scripts.reporting.table import markdown, tabulate
 from workflow_scripts.steps import publish
+from workflow_scripts.study import checks, settings
+from workflow_scripts.study.schema import read_yaml
 from workflow_scripts.study.settings.evaluation import CaseToScore
 
 
@@ -137,3 +140,29 @@ def test_without_a_learned_head_the_report_is_about_untuned_features(plain: chai
     results = results_of(pd.read_csv(plain.report("table.csv")), head=None, recall_at=5)
     lines = publish.results_table(results).splitlines()
     assert re.fullmatch(r"\| seen \| llm \| 8 \| 32 \| \d+\.\d \| \d+\.\d \|", lines[2])
+
+
+def shown(**sections: dict) -> dict:
+    """What the report compares in the smoke study with other sections."""
+    config = read_yaml(projects.ROOT / "config/studies/smoke.yaml")
+    return settings.shown(checks.load_study(config | sections, projects.ROOT))
+
+
+def test_what_is_compared_comes_from_the_study():
+    names = shown()
+    assert names["encoders"] == ["clip_mini", "pixels"]  # not the one that reads the prompt
+    assert (names["head"], names["training_set"], names["untuned_set"]) == ("linear", "object+style", "object+style")
+    assert names["one_kind"] == {"object_50": "object"} and names["recall_at"] == 10
+    sets = {"a": {"cases": ["emoji_seen"], "heads": ["identity"]}, "b": {"cases": ["emoji_seen"], "heads": ["channel"]}}
+    heads = {
+        name: read_yaml(projects.ROOT / "config/studies/smoke.yaml")["heads"][name] for name in ("identity", "channel")
+    }
+    names = shown(training_sets=sets, heads=heads)
+    assert (names["head"], names["training_set"], names["untuned_set"]) == ("channel", "b", "a")
+
+
+def test_a_study_may_have_no_learned_head_and_any_recall():
+    evaluation = {"recall_at": [1, 5], "splits": ["test"], "bootstrap": 50, "version": 1}
+    sets = {"all": {"cases": ["emoji_seen"]}}
+    names = shown(heads={"identity": {"version": 1}}, training_sets=sets, evaluation=evaluation)
+    assert (names["head"], names["training_set"], names["recall_at"]) == (None, "all", 5)
