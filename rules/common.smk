@@ -7,7 +7,7 @@ from workflow_scripts.operations import alone, slurm_queue
 from workflow_scripts.reporting import FIGURES, TABLES
 from workflow_scripts.study import checks, weights
 from workflow_scripts.study import settings as rule_settings
-from workflow_scripts.study.study import ID, SPLITS
+from workflow_scripts.study.study import ID, SPLITS, UNTUNED
 
 ROOT = Path(workflow.basedir)
 

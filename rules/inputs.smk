@@ -155,8 +155,13 @@ def over_heads(pattern, **fixed):
 
 
 def shown_heads(pattern, **fixed):
-    """The files of the head that the report shows, for every encoder."""
-    return over_heads(pattern, **{**rule_settings.shown(STUDY), **fixed})
+    """The files of the learned head that the report compares, for every method and encoder; none if none is learned."""
+    shown = rule_settings.shown(STUDY)
+    return (
+        over_heads(pattern, **{name: shown[name] for name in ("head", "training_set")}, **fixed)
+        if shown["head"]
+        else []
+    )
 
 
 def untuned_scores(wildcards):

@@ -36,7 +36,7 @@ rule tabulate:
             "results/{{study}}/report/summary/{method}.{encoder}.{head}.json",
             method=config["methods"],
             encoder=config["encoders"],
-            head=STUDY.training_sets[STUDY.untuned_set].heads,
+            head=rule_settings.summarized(STUDY),
         ),
     log:
         "results/{study}/logs/tabulate.log",
@@ -109,10 +109,10 @@ rule gallery:
         exemplars=over_study("results/{study}/exemplars/{case}.parquet", ["test"]),
         distractors="results/{study}/exemplars/distractors.parquet",
         sample_manifests=over_study("results/{study}/samples/{case}/{shard}.json", ["test"]),
-        untuned=shown_heads(
+        untuned=over_heads(
             SCORES,
             encoder=rule_settings.image_encoders(STUDY),
-            head="identity",
+            head=UNTUNED,
             training_set=STUDY.untuned_set,
         ),
         tuned=shown_heads(SCORES, encoder=rule_settings.image_encoders(STUDY)),
@@ -164,7 +164,7 @@ rule dataset_table:
         settings=settings("dataset_table"),
     shell:
         r"""
-        python -m workflow_scripts.steps.plan_table \
+        python -m workflow_scripts.steps.dataset_table \
             --exemplars {input:q} \
             --output {output:q} \
             --settings {params.settings:q} \
@@ -205,6 +205,7 @@ rule index:
         table="results/{study}/report/table.csv",
         tables=expand("results/{{study}}/report/tables/{table}.csv", table=[*TABLES, "dataset"]),
         figures=expand("results/{{study}}/report/figures/{figure}.svg", figure=FIGURES),
+        exemplars=expand("results/{{study}}/exemplars/{case}.parquet", case=rule_settings.seen(STUDY)),
         gallery="results/{study}/report/gallery.html",
         rulegraph="results/{study}/report/rulegraph.svg",
         attribution=attribution,
@@ -228,6 +229,7 @@ rule index:
             --table {input.table:q} \
             --tables {input.tables:q} \
             --figures {input.figures:q} \
+            --exemplars {input.exemplars:q} \
             --gallery {input.gallery:q} \
             --rulegraph {input.rulegraph:q} \
             --attribution {input.attribution:q} \
@@ -290,6 +292,7 @@ rule publish:
     input:
         table=f"results/{STUDY.name}/report/table.csv",
         calibrations=f"results/{STUDY.name}/report/tables/calibration.csv",
+        exemplars=expand(f"results/{STUDY.name}/exemplars/{{case}}.parquet", case=rule_settings.seen(STUDY)),
         quality=in_project("docs/base_model.json"),
         customizability="docs/customizability.json",
         samples=over_study("results/{study}/samples/{case}/{shard}.json"),
@@ -301,17 +304,20 @@ rule publish:
         readme=in_project("README.md"),
         base_model_page=in_project("docs/base_model.md"),
         benchmarks=f"results/{STUDY.name}/benchmarks",
+        settings=settings("report"),
     shell:
         r"""
         python -m workflow_scripts.steps.publish \
             --table {input.table:q} \
             --calibrations {input.calibrations:q} \
+            --exemplars {input.exemplars:q} \
             --quality {input.quality:q} \
             --customizability {input.customizability:q} \
             --samples {input.samples:q} \
             --benchmarks {params.benchmarks:q} \
             --readme {params.readme:q} \
             --base-model-page {params.base_model_page:q} \
+            --settings {params.settings:q} \
             > {log:q} 2>&1
         """
 

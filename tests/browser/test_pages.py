@@ -81,7 +81,9 @@ def test_a_filter_shows_what_fits_and_counts_it(open_page: Open, name: str):
 
 def test_hits_are_those_of_the_encoder_that_is_shown(open_page: Open):
     page = open_page("gallery.html")
-    page.evaluate("articles[0].hits = ['efficientnet_lite0']")  # as if the first encoder had missed it
+    page.evaluate(
+        "articles[0].hits = ['feature_similarity efficientnet_lite0']"
+    )  # as if the first encoder had missed it
     page.select_option("[name=outcome]", "miss")
     assert shown(page) == 1
     page.select_option("[name=encoder]", "efficientnet_lite0")

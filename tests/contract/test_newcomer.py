@@ -1,6 +1,7 @@
-"""The newcomer's test: one file and one entry in the study add a plug-in, and the plan grows by exactly its jobs.
+"""The newcomer's test: one file and one entry in the study add a plug-in, up to its own rows in the report.
 
-The plug-ins are the examples of docs/extending.md.
+The plug-ins are the examples of docs/extending.md. The plan grows by exactly their jobs; the report is made by the real
+steps, of a synthetic study.
 """
 
 import re
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests import projects
@@ -17,6 +19,7 @@ GATHER = {"tabulate", "plot", "index"}  # one table holds all rows
 EXAMPLE = r"^`workflow_scripts/(\w+)/(\w+)\.py`:$.*?^```python\n(.*?)^```$.*?^```yaml\n(.*?)\n```$"
 PAGE = (projects.ROOT / "docs/extending.md").read_text()
 EXAMPLES = {example[1]: example.groups() for example in re.finditer(EXAMPLE, PAGE, re.MULTILINE | re.DOTALL)}
+GALLERY = {"gallery"}  # it shows all methods and encoders
 
 
 @pytest.fixture(scope="module")
@@ -24,16 +27,23 @@ def project(finished_project: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return shutil.copytree(finished_project, tmp_path_factory.mktemp("newcomer") / "project")
 
 
+def add(project: Path, kind: str, before: str = "") -> Path:
+    """Adds an example to a project's folder and smoke study; returns its file."""
+    _, name, source, entry = EXAMPLES[kind]
+    plug_in, study = project / f"workflow_scripts/{kind}/{name}.py", project / "config/studies/smoke.yaml"
+    plug_in.write_text(before + source)
+    study.write_text(re.sub(rf"(\n{kind}:.*?)\n\n", rf"\1\n{entry}\n\n", study.read_text(), count=1, flags=re.DOTALL))
+    return plug_in
+
+
 def added_jobs(project: Path, kind: str) -> tuple[set[str], set[str]]:
     """Adds an example to the project's folder and study; returns the rules whose jobs that adds: its own, and others.
 
     The file cannot be imported, because planning must not.
     """
-    _, name, source, entry = EXAMPLES[kind]
-    plug_in, study = project / f"workflow_scripts/{kind}/{name}.py", project / "config/studies/smoke.yaml"
+    name, study = EXAMPLES[kind][1], project / "config/studies/smoke.yaml"
     text = study.read_text()
-    plug_in.write_text(f"import nowhere\n{source}")
-    study.write_text(re.sub(rf"(\n{kind}:.*?)\n\n", rf"\1\n{entry}\n\n", text, count=1, flags=re.DOTALL))
+    plug_in = add(project, kind, "import nowhere\n")
     try:
         made = projects.pending(project)
     finally:
@@ -51,7 +61,7 @@ def test_a_new_encoder_adds_its_own_jobs_only(project: Path):
     own, others = added_jobs(project, "encoders")
     embed = {"embed_exemplars", "embed_distractors", "embed_samples"}
     assert own == embed | {"train_head", "calibrate", "attribute", "evaluate"}
-    assert others == GATHER | {"gallery"}  # it shows all encoders
+    assert others == GATHER | GALLERY
 
 
 def test_a_new_head_adds_its_own_jobs_only(project: Path):
@@ -59,7 +69,7 @@ def test_a_new_head_adds_its_own_jobs_only(project: Path):
 
 
 def test_a_new_method_adds_its_own_jobs_only(project: Path):
-    assert added_jobs(project, "methods") == ({"attribute", "evaluate"}, GATHER)
+    assert added_jobs(project, "methods") == ({"attribute", "evaluate"}, GATHER | GALLERY)
 
 
 def test_nothing_of_it_stays(project: Path):
@@ -118,3 +128,78 @@ def test_the_examples_work_and_keep_the_contract(tmp_path: Path):
     ):
         done = subprocess.run([sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+SCRIPT = """
+from pathlib import Path
+from tests.unit import chain
+from workflow_scripts.study import checks, settings
+
+study = checks.named_study("smoke", Path())
+made = chain.make_chain(Path("results/smoke"), shown=settings.shown(study))
+name = "mean_colour"
+for case in chain.CASES:
+    embedded = {"exemplars": made.exemplars(case), "output": made.exemplar_features(name, case)}
+    made.run("embed", settings.embed(study, name), encoder=name, **embedded)
+    for shard in chain.shards_of(case):
+        embedded = {"samples": made.manifest(case, shard), "output": made.sample_features(name, case, shard)}
+        made.run("embed", settings.embed(study, name), encoder=name, **embedded)
+embedded = {"exemplars": made.distractors(), "output": made.distractor_features(name)}
+made.run("embed", settings.embed(study, name), encoder=name, **embedded)
+chain.evaluate_all(made)
+chain.report(made)
+"""
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a copy of the project with a new encoder and a new method."""
+    project = tmp_path_factory.mktemp("reported")
+    for part in ("config", "workflow_scripts", "tests"):
+        shutil.copytree(projects.ROOT / part, project / part, ignore=shutil.ignore_patterns("__pycache__"))
+    add(project, "encoders")
+    add(project, "methods")
+    done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=project, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return project / "results/smoke/report"
+
+
+def test_new_plug_ins_have_their_rows_in_the_tables(report: Path):
+    table = pd.read_csv(report / "table.csv")
+    own = table[(table["method"] == "centred") & (table["encoder"] == "mean_colour") & (table["view"] == "all")]
+    assert set(own["head"]) == {"identity", "linear"} and set(own["case"]) == {"seen", "unseen", "styles", "sets"}
+    names = [line.split("|")[1:7] for line in (report / "table.md").read_text().splitlines()[2:]]
+    assert len(names) == len({tuple(map(str.strip, line)) for line in names})  # no two rows look alike
+    assert sum(line[2].strip() == "centred" for line in names) == sum(line[2].strip() != "random" for line in names) / 2
+    for question in ("tuning", "difficulty", "protocols", "artists", "set_sizes", "generalisation"):
+        part = pd.read_csv(report / f"tables/{question}.csv")
+        assert {("centred", "mean_colour"), ("feature_similarity", "mean_colour")} <= set(
+            zip(part["method"], part["encoder"], strict=True)
+        )
+    assert (report / "summary/centred.mean_colour.linear.json").is_file()
+
+
+def test_new_plug_ins_are_named_in_the_figures(report: Path):
+    curves = (report / "figures/set_sizes.svg").read_text()
+    assert "mean_colour, linear" in curves and "centred" in curves
+    for figure in ("tuning", "difficulty", "protocols", "artists", "generalisation", "reliability"):
+        text = (report / f"figures/{figure}.svg").read_text()
+        assert ">centred<" in text.replace("\n", "") and ">feature_similarity<" in text.replace("\n", ""), figure
+
+
+def test_new_plug_ins_are_shown_in_the_gallery(report: Path):
+    text = (report / "gallery.html").read_text()
+    assert "<option>mean_colour</option>" in text and "<option>centred</option>" in text
+    entries = text.count("<article")
+    assert text.count('<div class="answer" data-method="centred" data-encoder="mean_colour"') == entries
+    assert text.count("<td>centred</td>") == text.count("<td>feature_similarity</td>") == 3 * entries  # encoders
+
+
+def test_the_page_says_which_method_its_sentences_are_about(report: Path):
+    text = (report / "index.html").read_text()
+    assert "are about the method feature_similarity, the study&#39;s first" in text
+    assert (
+        "With feature_similarity, learned heads beat" in text and " of 18 comparisons" in text
+    )  # of one method: three encoders, three cases, two prompt sets
+    claims = re.findall(r"<tr><td>Tuning helps on new exemplars of classes it has seen.</td><td>(\w+)</td>", text)
+    assert claims == ["feature_similarity", "centred"]

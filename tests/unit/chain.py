@@ -4,8 +4,10 @@ import importlib
 import itertools
 import json
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +24,7 @@ PROMPTS = {
 CASES = {"seen": "object", "unseen": "object", "styles": "style", "sets": "style"}
 SET_SIZES = (1, 2, 5)
 ENCODERS = ("pixels", "efficientnet_lite0")
+METHOD = "feature_similarity"
 SAMPLES_PER_PROMPT = 2
 SHA256 = "0" * 64  # said to be that of every exemplar
 DATASET = """kind,case,split,models,exemplars,llm_prompts,procedural_prompts,llm_samples,procedural_samples
@@ -39,11 +42,42 @@ def picture(rng: np.random.Generator) -> bytes:
     return artifacts.encode_png(np.full((16, 16, 3), rng.integers(0, 256, 3), np.uint8))
 
 
+SHOWN = {
+    "methods": [METHOD],
+    "encoders": list(ENCODERS),
+    "head": "linear",
+    "training_set": "all",
+    "untuned_set": "all",
+    "one_kind": {},
+    "recall_at": 10,
+}
+
+
 @dataclass(frozen=True)
 class Chain:
-    """Paths of the synthetic study, and how to run a step in it."""
+    """Paths of the synthetic study, and how to run a step in it.
+
+    Attributes:
+        shown: of the settings of the report; all of its encoders, methods and heads are evaluated.
+        recall_at: the K of Recall@K.
+    """
 
     root: Path
+    shown: Mapping[str, Any] = field(default_factory=lambda: SHOWN)
+    recall_at: tuple[int, ...] = (1, 10, 100)
+
+    @property
+    def encoders(self) -> list[str]:
+        return self.shown["encoders"]
+
+    @property
+    def heads(self) -> list[str]:
+        return ["identity", *([self.shown["head"]] if self.shown["head"] else [])]
+
+    @property
+    def fitted(self) -> list[tuple[str, str]]:
+        """Encoder and head of each fitted head."""
+        return list(itertools.product(self.encoders, self.heads))
 
     def run(self, step: str, settings: dict, **flags: Path | list[Path]) -> None:
         """Runs a step as its rule does, but in this process."""
@@ -76,16 +110,19 @@ class Chain:
         return self.root / f"features/{encoder}/samples/{case}/{shard}.safetensors"
 
     def head(self, encoder: str, head: str) -> Path:
-        return self.root / f"heads/{encoder}/{head}/all.safetensors"
+        return self.root / f"heads/{encoder}/{head}/{self.shown['training_set']}.safetensors"
 
     def calibration(self, encoder: str, head: str) -> Path:
-        return self.root / f"heads/{encoder}/{head}/all.calibration.json"
+        return self.head(encoder, head).with_suffix(".calibration.json")
 
-    def scores(self, encoder: str, head: str, case: str) -> Path:
-        return self.root / f"scores/feature_similarity/{encoder}/{head}/all/{case}.parquet"
+    def history(self, encoder: str, head: str) -> Path:
+        return self.head(encoder, head).with_suffix(".history.csv")
 
-    def metrics(self, encoder: str, head: str) -> Path:
-        return self.root / f"metrics/feature_similarity/{encoder}/{head}/all.json"
+    def scores(self, encoder: str, head: str, case: str, method: str = METHOD) -> Path:
+        return self.root / f"scores/{method}/{encoder}/{head}/{self.shown['training_set']}/{case}.parquet"
+
+    def metrics(self, encoder: str, head: str, method: str = METHOD) -> Path:
+        return self.root / f"metrics/{method}/{encoder}/{head}/{self.shown['training_set']}.json"
 
     def report(self, name: str) -> Path:
         return self.root / "report" / name
@@ -110,7 +147,7 @@ def plant(chain: Chain, case: str, kind: str, rng: np.random.Generator) -> None:
                 np.concatenate([signals[name] + 0.3 * rng.normal(size=SIGNAL), noise(rng, 1)[0, SIGNAL:] * 4])
             )
     artifacts.write_table(chain.exemplars(case), pd.DataFrame(rows), {"settings": {"case": case}})
-    for encoder in ENCODERS:
+    for encoder in chain.encoders:
         write_features(chain.exemplar_features(encoder, case), encoder, chain.exemplars(case), np.array(features))
     for split in dict.fromkeys(splits):
         models = [name for name, of in zip(names, splits, strict=True) if of == split]
@@ -133,14 +170,22 @@ def plant_shard(
             file = manifest.parent / f"{model}.{prompt_set}.parquet"
             made_from = {"model": artifacts.file_hash(chain.weights(case, model))}
             artifacts.write_table(file, table, {"settings": {}, "inputs": made_from})
-            entries.append({"model": model, "prompt_set": prompt_set, "file": file.name, "n": len(table)})
+            entries.append(
+                {
+                    "model": model,
+                    "prompt_set": prompt_set,
+                    "file": file.name,
+                    "n": len(table),
+                    "sha256": artifacts.file_hash(file),
+                }
+            )
             start = len(features[prompt_set])
             for _ in range(len(table)):
                 signal = signals[model] + rng.normal(size=SIGNAL)
                 features[prompt_set].append(np.concatenate([signal, 4 * rng.normal(size=DIM - SIGNAL)]))
             rows[prompt_set][model] = [start, len(features[prompt_set])]
     artifacts.write_json(manifest, {"study": "synthetic", "case": case, "shard": shard, "models": entries})
-    for encoder in ENCODERS:
+    for encoder in chain.encoders:
         tensors = {name: np.array(values, np.float32) for name, values in features.items()}
         provenance = artifacts.make_provenance({"encoder": encoder}, {"source": manifest}) | {"rows": rows}
         artifacts.write_tensors(chain.sample_features(encoder, case, shard), tensors, provenance)
@@ -159,30 +204,31 @@ def write_features(file: Path, encoder: str, source: Path, features: np.ndarray)
 
 
 def plant_heads(chain: Chain, encoder: str) -> None:
-    """An identity head, and a linear one that drops the nuisance."""
+    """An identity head, and a linear one, if a head is learned, that drops the nuisance."""
     keep = np.diag([1.0] * SIGNAL + [0.0] * (DIM - SIGNAL)).astype(np.float32)
     bias = np.zeros(DIM, np.float32)
     linear = {"exemplar.weight": keep, "exemplar.bias": bias, "sample.weight": keep, "sample.bias": bias}
-    for head, tensors in {"identity": {}, "linear": linear}.items():
+    for head in chain.heads:
+        tensors = {} if head == "identity" else linear
         artifacts.write_tensors(chain.head(encoder, head), tensors, {"settings": {"encoder": encoder, "head": head}})
         epochs = range(1 if head == "identity" else 4)
         course = [0.1 + 0.1 * i for i in epochs]
         losses = [2.0 / (i + 1) for i in epochs]
         history = pd.DataFrame({"epoch": epochs, "loss": losses, "train_mAP": course, "val_mAP": course})
         history.insert(0, "temperature", 0.1)
-        artifacts.write_text(chain.head(encoder, head).with_name("all.history.csv"), history.to_csv(index=False))
+        artifacts.write_text(chain.history(encoder, head), history.to_csv(index=False))
 
 
-def make_chain(root: Path) -> Chain:
-    """The inputs of the evaluation, written to `root`."""
-    chain, rng = Chain(root), np.random.default_rng(0)
+def make_chain(root: Path, **more: Any) -> Chain:
+    """The inputs of the evaluation, written to `root`; `more` are fields of `Chain`."""
+    chain, rng = Chain(root, **more), np.random.default_rng(0)
     for case, kind in CASES.items():
         plant(chain, case, kind, rng)
     classes = ["seen class", "unseen class", "thing"]
     table = pd.DataFrame({"id": f"d/{i}", "class": classes[min(i // 10, 2)], "image": picture(rng)} for i in range(300))
     artifacts.write_table(chain.distractors(), table, {"settings": {}})
     distractors = noise(rng, 300) * np.array([3.0] * SIGNAL + [4.0] * (DIM - SIGNAL))
-    for encoder in ENCODERS:
+    for encoder in chain.encoders:
         write_features(chain.distractor_features(encoder), encoder, chain.distractors(), distractors)
         plant_heads(chain, encoder)
     return chain
@@ -192,7 +238,7 @@ def calibrate(chain: Chain, encoder: str, head: str) -> None:
     cases = ["seen", "styles"]
     chain.run(
         "calibrate",
-        {"encoder": encoder, "head": head, "training_set": "all", "memory_mb": 1, "version": 1},
+        {"encoder": encoder, "head": head, "training_set": chain.shown["training_set"], "memory_mb": 1, "version": 1},
         exemplars=[chain.exemplars(case) for case in cases],
         exemplar_features=[chain.exemplar_features(encoder, case) for case in cases],
         sample_manifests=[chain.manifest(case, "val_0000") for case in cases],
@@ -203,19 +249,19 @@ def calibrate(chain: Chain, encoder: str, head: str) -> None:
     )
 
 
-def names_of(encoder: str, head: str) -> dict:
-    return {"method": "feature_similarity", "encoder": encoder, "head": head, "training_set": "all"}
+def names_of(chain: Chain, encoder: str, head: str, method: str) -> dict:
+    return {"method": method, "encoder": encoder, "head": head, "training_set": chain.shown["training_set"]}
 
 
 def shards_of(case: str) -> list[str]:
     return ["val_0000", "test_0000"] if case in ("seen", "styles") else ["test_0000"]
 
 
-def attribute(chain: Chain, encoder: str, head: str, case: str) -> None:
+def attribute(chain: Chain, encoder: str, head: str, case: str, method: str) -> None:
     cases = sorted(CASES)
     chain.run(
         "attribute",
-        {**names_of(encoder, head), "case": case, "top_k": 10, "memory_mb": 1, "version": 1},
+        {**names_of(chain, encoder, head, method), "case": case, "top_k": 10, "memory_mb": 1, "version": 1},
         exemplars=[chain.exemplars(case) for case in cases],
         exemplar_features=[chain.exemplar_features(encoder, case) for case in cases],
         distractors=chain.distractors(),
@@ -224,53 +270,59 @@ def attribute(chain: Chain, encoder: str, head: str, case: str) -> None:
         sample_features=[chain.sample_features(encoder, case, shard) for shard in shards_of(case)],
         head=chain.head(encoder, head),
         calibration=chain.calibration(encoder, head),
-        output=chain.scores(encoder, head, case),
+        output=chain.scores(encoder, head, case, method),
     )
 
 
-def evaluate(chain: Chain, encoder: str, head: str) -> None:
+def evaluate(chain: Chain, encoder: str, head: str, method: str) -> None:
     chain.run(
         "evaluate",
         {
-            **names_of(encoder, head),
+            **names_of(chain, encoder, head, method),
             "share": 1.0,
             "cases": {case: {"kind": kind, "sets": case == "sets"} for case, kind in CASES.items()},
             "seed": 0,
-            "evaluation": {"recall_at": [1, 10, 100], "bootstrap": 200, "splits": ["val", "test"], "version": 1},
+            "evaluation": {
+                "recall_at": list(chain.recall_at),
+                "bootstrap": 200,
+                "splits": ["val", "test"],
+                "version": 1,
+            },
         },
-        scores=[chain.scores(encoder, head, case) for case in CASES],
-        untuned=[chain.scores(encoder, "identity", case) for case in CASES] if head != "identity" else [],
-        output=chain.metrics(encoder, head),
+        scores=[chain.scores(encoder, head, case, method) for case in CASES],
+        untuned=[chain.scores(encoder, "identity", case, method) for case in CASES] if head != "identity" else [],
+        output=chain.metrics(encoder, head, method),
     )
 
 
 def evaluate_all(chain: Chain) -> None:
     """Calibrates every head, and attributes and evaluates every cell."""
-    for encoder, head in itertools.product(ENCODERS, ("identity", "linear")):
+    for encoder, head in chain.fitted:
         calibrate(chain, encoder, head)
-        for case in CASES:
-            attribute(chain, encoder, head, case)
-        evaluate(chain, encoder, head)
+        for method in chain.shown["methods"]:
+            for case in CASES:
+                attribute(chain, encoder, head, case, method)
+            evaluate(chain, encoder, head, method)
 
 
 def report(chain: Chain) -> None:
     """Makes the report of all cells."""
-    heads = list(itertools.product(ENCODERS, ("identity", "linear")))
-    metrics = [chain.metrics(*head) for head in heads]
+    methods, learned = chain.shown["methods"], chain.heads[1:]
+    metrics = [chain.metrics(*head, method) for method, head in itertools.product(methods, chain.fitted)]
     labels = {"data": "synthetic", "weights": "none", "version": 1}
-    settings = {"study": "synthetic", "training_set": "all", "seen": ["seen", "styles"], "report": labels}
+    settings = {"study": "synthetic", "seen": ["seen", "styles"], "shown": chain.shown, "report": labels}
     table, tables, figures = chain.report("table.csv"), chain.report("tables"), chain.report("figures")
     chain.run(
         "tabulate",
         settings,
         metrics=metrics,
-        calibrations=[chain.calibration(*head) for head in heads],
+        calibrations=[chain.calibration(*head) for head in chain.fitted],
         output=table,
         markdown=chain.report("table.md"),
         tables=tables,
         summary=chain.report("summary"),
     )
-    histories = [chain.head(encoder, "linear").with_name("all.history.csv") for encoder in ENCODERS]
+    histories = [chain.history(encoder, head) for encoder in chain.encoders for head in learned]
     chain.run("plot", settings, table=table, metrics=metrics, histories=histories, output_dir=figures)
     artifacts.write_text(tables / "dataset.csv", DATASET)
     gallery(chain)
@@ -282,6 +334,7 @@ def report(chain: Chain) -> None:
         table=table,
         tables=[tables / f"{name}.csv" for name in (*reporting.TABLES, "dataset")],
         figures=[figures / f"{name}.svg" for name in reporting.FIGURES],
+        exemplars=[chain.exemplars(case) for case in ("seen", "styles")],
         gallery=chain.report("gallery.html"),
         attribution=attribution,
         output=chain.report("index.html"),
@@ -290,12 +343,16 @@ def report(chain: Chain) -> None:
 
 def gallery(chain: Chain) -> None:
     """Makes the gallery."""
-    shown = {"encoders": ENCODERS, "head": "linear", "training_set": "all", "random": 12, "chosen": 8}
+    shown = {name: chain.shown[name] for name in ("methods", "encoders", "head", "training_set")}
+    cells = list(itertools.product(chain.shown["methods"], chain.encoders, CASES))
+    untuned, *tuned = [
+        [chain.scores(encoder, head, case, method) for method, encoder, case in cells] for head in chain.heads
+    ]
     chain.run(
         "gallery",
-        {"study": "synthetic", "seed": 0, **shown},
-        untuned=[chain.scores(encoder, "identity", case) for encoder in ENCODERS for case in CASES],
-        tuned=[chain.scores(encoder, "linear", case) for encoder in ENCODERS for case in CASES],
+        {"study": "synthetic", "seed": 0, **shown, "random": 12, "chosen": 8},
+        untuned=untuned,
+        tuned=[file for files in tuned for file in files],
         sample_manifests=[chain.manifest(case, "test_0000") for case in CASES],
         exemplars=[chain.exemplars(case) for case in CASES],
         distractors=chain.distractors(),

@@ -28,9 +28,9 @@ from workflow_scripts.customization.bank.stacked import projections
 from workflow_scripts.miniature.corpus.exemplars import read_drawings
 from workflow_scripts.miniature.corpus.roles import OBJECT
 from workflow_scripts.steps import (
+    dataset_table,
     embed,
     finetune,
-    plan_table,
     regularization,
     sample,
     select_distractors,
@@ -808,7 +808,7 @@ def test_snakemake_finds_a_report_that_is_read_only(read_only: Path, project: Pa
 def count_dataset(output: Path, folder: Path) -> str:
     row = {"kind": "object", "case": "pets", "split": "test", "models": 1, "prompts": {"llm": 1, "procedural": 1}}
     row["exemplars"] = 1
-    return refused(plan_table.main, folder, output=output, settings={"rows": [row], "samples_per_prompt": 1})
+    return refused(dataset_table.main, folder, output=output, settings={"rows": [row], "samples_per_prompt": 1})
 
 
 def test_a_report_folder_that_is_read_only_is_refused(read_only: Path):

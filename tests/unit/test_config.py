@@ -254,6 +254,18 @@ def test_a_wrong_type_is_refused_with_the_meaning_of_the_key(config: dict, root:
             "training_sets: none lists the head 'identity'; name it in the `heads` of one",
         ),
         (
+            lambda c: [c["encoders"].pop(name) for name in ("clip_mini", "pixels")],
+            "encoders: text look at no image; the report needs an encoder that does",
+        ),
+        (
+            lambda c: [
+                c["cases"].pop("families_sets"),
+                c["cases"]["families_seen"]["groups"].pop("test"),
+                c["cases"]["emoji_seen"]["models_per_class"].pop("test"),
+            ],
+            "cases: none has models of split 'test'; the report needs a case that has",
+        ),
+        (
             lambda c: c["cases"]["emoji_seen"].update(set_sizes=[1]),
             "cases.emoji_seen.set_sizes: unknown key for kind 'object'; it belongs to kind 'style'",
         ),

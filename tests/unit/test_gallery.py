@@ -6,7 +6,7 @@ import pytest
 
 from workflow_scripts import artifacts
 from workflow_scripts.reporting import choice, gallery, pages
-from workflow_scripts.reporting.gallery import Answer, Entry, Guess, Picture, Pictures
+from workflow_scripts.reporting.gallery import Answer, Comparison, Entry, Guess, Picture, Pictures
 from workflow_scripts.reporting.lineage import Lineage, Origin
 from workflow_scripts.reporting.thumbnails import Sheet, shrunk_uri
 
@@ -106,7 +106,7 @@ def test_answer_marks_the_models_own_exemplars():
 def entry() -> Entry:
     """An entry with every text of it hostile."""
     guesses = [Guess(Picture(0, NASTY), 12.3456, True)]
-    answers = {NASTY: (Answer([6001], 6001, []), Answer([1], 6001, guesses))}
+    answers = [Comparison(NASTY, NASTY, Answer([6001], 6001, []), Answer([1], 6001, guesses))]
     lineage = Lineage(
         study=NASTY,
         case=NASTY,
@@ -128,7 +128,7 @@ def entry() -> Entry:
 
 
 def test_all_texts_are_escaped():
-    names = {"study": NASTY, "encoders": [NASTY], "head": NASTY, "training_set": NASTY}
+    names = {"study": NASTY, "methods": [NASTY], "encoders": [NASTY], "head": NASTY, "training_set": NASTY}
     page = pages.render("gallery", entries=[entry()], thumbnails=["data:,"], **names)
     assert "<script>alert" not in page and "<img src=x" not in page
     assert page.count("&lt;script&gt;alert(1)") > 30
@@ -142,7 +142,7 @@ def test_page_of_the_chain(reported):
     assert page.count("<ol>") == entries * 2 * 2  # two encoders, untuned and tuned
     assert page.count("<use ") == entries * 40 + page.count('<li class="true"><svg')
     assert "An evil &lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt; cat" in page
-    assert page.count('data-hits="[&#34;pixels&#34;') == entries  # the planted head finds all
+    assert page.count('data-hits="[&#34;feature_similarity pixels&#34;') == entries  # the planted head finds all
     assert page.count('class="reason">random') == 12 and 'class="reason">largest gain' in page
     assert "by nobody, CC0-1.0" in page
     assert "snakemake --cores 2 --config study=synthetic -- results/synthetic/models/seen/test_0000.json" in page

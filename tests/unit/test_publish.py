@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.unit.test_tabulate import results_of
 from workflow_scripts.reporting import markdown
 from workflow_scripts.reporting.findings import Finding
 from workflow_scripts.steps import publish
@@ -37,7 +38,7 @@ def row(head: str, recall: float, gain: float | None = None, p: float | None = N
 )
 def test_results_are_bold_where_tuning_gains_significantly(gain: float, p: float, tuned: str):
     table = pd.DataFrame([row("identity", 0.02), row("linear", 0.27, gain, p)])
-    lines = publish.results_table(table).splitlines()
+    lines = publish.results_table(results_of(table)).splitlines()
     assert lines[0] == "| test exemplars | prompts | models | queries | pixels |"
     assert lines[2] == f"| seen | llm | 80 | 1,600 | 2.0 → {tuned} |"
 

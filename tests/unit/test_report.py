@@ -1,17 +1,21 @@
 """The report of the synthetic study: complete, self-contained, escaped."""
 
 import io
+import json
+import re
 from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
 
+from tests.unit import chain
 from tests.unit.test_evaluate import scores
+from tests.unit.test_tabulate import results_of
 from workflow_scripts import reporting
 from workflow_scripts.evaluation import cells
-from workflow_scripts.reporting import figures, findings, page
-from workflow_scripts.reporting.questions import QUESTIONS
+from workflow_scripts.reporting import findings, page
 from workflow_scripts.reporting.table import markdown, tabulate
+from workflow_scripts.steps import publish
 
 
 class Page(HTMLParser):
@@ -53,13 +57,18 @@ def test_pages_are_self_contained(reported, name):
 def test_index_tells_the_finding_and_shows_all_rows(reported):
     text = reported.report("index.html").read_text()
     assert "Learned heads beat the untuned features in 12 of 12 comparisons" in text
+    assert "The attribution method is feature_similarity." in text
     shown_page = Page(text)
-    parts = [pd.read_csv(reported.report(f"tables/{name}.csv")) for name in reporting.TABLES]
-    shown = sum(part.shape[0] + 1 for part in parts if len(part))
-    found = findings.findings(pd.read_csv(reported.report("table.csv")), parts[-1])
+    parts = {name: pd.read_csv(reported.report(f"tables/{name}.csv")) for name in reporting.TABLES}
+    shown = sum(part.shape[0] + 1 for part in parts.values() if len(part))
+    results = results_of(pd.read_csv(reported.report("table.csv")), parts["calibration"], encoders=chain.ENCODERS)
+    found = findings.findings(results)
     plan = len(shown_page.all("tr")) - shown - len(found) - 1 - 3 - 1  # and tables of findings and of cases
     assert plan >= 2 * 4
-    assert len(shown_page.all("svg")) == len(reporting.FIGURES)
+    links = {link["href"] for link in shown_page.all("a")}
+    assert links >= {f"tables/{name}.csv" for name, part in parts.items() if len(part)}
+    figures = {name for name in reporting.FIGURES if name not in parts or len(parts[name])}
+    assert len(shown_page.all("figure")) == len(shown_page.all("svg")) == len(figures)
     assert "Drawn by &lt;b&gt;nobody&lt;/b&gt; &amp; friends." in text
 
 
@@ -71,9 +80,9 @@ def test_figures_are_reproducible_and_follow_the_ink(reported):
 
 
 def test_table_rows_show_shares_in_percent(reported):
-    sections = page.sections(pd.read_csv(reported.report("table.csv")))
-    rows = next(section["rows"] for section in sections if section["name"] == "tuning")
-    tuned = next(row for row in rows if row["names"] == ["seen", "llm", "pixels", "linear"])
+    sections = page.sections(results_of(pd.read_csv(reported.report("table.csv"))), {})
+    rows = next(section["table"]["rows"] for section in sections if section["name"] == "tuning")
+    tuned = next(row for row in rows if row["names"] == ["seen", "llm", "feature_similarity", "pixels", "linear"])
     recall, gain, influence = tuned["numbers"][1], tuned["numbers"][4], tuned["numbers"][6]
     assert recall["text"] == "100.0" and recall["sort"] == 1
     assert gain["text"].startswith("+") and " to " in gain["note"] and "p = " in gain["note"]
@@ -90,11 +99,39 @@ def test_one_model_per_cell_has_no_intervals_but_a_report():
     untuned = {**names, "head": "identity", **cells.evaluate({"x": table, "y": table}, None, settings)}
     tuned = {**names, "head": "linear", **cells.evaluate({"x": table}, {"x": table}, settings)}
     made = tabulate([untuned, tuned], {"data": "none", "weights": "none"})
-    table = pd.read_csv(io.StringIO(made.to_csv(index=False)))
+    results = results_of(pd.read_csv(io.StringIO(made.to_csv(index=False))))
     assert "| 50.0 |" in markdown(made)
-    assert "beat the untuned features in 0 of 1 comparisons" in findings.headline(table)
-    assert findings.by_case(table)[0]["better"] == "0"
-    section = page.sections(table)[0]
-    assert [row["numbers"][0]["text"] for row in section["rows"] if row["names"][0] == "y"][-1] == "missing"
-    assert " missing" in figures.draw("tuning", QUESTIONS[0].rows(table))
-    assert figures.history({}).startswith("<?xml")
+    assert "beat the untuned features in 0 of 1 comparisons" in findings.headline(results)
+    assert findings.by_case(results)[0]["better"] == "0"
+    section = page.sections(results, {})[0]
+    assert [row["numbers"][0]["text"] for row in section["table"]["rows"] if row["names"][0] == "y"][-1] == "missing"
+    assert " missing" in reporting.question("tuning").figure(results)
+    assert reporting.question("history").figure(results).startswith("<?xml")
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> chain.Chain:
+    """A study without a learned head, and with other K than the paper's."""
+    shown = {**chain.SHOWN, "head": None, "recall_at": 5}
+    made = chain.make_chain(tmp_path_factory.mktemp("plain"), shown=shown, recall_at=(1, 5))
+    chain.evaluate_all(made)
+    chain.report(made)
+    return made
+
+
+def test_without_a_learned_head_the_report_is_about_untuned_features(plain: chain.Chain):
+    text = plain.report("index.html").read_text()
+    assert re.search(r"<h1>Untuned features reach a Recall@5 of \d+\.\d % on average", text)
+    assert "None" not in text and "nan" not in re.sub("<svg.*?</svg>", "", text, flags=re.DOTALL)
+    anchors = re.findall(r'<h2 id="(\w+)"', text)
+    answered = ["tuning", "difficulty", "protocols", "artists", "set_sizes", "reliability", "calibration"]
+    assert anchors == ["findings", *answered, "plan"]
+    gallery = plain.report("gallery.html").read_text()
+    assert "Tuned" not in gallery and "None" not in gallery and "largest gain" not in gallery
+    assert gallery.count("<ol>") == 2 * gallery.count("<article")
+    assert "recall@5 (%)" in plain.report("figures/tuning.svg").read_text()
+    summary = json.loads(plain.report("summary/feature_similarity.pixels.identity.json").read_text())
+    assert set(summary["seen"]["llm"]) == {"recall@5", "mAP"}
+    results = results_of(pd.read_csv(plain.report("table.csv")), head=None, recall_at=5)
+    lines = publish.results_table(results).splitlines()
+    assert re.fullmatch(r"\| seen \| llm \| 8 \| 32 \| \d+\.\d \| \d+\.\d \|", lines[2])

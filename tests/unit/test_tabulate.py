@@ -5,10 +5,11 @@ import json
 import pandas as pd
 import pytest
 
+from tests import projects
 from tests.unit.chain import SET_SIZES
 from workflow_scripts import reporting
-from workflow_scripts.reporting import questions
 from workflow_scripts.reporting import table as tables
+from workflow_scripts.reporting.results import Results
 from workflow_scripts.steps.tabulate import summarize
 
 LABELS = {"data": "drawings | ours", "weights": "ours"}
@@ -41,6 +42,15 @@ def head(name: str = "identity", *records: dict) -> dict:
     return {**names, "records": list(records)}
 
 
+def results_of(table: pd.DataFrame, calibrations: pd.DataFrame | None = None, **shown) -> Results:
+    """The results in a table whose heads are `identity` and `linear`, unless something else is said."""
+    names = {"methods": [name for name in dict.fromkeys(table["method"]) if name != "random"], "encoders": ["pixels"]}
+    names |= {"head": "linear", "training_set": "all", "untuned_set": "all", "one_kind": {}, "recall_at": 10}
+    if calibrations is None:
+        calibrations = pd.DataFrame(columns=["kl_before", "kl_after"])
+    return Results.from_settings({"shown": names | shown}, table, calibrations=calibrations)
+
+
 UNTUNED = head("identity", record(), record("known"), record(ranking="random", value=0.1))
 TUNED = head("linear", record(value=0.7, gain=0.2), record("known", value=0.7, gain=0.2))
 
@@ -70,16 +80,23 @@ def test_markdown():
     assert len({line.replace("\\|", "").count("|") for line in lines}) == 1
     assert "70.0 (60.0 to 80.0)" in lines[-1] and "| +20.0 | 0.01 |" in lines[-1]
     assert "drawings \\| ours" in lines[-1]
-    assert "random" in lines[2] and "identity" in lines[3]
+    assert "random" in lines[2] and "feature_similarity | pixels | identity" in lines[3]
 
 
-def test_the_snakefile_names_the_tables_of_all_questions():
-    assert tuple(question.name for question in questions.QUESTIONS) == reporting.QUESTIONS
+def test_questions_are_the_files_of_their_folder():
+    files = {file.stem for file in (projects.ROOT / "workflow_scripts/reporting/questions").glob("[!_]*.py")}
+    assert set(reporting.QUESTIONS) == files and set(reporting.ORDER) <= files
+    for name in reporting.QUESTIONS:
+        module = reporting.question(name)
+        assert module.TITLE and module.TEXT
+        assert hasattr(module, "rows") == (name in reporting.TABLES)
+        assert hasattr(module, "figure") == hasattr(module, "caption") == (name in reporting.FIGURES)
 
 
 def test_a_learning_curve_starts_with_the_untuned_features():
     part = {**head("linear", record(value=0.6, gain=0.1)), "training_set": "all_10", "share": 0.1}
-    rows = questions.learning_curve(tables.tabulate([UNTUNED, part, TUNED], LABELS))
+    results = results_of(tables.tabulate([UNTUNED, part, TUNED], LABELS))
+    rows = reporting.question("learning_curve").rows(results)
     assert sorted(zip(rows["share"], rows["mAP"], strict=True)) == [(0.0, 0.5), (0.1, 0.6), (1.0, 0.7)]
 
 
@@ -93,7 +110,7 @@ def test_a_summary_holds_the_default_training_set_by_cell():
         ("pixels", "linear", "all_10", 0.5),
     ]
     calibrations = pd.DataFrame(fitted, columns=[*tables.METHOD[1:], "kl_after"])
-    assert dict(summarize(whole, calibrations)) == {
+    assert dict(summarize(results_of(whole, calibrations))) == {
         "feature_similarity.pixels.identity": {"influence_kl": 0.9, "seen": {"llm": {"recall@10": 0.5, "mAP": 0.5}}},
         "feature_similarity.pixels.linear": {
             "influence_kl": 0.31,

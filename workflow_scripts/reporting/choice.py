@@ -34,17 +34,17 @@ def choose(
         for rows in table.groupby("prompt_set", sort=False).indices.values()
     ]
     drawn, extreme = (share(settings[kind], len(cells)) for kind in ("random", "chosen"))
-    found: dict[str, dict[tuple, list[str]]] = {}
+    reasons: dict[str, dict[tuple, list[str]]] = {}
     for i, (case, table) in enumerate(cells):
         prompt_set = table["prompt_set"].iloc[0]
         picks = [(RANDOM, row) for row in rows_of(draw(table, drawn[i], settings["seed"], case, prompt_set))]
         moves = extremes(match(untuned[case], table), table)
         picks += take_turns(moves if i % 2 == 0 else dict(reversed(moves.items())), extreme[i])
         for reason, query in picks:
-            found.setdefault(case, {}).setdefault(query, []).append(reason)
+            reasons.setdefault(case, {}).setdefault(query, []).append(reason)
     return {
         case: pd.DataFrame(list(queries), columns=QUERY).assign(reasons=[*map(tuple, queries.values())])
-        for case, queries in found.items()
+        for case, queries in reasons.items()
     }
 
 
@@ -83,11 +83,11 @@ def match(scores: pd.DataFrame, queries: pd.DataFrame) -> pd.DataFrame:
     Raises:
         ValueError: a query is missing.
     """
-    found = queries[QUERY].merge(scores, how="left", on=QUERY)
-    if found["ranks"].isna().any():
-        query = found.loc[found["ranks"].isna(), QUERY].iloc[0].to_dict()
-        raise ValueError(f"scores to compare lack the query {query}")
-    return found
+    rows = queries[QUERY].merge(scores, how="left", on=QUERY)
+    lacking = rows["ranks"].isna()
+    if lacking.any():
+        raise ValueError(f"scores to compare lack the query {rows.loc[lacking, QUERY].iloc[0].to_dict()}")
+    return rows
 
 
 def rows_of(scores: pd.DataFrame) -> list[tuple]:

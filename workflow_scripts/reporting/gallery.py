@@ -1,6 +1,6 @@
 """The gallery: for some test samples, who is said to have influenced them, by untuned and by tuned features."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +52,25 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """What a method says of a sample by the features of an encoder: as they are, and after the learned head, if any."""
+
+    method: str
+    encoder: str
+    untuned: Answer
+    tuned: Answer | None
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.encoder}"
+
+    @property
+    def hit(self) -> bool:
+        """Whether a true exemplar is among the best candidates."""
+        return (self.tuned or self.untuned).hits > 0
+
+
+@dataclass(frozen=True)
 class Entry:
     """A sample of the gallery.
 
@@ -59,19 +78,18 @@ class Entry:
         reasons: why it is shown.
         uri: the sample itself.
         exemplars: the first of the model's.
-        answers: untuned and tuned, by encoder.
     """
 
     reasons: Sequence[str]
     uri: str
     exemplars: Sequence[Picture]
-    answers: Mapping[str, tuple[Answer, Answer]]
+    answers: Sequence[Comparison]
     lineage: Lineage
 
     @property
     def hits(self) -> list[str]:
-        """The encoders whose tuned features have a true exemplar among their guesses."""
-        return [encoder for encoder, (_, tuned) in self.answers.items() if tuned.hits]
+        """Names of the answers with a true exemplar among the best."""
+        return [answer.name for answer in self.answers if answer.hit]
 
     @property
     def more(self) -> int:

@@ -1,10 +1,16 @@
-"""Rows of the report's tables, as the page shows them: per cell the text, a note, and what to sort by."""
+"""The questions as the front page shows them: figures with captions, and tables of cells.
 
+A cell has a text, a note, and what to sort by.
+"""
+
+from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 import pandas as pd
 
-from workflow_scripts.reporting.questions import QUESTIONS, Question
+from workflow_scripts import reporting
+from workflow_scripts.reporting.results import Results
 from workflow_scripts.reporting.table import (
     CELL,
     COUNTS,
@@ -16,25 +22,51 @@ from workflow_scripts.reporting.table import (
     metrics_of,
     number,
     percent,
+    without_empty_gains,
 )
 
+Row = Mapping[str, Any]
+Cell = dict[str, Any]
+Columns = dict[str, Callable[[Row], Cell]]  # by heading
 
-def sections(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Each question that the table can answer, with headings and rows of its part of the table."""
-    return [_section(question, rows) for question in QUESTIONS if len(rows := question.rows(table))]
+
+def sections(results: Results, figures: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Each question that the study can answer: name, title, text, figure and table, None where it has none.
+
+    Args:
+        figures: SVG by question.
+    """
+    made = [_section(name, reporting.question(name), results, figures.get(name)) for name in reporting.QUESTIONS]
+    return [section for section in made if section["table"] or section["figure"]]
 
 
-def _section(question: Question, rows: pd.DataFrame) -> dict[str, Any]:
-    metrics, gains = metrics_of(rows), "mAP_gain" in rows
-    names = [*CELL, "encoder", "head", *question.names]
-    numbers = [*(f"{metric.replace('recall', 'Recall')}, %" for metric in metrics), *["Gain in mAP"] * gains]
+def _section(name: str, question: ModuleType, results: Results, svg: str | None) -> dict[str, Any]:
+    about = {"name": name, "title": question.TITLE, "text": question.TEXT, "figure": None, "table": None}
+    if name in reporting.TABLES:
+        rows = without_empty_gains(question.rows(results))
+        if rows.empty:
+            return about
+        made = getattr(question, "columns", columns)(rows)
+        about["table"] = _table(rows, [*CELL, *METHOD[:-1], *question.NAMES], made)
+    if svg and (caption := question.caption(results.of(results.shown.method))):
+        about["figure"] = {"svg": svg, "caption": caption}
+    return about
+
+
+def _table(rows: pd.DataFrame, names: list[str], numbers: Columns) -> dict[str, Any]:
+    names = [name for name in names if name in rows]
     return {
-        "name": question.name,
-        "title": question.title,
-        "text": question.text,
         "headings": [*map(_heading, names)],
-        "numbers": [*numbers, "Median rank", "Influence on the truth, %", *map(_heading, _counts(rows))],
-        "rows": [_row(row, names, metrics, gains, _counts(rows)) for row in rows.to_dict("records")],
+        "numbers": list(numbers),
+        "rows": [
+            {
+                "names": [_name(row[name]) for name in names],
+                "random": row.get("method") == RANDOM["method"],
+                "numbers": [make(row) for make in numbers.values()],
+                "labels": [row["data"], row["weights"]],
+            }
+            for row in rows.to_dict("records")
+        ],
     }
 
 
@@ -43,82 +75,61 @@ def _heading(name: str) -> str:
     return known.get(name, name.replace("_", " ").capitalize())
 
 
-def _counts(rows: pd.DataFrame) -> list[str]:
-    return [*COUNTS, *([LACKING] if LACKING in rows else [])]
-
-
-def _row(row: dict[str, Any], names: list[str], metrics: list[str], gains: bool, counts: list[str]) -> dict[str, Any]:
-    return {
-        "names": [_name(row[name]) for name in names],
-        "random": row["method"] == RANDOM["method"],
-        "numbers": [
-            *(_share(row, metric) for metric in metrics),
-            *[_gain(row)] * gains,
-            _cell(number(row["median_rank"]), _span(row), row["median_rank"]),
-            _influence(row),
-            *(
-                _cell("" if name == LACKING and pd.isna(row[name]) else number(row[name]), "", row[name])
-                for name in counts
-            ),
-        ],
-        "labels": [row["data"], row["weights"]],
-    }
-
-
-def calibration_rows(calibrations: pd.DataFrame) -> list[dict[str, Any]]:
-    """A row per fitted head: tau, lambda, and the divergence before and after the fit."""
-    numbers = ("tau", "lambda", "kl_before", "kl_after")
-    return [
-        {
-            "names": [row[name] for name in METHOD[1:]],
-            "random": False,
-            "numbers": [
-                *(_cell(_decimals(row[name]), "", row[name]) for name in numbers),
-                _cell(number(row["n"]), "", row["n"]),
-            ],
-            "labels": [row["data"], row["weights"]],
-        }
-        for row in calibrations.to_dict("records")
-    ]
-
-
-def _count(value: Any, name: str) -> str:
-    return "" if name == LACKING and pd.isna(value) else number(value)
-
-
-def _decimals(value: float) -> str:
-    return MISSING if pd.isna(value) else f"{value:.4f}"
-
-
 def _name(value: Any) -> str:
     return "" if pd.isna(value) else f"{value:.0%}" if isinstance(value, float) else str(value)
 
 
-def _share(row: dict[str, Any], metric: str) -> dict[str, Any]:
+def columns(rows: pd.DataFrame) -> Columns:
+    """The numbers of a table of ranks: every metric, gains if there are any, and counts."""
+    counts = [*COUNTS, *([LACKING] if LACKING in rows else [])]
+    return {
+        **{f"{metric.replace('recall', 'Recall')}, %": _share(metric) for metric in metrics_of(rows)},
+        **({"Gain in mAP": _gain} if "mAP_gain" in rows else {}),
+        "Median rank": _median_rank,
+        "Influence on the truth, %": _influence,
+        **{_heading(name): count(name) for name in counts},
+    }
+
+
+def count(name: str) -> Callable[[Row], Cell]:
+    """A column of counts; nothing where a cell lacks no queries."""
+    return lambda row: _cell("" if name == LACKING and pd.isna(row[name]) else number(row[name]), "", row[name])
+
+
+def decimals(name: str) -> Callable[[Row], Cell]:
+    """A column of numbers with four decimals."""
+    return lambda row: _cell(MISSING if pd.isna(row[name]) else f"{row[name]:.4f}", "", row[name])
+
+
+def _share(metric: str) -> Callable[[Row], Cell]:
     """A metric with its interval, and its ceiling where that is not 100 %."""
-    text, span = percent(row, metric)
-    ceiling = row.get(f"{metric}_ceiling", 1.0)
-    known = not pd.isna(row[metric]) and ceiling < 1
-    return _cell(text, ", ".join(filter(None, [span, known and f"ceiling {100 * ceiling:.1f}"])), row[metric])
+
+    def make(row: Row) -> Cell:
+        text, span = percent(row, metric)
+        ceiling = row.get(f"{metric}_ceiling", 1.0)
+        known = not pd.isna(row[metric]) and ceiling < 1
+        return _cell(text, ", ".join(filter(None, [span, known and f"ceiling {100 * ceiling:.1f}"])), row[metric])
+
+    return make
 
 
-def _cell(text: str, note: str, value: Any) -> dict[str, Any]:
-    return {"text": text, "note": note, "sort": "" if pd.isna(value) else float(value)}
+def _median_rank(row: Row) -> Cell:
+    rank, low, high = (row[f"median_rank{end}"] for end in ("", "_low", "_high"))
+    return _cell(number(rank), "" if pd.isna(low) else f"{number(low)} to {number(high)}", rank)
 
 
-def _span(row: dict[str, Any]) -> str:
-    low, high = row["median_rank_low"], row["median_rank_high"]
-    return "" if pd.isna(low) else f"{number(low)} to {number(high)}"
-
-
-def _influence(row: dict[str, Any]) -> dict[str, Any]:
+def _influence(row: Row) -> Cell:
     """The influence given to the true exemplars; a random ranking has none."""
     if row["method"] == RANDOM["method"]:
         return _cell("", "", None)
     return _cell(*percent(row, "true_influence"), row["true_influence"])
 
 
-def _gain(row: dict[str, Any]) -> dict[str, Any]:
+def _gain(row: Row) -> Cell:
     points, p = gain(row)
     _, span = percent(row, "mAP_gain") if points else ("", "")
     return _cell(points, ", ".join(filter(None, [span, p and f"p = {p}"])), row.get("mAP_gain"))
+
+
+def _cell(text: str, note: str, value: Any) -> Cell:
+    return {"text": text, "note": note, "sort": "" if pd.isna(value) else float(value)}

@@ -85,8 +85,8 @@ def _totals(table: pd.DataFrame) -> dict[str, Any]:
 
 def _sum(table: pd.DataFrame) -> dict[str, float | None]:
     """Sums of what can be added; where one is not known, their sum is not either."""
-    found = {name: table[name].sum(skipna=False) for name in ADDED}
-    return found | {"images_per_model": found["exemplars"] / found["models"]}
+    sums = {name: table[name].sum(skipna=False) for name in ADDED}
+    return sums | {"images_per_model": sums["exemplars"] / sums["models"]}
 
 
 def _text(value: Any) -> str:

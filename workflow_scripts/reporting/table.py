@@ -11,11 +11,14 @@ from typing import Any
 
 import pandas as pd
 
+from workflow_scripts.study.study import UNTUNED
+
 METHOD = ["method", "encoder", "head", "training_set"]
 CELL = ["case", "prompt_set"]
 RANDOM = {"method": "random", "encoder": "random", "head": "-", "training_set": "-"}
 COUNTS = ["n_models", "n_queries", "candidates"]
 MISSING = "missing"
+SET_VIEW = "n = "  # views by number of exemplars
 LACKING = "missing"  # the column, only there if a cell lacks queries: of a release that is not complete
 
 
@@ -83,6 +86,22 @@ def main_rows(table: pd.DataFrame) -> pd.DataFrame:
     return table[(table["split"] == "test") & (table["view"] == "all")]
 
 
+def is_random(table: pd.DataFrame) -> pd.Series:
+    """Which rows are of a random ranking."""
+    return table["method"] == RANDOM["method"]
+
+
+def set_cases(table: pd.DataFrame) -> set[str]:
+    """The cases of growing sets."""
+    return set(table.loc[table["view"].str.startswith(SET_VIEW), "case"])
+
+
+def without_empty_gains(table: pd.DataFrame) -> pd.DataFrame:
+    """The table without the columns of gains if nothing in it was compared."""
+    gains = [name for name in table.columns if "_gain" in name]
+    return table.drop(columns=gains) if table[gains].isna().all(axis=None) else table
+
+
 def metrics_of(table: pd.DataFrame) -> list[str]:
     """The metrics that the table holds: `recall@1`, ..., `mAP`."""
     return [name for name in table.columns if name == "mAP" or re.fullmatch(r"recall@\d+", name)]
@@ -105,12 +124,12 @@ def markdown(table: pd.DataFrame) -> str:
     """The main rows as a Markdown table, in percent, with intervals."""
     metrics = metrics_of(table)
     lacking = [LACKING] if LACKING in table else []
-    head = ["case", "prompts", "encoder", "head", "trained on", "models", "queries", "candidates", *lacking]
+    head = ["case", "prompts", *METHOD[:-1], "trained on", "models", "queries", "candidates", *lacking]
     lines = [[*head, *(f"{metric} %" for metric in metrics), "median rank", "gain in mAP", "p", "data", "weights"]]
     lines.append(["---"] * len(lines[0]))
     for row in ordered(main_rows(table)).to_dict("records"):
         shares = [" ".join(filter(None, [value, span and f"({span})"])) for value, span in map(_of(row), metrics)]
-        names = [row[name] for name in (*CELL, "encoder", "head", "training_set")]
+        names = [row[name] for name in (*CELL, *METHOD)]
         counts = [number(row[name]) for name in COUNTS]
         counts += ["" if pd.isna(row[name]) else number(row[name]) for name in lacking]
         lines.append([*names, *counts, *shares, number(row["median_rank"]), *gain(row), row["data"], row["weights"]])
@@ -134,8 +153,8 @@ def ordered(table: pd.DataFrame) -> pd.DataFrame:
     place = {cell: i for i, cell in enumerate(dict.fromkeys(zip(table["case"], table["prompt_set"], strict=True)))}
     keys = {
         "_cell": [place[cell] for cell in zip(table["case"], table["prompt_set"], strict=True)],
-        "_random": table["method"] != RANDOM["method"],
-        "_tuned": table["head"] != "identity",
+        "_random": ~is_random(table),
+        "_tuned": table["head"] != UNTUNED,
     }
     by = ["_cell", "_random", "method", "encoder", "_tuned", "head", "training_set"]
     return table.assign(**keys).sort_values(by, kind="stable", ignore_index=True).drop(columns=list(keys))

@@ -1,9 +1,10 @@
 """Makes a page of pictures: test samples, their true exemplars, and the top candidates with influence in percent.
 
-Some samples are drawn at random, some chosen by rule, see `reporting.choice`; for every encoder untuned and tuned
-features stand beside each other. The page holds all its images and opens from the file system.
+Some samples are drawn at random, some chosen by rule, see `reporting.choice`; for every method and encoder untuned and
+tuned features stand beside each other. The page holds all its images and opens from the file system.
 """
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,20 +14,37 @@ import pandas as pd
 from workflow_scripts import artifacts, cli
 from workflow_scripts.ground_truth.shards import read_manifest
 from workflow_scripts.reporting import choice, lineage, pages
-from workflow_scripts.reporting.gallery import Entry, Pictures, answer
+from workflow_scripts.reporting.gallery import Comparison, Entry, Pictures, answer
 from workflow_scripts.reporting.thumbnails import Sheet, shrunk_uri
 
 SAMPLE = 256  # pixels, at most, of the samples on the page
-Scores = dict[str, dict[str, pd.DataFrame]]  # of test queries, by case and encoder
+Key = tuple[str, str]  # method and encoder
+Scores = dict[str, dict[Key, pd.DataFrame]]  # of the picked queries, by case
 
 
-def read_scores(files: Sequence[Path]) -> Scores:
-    scores: Scores = {}
+def find_scores(files: Sequence[Path]) -> dict[str, dict[Key, Path]]:
+    """Files of scores, by case and key."""
+    by_case = defaultdict(dict)
     for file in files:
         made = artifacts.read_provenance(file)["settings"]
-        table = artifacts.read_table(file, keep={"split": ["test"]})
-        scores.setdefault(made["case"], {})[made["encoder"]] = table
-    return scores
+        by_case[made["case"]][made["method"], made["encoder"]] = file
+    return by_case
+
+
+def read_scores(file: Path) -> pd.DataFrame:
+    """Those of test."""
+    return artifacts.read_table(file, keep={"split": ["test"]})
+
+
+def read_picked(
+    files: Mapping[str, Mapping[Key, Path]], picks: Mapping[str, pd.DataFrame], keys: Sequence[Key]
+) -> Scores:
+    """The rows of the picked queries, in their order; none of a case without files."""
+    return {
+        case: {key: choice.match(read_scores(files[case][key]), picked) for key in keys}
+        for case, picked in picks.items()
+        if case in files
+    }
 
 
 def find_files(manifests: Sequence[Path]) -> dict[str, dict[tuple[str, str], tuple[Path, Path]]]:
@@ -38,28 +56,21 @@ def find_files(manifests: Sequence[Path]) -> dict[str, dict[tuple[str, str], tup
     return files
 
 
-def match_all(scores: Scores, picks: Mapping[str, pd.DataFrame], encoders: Sequence[str]) -> Scores:
-    """The rows of the picked queries, in their order."""
-    return {
-        case: {encoder: choice.match(scores[case][encoder], picked) for encoder in encoders}
-        for case, picked in picks.items()
-    }
-
-
 def names_in(*scores: Scores) -> set[str]:
     """The ids of all candidates among the best."""
-    tables = [table for by_case in scores for by_encoder in by_case.values() for table in by_encoder.values()]
+    tables = [table for by_case in scores for by_key in by_case.values() for table in by_key.values()]
     return {name for table in tables for names in table["top_ids"] for name in names}
 
 
 def make_entries(
     picked: pd.DataFrame,
-    untuned: Mapping[str, pd.DataFrame],
-    tuned: Mapping[str, pd.DataFrame],
+    untuned: Mapping[Key, pd.DataFrame],
+    tuned: Mapping[Key, pd.DataFrame],
     pictures: Pictures,
     files: Mapping[tuple[str, str], tuple[Path, Path]],
 ) -> Iterator[Entry]:
-    """Joins the picked queries of a case with what the encoders say of them, with pictures and lineage."""
+    """Joins the picked queries of a case with what methods and encoders say of them, with pictures and lineage."""
+    encoders = list(dict.fromkeys(encoder for _, encoder in untuned))
     for i, query in picked.iterrows():
         manifest, file = files[query["model"], query["prompt_set"]]
         place = (query["prompt_index"], query["index"])
@@ -68,15 +79,22 @@ def make_entries(
             query["reasons"],
             shrunk_uri(image, SAMPLE, f"{file}: prompt {place[0]}, image {place[1]}"),
             pictures.exemplars(query["model"]),
-            {name: (answer(untuned[name].loc[i], pictures), answer(tuned[name].loc[i], pictures)) for name in tuned},
-            lineage.trace(manifest, file, *place, list(tuned)),
+            [
+                Comparison(
+                    *key,
+                    answer(table.loc[i], pictures),
+                    answer(tuned[key].loc[i], pictures) if key in tuned else None,
+                )
+                for key, table in untuned.items()
+            ],
+            lineage.trace(manifest, file, *place, encoders),
         )
 
 
 def main() -> None:
     parser = cli.StepParser(__doc__)
     parser.add_argument("--untuned", type=Path, nargs="+", required=True, help="scores of the identity heads")
-    parser.add_argument("--tuned", type=Path, nargs="+", required=True, help="scores of the learned heads")
+    parser.add_argument("--tuned", type=Path, nargs="*", default=[], help="scores of the learned heads")
     parser.add_argument("--sample-manifests", type=Path, nargs="+", required=True, help="test shards of all cases")
     parser.add_argument("--exemplars", type=Path, nargs="+", required=True, help="parquet files of all cases")
     parser.add_argument("--distractors", type=Path, required=True, help="parquet file of the distractors")
@@ -84,11 +102,14 @@ def main() -> None:
     parser.add_settings()
     args = parser.parse_args()
 
-    encoders = args.settings["encoders"]
-    untuned, tuned = read_scores(args.untuned), read_scores(args.tuned)
-    deciding = [{case: tables[encoders[0]] for case, tables in scores.items()} for scores in (untuned, tuned)]
+    untuned_files, tuned_files = find_scores(args.untuned), find_scores(args.tuned)
+    keys = list(itertools.product(args.settings["methods"], args.settings["encoders"]))
+    deciding = [
+        {case: read_scores(by_key[keys[0]]) for case, by_key in by_case.items()}
+        for by_case in (untuned_files, tuned_files or untuned_files)
+    ]
     picks = choice.choose(*deciding, args.settings)
-    untuned, tuned = (match_all(scores, picks, encoders) for scores in (untuned, tuned))
+    untuned, tuned = (read_picked(files, picks, keys) for files in (untuned_files, tuned_files))
 
     distractors = artifacts.read_table(
         args.distractors, ["id", "class", "image"], keep={"id": names_in(untuned, tuned)}
@@ -99,7 +120,7 @@ def main() -> None:
         models = {"model": set(picked["model"])}
         own = artifacts.read_table(exemplars[case], ["model", "k", "class", "image"], keep=models)
         pictures = Pictures(own, distractors, sheet)
-        entries += make_entries(picked, untuned[case], tuned[case], pictures, files[case])
+        entries += make_entries(picked, untuned[case], tuned.get(case, {}), pictures, files[case])
     page = pages.render("gallery", entries=entries, thumbnails=sheet.uris, **args.settings)
     artifacts.write_text(args.output, page)
 

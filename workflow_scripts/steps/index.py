@@ -6,6 +6,7 @@ import pandas as pd
 
 from workflow_scripts import artifacts, cli
 from workflow_scripts.reporting import findings, page, pages, plan
+from workflow_scripts.reporting.results import Results, largest_group
 
 
 def main() -> None:
@@ -13,6 +14,7 @@ def main() -> None:
     parser.add_argument("--table", type=Path, required=True, help="CSV file of step tabulate")
     parser.add_argument("--tables", type=Path, nargs="+", required=True, help="its CSV files of questions, and dataset")
     parser.add_argument("--figures", type=Path, nargs="+", required=True, help="SVG files of step plot")
+    parser.add_argument("--exemplars", type=Path, nargs="*", default=[], help="parquet files of what heads learn on")
     parser.add_argument("--gallery", type=Path, required=True, help="HTML file of step gallery")
     parser.add_argument("--attribution", type=Path, required=True, help="artists and licences, Markdown or text")
     parser.add_argument("--rulegraph", type=Path, help="SVG file of the workflow's rules")
@@ -20,25 +22,24 @@ def main() -> None:
     parser.add_settings()
     args = parser.parse_args()
 
-    table = pd.read_csv(args.table)
     tables = {file.stem: file for file in args.tables}
-    calibrations = pd.read_csv(tables["calibration"])
-    captions = findings.captions(table, calibrations)
-    figures = {
-        file.stem: {"caption": captions[file.stem], "svg": pages.inline_svg(file.read_text(encoding="utf-8"))}
-        for file in args.figures
-    }
+    results = Results.from_settings(
+        args.settings,
+        pd.read_csv(args.table),
+        calibrations=pd.read_csv(tables["calibration"]),
+        largest_group=largest_group(args.exemplars),
+    )
+    figures = {file.stem: pages.inline_svg(file.read_text(encoding="utf-8")) for file in args.figures}
     text = pages.render(
         "index",
         study=args.settings["study"],
         **args.settings["report"],
-        headline=findings.headline(table),
-        explanation=findings.explanation(table),
-        findings=findings.findings(table, calibrations),
-        cases=findings.by_case(table),
-        sections=page.sections(table),
-        calibrations=page.calibration_rows(calibrations),
-        figures=figures,
+        shown=results.shown,
+        headline=findings.headline(results),
+        explanation=findings.explanation(results),
+        findings=findings.findings(results),
+        cases=findings.by_case(results),
+        sections=page.sections(results, figures),
         plan=plan.paper_layout(pd.read_csv(tables["dataset"])),
         gallery=args.gallery.name,
         csv=args.table.name,

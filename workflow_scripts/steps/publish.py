@@ -3,6 +3,7 @@
 Example:
     python -m workflow_scripts.steps.publish --table results/miniature/report/table.csv \\
         --calibrations results/miniature/report/tables/calibration.csv \\
+        --exemplars results/miniature/exemplars/emoji_seen.parquet --settings "$SETTINGS" \\
         --quality docs/base_model.json --customizability docs/customizability.json \\
         --samples results/miniature/samples/emoji_seen/test_0000.json \\
         --benchmarks results/miniature/benchmarks --readme README.md --base-model-page docs/base_model.md
@@ -15,12 +16,13 @@ from pathlib import Path
 import pandas as pd
 
 from workflow_scripts import artifacts, cli
-from workflow_scripts.reporting import findings, questions
-from workflow_scripts.reporting import table as tables
+from workflow_scripts.reporting import findings
 from workflow_scripts.reporting.effort import by_rule
 from workflow_scripts.reporting.markdown import fill_page, header, row
+from workflow_scripts.reporting.results import Results, largest_group, whole_cells
+from workflow_scripts.reporting.table import main_rows, number, percent
+from workflow_scripts.study.study import UNTUNED
 
-SIGNIFICANT = 0.05
 WIDTH = 120  # of the README's lines
 LISTED_RULES = 6  # whose time is named
 
@@ -35,47 +37,59 @@ def main() -> None:
     parser.add_argument("--benchmarks", type=Path, required=True, help="folder of the study's benchmarks")
     parser.add_argument("--readme", type=Path, required=True, help="Markdown page to fill: results, findings, effort")
     parser.add_argument("--base-model-page", type=Path, required=True, help="likewise: quality, customizability")
+    parser.add_argument("--exemplars", type=Path, nargs="*", default=[], help="parquet files of what heads learn on")
+    parser.add_settings()
     args = parser.parse_args()
 
-    table = pd.read_csv(args.table)
-    found = findings.findings(table, pd.read_csv(args.calibrations))
-    blocks = {"results": results_table(table), "findings": findings_list(found)}
+    results = Results.from_settings(
+        args.settings,
+        pd.read_csv(args.table),
+        calibrations=pd.read_csv(args.calibrations),
+        largest_group=largest_group(args.exemplars),
+    )
+    blocks = {"results": results_table(results), "findings": findings_list(findings.findings(results))}
     fill_page(args.readme, blocks | {"effort": effort(args.samples, args.benchmarks)})
     quality = quality_table(artifacts.read_json(args.quality))
     customizability = customizability_table(artifacts.read_json(args.customizability))
     fill_page(args.base_model_page, {"quality": quality, "customizability": customizability})
 
 
-def results_table(table: pd.DataFrame) -> str:
-    """Recall@10 in percent per cell and encoder, untuned and tuned with its interval; bold where mAP gains."""
-    whole = tables.ordered(tables.main_rows(questions.pair(questions.whole_cells(table))))
-    whole = whole[whole.method != "random"]
-    encoders = list(dict.fromkeys(whole.encoder))
-    lines = header("test exemplars", "prompts", "models", "queries", *encoders)
-    for (case, prompts), rows in whole.groupby(["case", "prompt_set"], sort=False):
-        counts = [tables.number(rows.iloc[0][name]) for name in ("n_models", "n_queries")]
-        lines.append(row(case, prompts, *counts, *(_untuned_and_tuned(rows[rows.encoder == e]) for e in encoders)))
+def results_table(results: Results) -> str:
+    """Recall@K in percent per cell and encoder, untuned and tuned with its interval; bold where mAP gains."""
+    rows = main_rows(whole_cells(results.pair()))
+    encoders, several = list(dict.fromkeys(rows.encoder)), len(results.shown.methods) > 1
+    lines = header("test exemplars", "prompts", *["method"] * several, "models", "queries", *encoders)
+    for (case, prompts, method), part in rows.groupby(["case", "prompt_set", "method"], sort=False):
+        counts = [number(part.iloc[0][name]) for name in ("n_models", "n_queries")]
+        cells = [_untuned_and_tuned(part[part.encoder == encoder], results.shown.recall) for encoder in encoders]
+        lines.append(row(case, prompts, *[method] * several, *counts, *cells))
     return "\n".join(lines) + "\n"
 
 
-def _untuned_and_tuned(rows: pd.DataFrame) -> str:
-    untuned, tuned = (rows[rows["head"] == head].iloc[0] for head in ("identity", "linear"))
-    mark = "**" if tuned.mAP_gain > 0 and tuned.mAP_gain_p < SIGNIFICANT else ""
-    return f"{tables.percent(untuned, 'recall@10')[0]} → {mark}{_with_interval(tuned, 'recall@10')}{mark}"
+def _untuned_and_tuned(rows: pd.DataFrame, metric: str) -> str:
+    """Of one encoder in a cell; a head that was not learned is left out."""
+    values = []
+    for _, scored in rows.iterrows():
+        clear = scored["head"] != UNTUNED and scored["mAP_gain"] > 0 and scored["mAP_gain_p"] < findings.CLEARLY
+        value = percent(scored, metric)[0] if scored["head"] == UNTUNED else _with_interval(scored, metric)
+        values.append(f"**{value}**" if clear else value)
+    return " → ".join(values)
 
 
 def _with_interval(row: pd.Series, metric: str) -> str:
-    value, span = tables.percent(row, metric)
+    value, span = percent(row, metric)
     return f"{value} ({span.replace(' to ', '–')})" if span else value
 
 
-def findings_list(found: Sequence[findings.Finding]) -> str:
-    """The paper's findings by what this study says of them."""
-    lines = []
-    for verdict in dict.fromkeys(finding.verdict for finding in found):
-        claims = " ".join(finding.claim for finding in found if finding.verdict == verdict)
-        lines.append(textwrap.fill(f"- **{verdict}**: {claims}", WIDTH, subsequent_indent="  "))
-    return "\n".join(lines) + "\n"
+def findings_list(every: Sequence[findings.Finding]) -> str:
+    """The paper's findings by what this study says of them, with the method where there are several."""
+    several = len({finding.method for finding in every} - {""}) > 1
+    claims: dict[tuple[str, str], list[str]] = {}
+    for finding in every:
+        name = f" ({finding.method})" if several and finding.method else ""
+        claims.setdefault((finding.verdict, name), []).append(finding.claim)
+    lines = [f"- **{verdict}**{name}: {' '.join(listed)}" for (verdict, name), listed in claims.items()]
+    return "\n".join(textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in lines) + "\n"
 
 
 def quality_table(quality: dict) -> str:
@@ -98,7 +112,7 @@ def customizability_table(measured: dict) -> str:
     lines = header("held-out exemplars", "encoder", "samples", "candidates", "Recall@1", "Recall@10")
     for case, encoders in measured["cases"].items():
         for encoder, scores in encoders.items():
-            sizes = [tables.number(scores[name]) for name in ("models", "queries", "candidates")]
+            sizes = [number(scores[name]) for name in ("models", "queries", "candidates")]
             spans = [scores[name] for name in ("recall@1", "recall@10")]
             shares = [f"{span['value']:.1%} ({100 * span['low']:.1f}–{100 * span['high']:.1f})" for span in spans]
             lines.append(row(f"{sizes[0]} of {case}", encoder, *sizes[1:], *shares))
@@ -115,12 +129,12 @@ def effort(manifests: Sequence[Path], benchmarks: Path) -> str:
     models = len({(folder, entry["model"]) for folder, entry in entries})
     samples = sum(entry["n"] for _, entry in entries)
     costs = by_rule(benchmarks)
-    listed = costs[:LISTED_RULES]
-    shown = ", ".join(f"{rule} {minutes:.1f}" for rule, minutes in zip(listed["rule"], listed["minutes"], strict=True))
+    longest = costs[:LISTED_RULES]
+    named = ", ".join(f"{rule} {minutes:.1f}" for rule, minutes in longest[["rule", "minutes"]].to_numpy())
     rest = costs["minutes"][LISTED_RULES:].sum()
     text = (
         f"{models:,} customized models and {samples:,} samples took {costs['minutes'].sum():.0f} core-minutes: "
-        f"{shown}, the other rules {rest:.1f}."
+        f"{named}, the other rules {rest:.1f}."
     )
     return textwrap.fill(text, WIDTH) + "\n"
 

@@ -9,11 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from workflow_scripts import artifacts, cli
-from workflow_scripts.reporting import table
-from workflow_scripts.reporting.questions import QUESTIONS, by_default, whole_cells
+from workflow_scripts import artifacts, cli, reporting
+from workflow_scripts.reporting.results import Results, whole_cells
+from workflow_scripts.reporting.table import METHOD, is_random, main_rows, markdown, tabulate, without_empty_gains
 
-SUMMARY = ("recall@10", "mAP")
 DIGITS = 4  # of a share, finer than any interval
 FITTED = ["tau", "lambda", "kl_before", "kl_after", "n"]
 
@@ -21,23 +20,23 @@ FITTED = ["tau", "lambda", "kl_before", "kl_after", "n"]
 def tabulate_calibrations(files: list[Path]) -> pd.DataFrame:
     """A row per head: encoder, head, training_set, and what `calibrate` fitted."""
     records = [artifacts.read_json(file) for file in files]
-    names = [{name: record["provenance"]["settings"][name] for name in table.METHOD[1:]} for record in records]
+    names = [{name: record["provenance"]["settings"][name] for name in METHOD[1:]} for record in records]
     rows = [head | {name: record[name] for name in FITTED} for head, record in zip(names, records, strict=True)]
     return pd.DataFrame(rows)
 
 
-def summarize(whole: pd.DataFrame, calibrations: pd.DataFrame) -> Iterator[tuple[str, dict[str, Any]]]:
+def summarize(results: Results) -> Iterator[tuple[str, dict[str, Any]]]:
     """For each head of the default training set its name, and its measures by case and prompt set.
 
     `influence_kl` is the divergence from the truth, in nats, that calibration leaves on val, if it is known.
     """
-    rows = table.main_rows(whole_cells(by_default(whole))).dropna(subset="mAP")
-    fitted = calibrations.set_index(table.METHOD[1:])["kl_after"]
-    for names, head in rows[rows["encoder"] != table.RANDOM["encoder"]].groupby(table.METHOD, sort=False):
+    rows = main_rows(whole_cells(results.default())).dropna(subset="mAP")
+    fitted = results.calibrations.set_index(METHOD[1:])["kl_after"]
+    for names, head in rows[~is_random(rows)].groupby(METHOD, sort=False):
         left = fitted[names[1:]]
         summary: dict[str, Any] = {} if pd.isna(left) else {"influence_kl": round(left, DIGITS)}
         for row in head.to_dict("records"):
-            measures = {name: round(row[name], DIGITS) for name in SUMMARY if name in row}
+            measures = {name: round(row[name], DIGITS) for name in (results.shown.recall, "mAP")}
             summary.setdefault(row["case"], {})[row["prompt_set"]] = measures
         yield ".".join(names[:-1]), summary
 
@@ -54,16 +53,17 @@ def main() -> None:
     args = parser.parse_args()
 
     labels = {name: args.settings["report"][name] for name in ("data", "weights")}
-    whole = table.tabulate([artifacts.read_json(file) for file in args.metrics], labels)
+    whole = tabulate([artifacts.read_json(file) for file in args.metrics], labels)
     whole["seen"] = whole["case"].isin(args.settings["seen"])  # whether heads learn on other models of the case
-    parts = {question.name: question.rows(whole) for question in QUESTIONS}
-    parts["calibration"] = tabulate_calibrations(args.calibrations).assign(**labels)
-    for name, part in parts.items():
+    calibrations = tabulate_calibrations(args.calibrations).assign(**labels)
+    results = Results.from_settings(args.settings, whole, calibrations=calibrations)
+    for name in reporting.TABLES:
+        part = without_empty_gains(reporting.question(name).rows(results))
         artifacts.write_text(args.tables / f"{name}.csv", part.to_csv(index=False, float_format="%.6g"))
-    for name, summary in summarize(whole, parts["calibration"]):
+    for name, summary in summarize(results):
         artifacts.write_json(args.summary / f"{name}.json", summary)
     artifacts.write_text(args.output, whole.to_csv(index=False, float_format="%.6g"))
-    artifacts.write_text(args.markdown, table.markdown(whole))
+    artifacts.write_text(args.markdown, markdown(whole))
 
 
 if __name__ == "__main__":

@@ -82,6 +82,7 @@ def problems(config: Mapping[str, Any], root: Path) -> list[str]:
         *(f"{key}: {problem}" for key, file in files.items() for problem in _list_problems(root, file)),
         *prompt_checks.problems(config, root, words),
         *release_checks.problems(config),
+        *_report_problems(config),
         *_case_problems(config),
         *_sharing_problems(config, lists),
     ]
@@ -215,6 +216,16 @@ def _training_set_problems(config: Mapping[str, Any]) -> Iterator[str]:
     for head in config["heads"]:
         if head not in learned:
             yield f"training_sets: none lists the head {head!r}; name it in the `heads` of one"
+
+
+def _report_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """What the report cannot do without, so that it does not fail after all the computing."""
+    known = [name for name in config["encoders"] if name in plugins.names("encoders")]
+    if known and all(plugins.reads(name) != "image" for name in known):
+        yield f"encoders: {_names(config['encoders'])} look at no image; the report needs an encoder that does"
+    splits = (section.get("models_per_class", section.get("groups", ())) for section in config["cases"].values())
+    if not any("test" in given for given in splits):
+        yield "cases: none has models of split 'test'; the report needs a case that has"
 
 
 def _names(mapping: Mapping[str, Any]) -> str:

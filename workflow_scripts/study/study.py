@@ -15,6 +15,7 @@ from typing import Any, Self
 
 SPLITS = ("train", "val", "test")
 PROMPT_SETS = ("llm", "procedural")
+UNTUNED = "identity"  # the head that leaves features as they are: what learned heads are compared with
 ID = re.compile(r"[a-z0-9][a-z0-9_+-]*")
 CLASS_WORD = "{class_word}"
 TOKEN = "<new1>"  # V*, the new word of every customized model; prompts and lists spell it like this
@@ -319,7 +320,7 @@ class Study:
     @property
     def untuned_set(self) -> str:
         """The training set whose val split calibrates the untuned features, which every head is compared with."""
-        return next(name for head, name in self.fitted if head == "identity")
+        return next(name for head, name in self.fitted if head == UNTUNED)
 
     @property
     def test_cases(self) -> list[str]:

@@ -6,12 +6,13 @@ Each function returns a mapping that travels to the step as one canonical JSON o
 from collections.abc import Mapping
 from typing import Any
 
+from workflow_scripts import plugins
 from workflow_scripts.study.settings import ground_truth, release  # noqa: F401 (they register their rules)
 from workflow_scripts.study.settings.base import TYPES, Settings
 from workflow_scripts.study.settings.ground_truth import ShardSettings, base_model  # noqa: F401
-from workflow_scripts.study.study import Study
+from workflow_scripts.study.study import UNTUNED, Study
 
-CAPTIONS_ONLY = "text"  # the encoder that looks at no image
+RECALL_AT = 10  # the paper's K: sentences of the report are about it if the study measures it
 
 
 def type_of(rule: str) -> type[Settings]:
@@ -151,32 +152,48 @@ def _expected_samples(study: Study, case: str) -> dict[str, int]:
 
 
 def report(study: Study) -> dict[str, Any]:
-    """For `tabulate`, `plot` and `index`."""
+    """For `tabulate`, `plot`, `index` and `publish`."""
     sections = {name: study.sections[name] for name in ("evaluation", "report")}
-    training_set = shown(study)["training_set"]
-    seen = list(study.training_sets[training_set].cases)
-    return {"study": study.name, "training_set": training_set, "seen": seen, **sections}
+    return {"study": study.name, "seen": list(seen(study)), "shown": shown(study), **sections}
 
 
-def shown(study: Study) -> dict[str, str]:
-    """What figures and the gallery show of each encoder: the study's first method, learned head and training set."""
-    head = next((name for name in study.sections["heads"] if name != "identity"), "identity")
+def shown(study: Study) -> dict[str, Any]:
+    """What the report says in sentences and compares; see `reporting.results.Shown`."""
+    learned = [(head, name) for head, name in study.fitted if head != UNTUNED]
+    head, training_set = learned[0] if learned else (None, study.untuned_set)
+    kinds = {name: {study.cases[case].kind for case in chosen.cases} for name, chosen in study.training_sets.items()}
+    recall_at = study.sections["evaluation"]["recall_at"]
     return {
-        "method": next(iter(study.sections["methods"])),
+        "methods": list(study.sections["methods"]),
+        "encoders": image_encoders(study),
         "head": head,
-        "training_set": next(iter(study.training_sets)),
+        "training_set": training_set,
+        "untuned_set": study.untuned_set,
+        "one_kind": {name: min(kind) for name, kind in kinds.items() if len(kind) == 1},
+        "recall_at": RECALL_AT if RECALL_AT in recall_at else max(recall_at),
     }
+
+
+def seen(study: Study) -> tuple[str, ...]:
+    """The cases on whose other models the report's learned head is trained."""
+    return study.training_sets[shown(study)["training_set"]].cases
+
+
+def summarized(study: Study) -> list[str]:
+    """The heads of which there is a summary: the untuned features, and the learned ones of the shown training set."""
+    heads = study.training_sets[shown(study)["training_set"]].heads
+    return list(dict.fromkeys([UNTUNED, *heads]))
 
 
 def gallery(study: Study) -> dict[str, Any]:
     """For `gallery`."""
-    names = {"study": study.name, "seed": study.seed, "encoders": image_encoders(study)}
-    return {**names, **shown(study), **study.sections["gallery"]}
+    names = {name: shown(study)[name] for name in ("methods", "encoders", "head", "training_set")}
+    return {"study": study.name, "seed": study.seed, **names, **study.sections["gallery"]}
 
 
 def image_encoders(study: Study) -> list[str]:
-    """The encoders that look at images, of which the gallery shows every one."""
-    return [name for name in study.sections["encoders"] if name != CAPTIONS_ONLY]
+    """The encoders that look at images: the gallery shows every one, and sentences average over them."""
+    return [name for name in study.sections["encoders"] if plugins.reads(name) == "image"]
 
 
 def dataset_table(study: Study) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from tests.projects import ROOT
 from workflow_scripts import artifacts
 from workflow_scripts.reporting import plan
-from workflow_scripts.steps import plan_table
+from workflow_scripts.steps import dataset_table
 from workflow_scripts.study import checks, settings
 from workflow_scripts.study.schema import read_yaml
 from workflow_scripts.study.study import SPLITS
@@ -78,8 +78,8 @@ def test_unknown_exemplars_of_styles_are_missing_and_so_is_their_sum(given: dict
 def test_the_step_counts_what_files_hold(given: dict, tmp_path, monkeypatch):
     artifacts.write_table(tmp_path / "artchive.parquet", pd.DataFrame({"split": ["test"] * 3}), {})
     arguments = ["--exemplars", f"{tmp_path}/artchive.parquet", "--output", f"{tmp_path}/dataset.csv"]
-    monkeypatch.setattr(sys, "argv", ["plan_table", *arguments, "--settings", json.dumps(given)])
-    plan_table.main()
+    monkeypatch.setattr(sys, "argv", ["dataset_table", *arguments, "--settings", json.dumps(given)])
+    dataset_table.main()
     rows = (tmp_path / "dataset.csv").read_text().splitlines()
     assert rows[0] == ("kind,case,split,models,exemplars,llm_prompts,procedural_prompts,llm_samples,procedural_samples")
     assert rows[5] == "style,bamfg,train,10607,78086,40,30,1697120,1272840"

@@ -1,0 +1,11 @@
+"""Does the base model's knowledge of an artist matter? Exemplars by artists it has seen, and by others."""
+
+from workflow_scripts.reporting.questions import _views
+
+TITLE = "Does the base model's knowledge of an artist matter?"
+TEXT = (
+    "No exemplar was part of any pre-training. The base model has seen other works by the artists of known exemplars, "
+    "and none by the artists of new ones. Of twin-free exemplars neither it nor a head has seen a near-duplicate."
+)
+NAMES = ("view",)
+rows, figure, caption = _views.compare("artists", "known", "new", "twin-free")

@@ -1,0 +1,55 @@
+"""Is influence calibrated? What candidates are given against what the ground truth gives them."""
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+
+from workflow_scripts.evaluation.cells import INFLUENCE_BINS
+from workflow_scripts.reporting import figures
+from workflow_scripts.reporting.results import Results
+from workflow_scripts.study.study import UNTUNED
+
+TITLE = "Is influence calibrated?"
+TEXT = "The candidates that are given most influence in each test sample, all cells together."
+TABLE = False
+
+
+def figure(results: Results) -> str:
+    """A panel for each method and encoder, a line for each head."""
+    points = results.points
+    if points.empty:
+        return figures.nothing("reliability")
+    methods, encoders = (list(dict.fromkeys(points[name])) for name in ("method", "encoder"))
+    heads = sorted(dict.fromkeys(points["head"]), key=lambda head: head != UNTUNED)
+    labels = [figures.UNTUNED_LABEL if head == UNTUNED else head for head in heads]
+    with plt.rc_context(figures.STYLE):
+        size = (2.6 * len(encoders), 3 * len(methods))
+        figure, axes = plt.subplots(len(methods), len(encoders), squeeze=False, sharey=True, figsize=size)
+        diagonal = {"color": figures.INK, "linewidth": 0.8, "linestyle": ":", "label": "perfectly calibrated"}
+        for method, line in zip(methods, axes, strict=True):
+            line[0].set_ylabel("true influence (%)")
+            for ax, encoder in zip(line, encoders, strict=True):
+                ax.plot([0, 100], [0, 100], **diagonal)
+                for i, head in enumerate(heads):
+                    names = {"method": method, "encoder": encoder, "head": head}
+                    pooled = pool(points[(points[list(names)] == names).all(axis=1)])
+                    style = {"marker": "o", "markersize": 4, "color": figures.colour(i, labels), "label": labels[i]}
+                    ax.plot(pooled["given"], pooled["true"], **style)
+                title = f"{encoder}\n{method}" if len(methods) > 1 else encoder
+                ax.set(title=title, xlabel="influence given (%)", xlim=(0, None))
+        return figures.finish(figure, "reliability", 5)
+
+
+def pool(points: pd.DataFrame) -> pd.DataFrame:
+    """Joins the same bin of all cells, weighted by their number of candidates."""
+    weighted = points.assign(bin=np.digitize(points["given"], INFLUENCE_BINS[1:-1]))
+    weighted = weighted.assign(given=points["given"] * points["n"], true=points["true"] * points["n"])
+    sums = weighted.groupby("bin")[["given", "true", "n"]].sum()
+    return sums[["given", "true"]].div(sums["n"], axis=0)
+
+
+def caption(results: Results) -> str:
+    return (
+        "Influence that the best candidates are given, against what the ground truth gives them: points on the dotted "
+        "line are calibrated, points below it claim too much."
+    )

@@ -1,0 +1,49 @@
+"""Does tuning find the exemplar again? The paper's main table."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from workflow_scripts.reporting import figures
+from workflow_scripts.reporting.findings import Finding, judge
+from workflow_scripts.reporting.results import Results, whole_cells
+from workflow_scripts.reporting.table import main_rows
+
+TITLE = "Does tuning find the exemplar again?"
+TEXT = (
+    "Untuned features and every head of the default training set, by the paper's protocol: a test sample's candidates "
+    "are all distractors and its own model's exemplars. A random ranking must sit at chance."
+)
+NAMES = ()
+CLAIMS = {  # by kind, and whether heads learned on other models of the case
+    ("object", True): "Tuning helps on new exemplars of classes it has seen.",
+    ("object", False): "It helps on classes it has never seen.",
+    ("style", True): "It helps on styles of the families it has seen.",
+    ("style", False): "It helps on styles it has never seen.",
+}
+
+
+def rows(results: Results) -> pd.DataFrame:
+    return main_rows(whole_cells(results.default()))
+
+
+def figure(results: Results) -> str:
+    table = rows(results)
+    return figures.bars(table, results.shown.recall, figures.labels_of(table, "head"), "tuning")
+
+
+def caption(results: Results) -> str:
+    name = results.shown.recall
+    text = f"{name.capitalize()} of each cell and encoder, with 95 % intervals over models."
+    table = results.compared()
+    if table.empty:
+        return text
+    lifted = int((table[f"{name}_gain"] > 0).sum())
+    higher = f"head's bar is higher than the untuned one in {lifted} of {len(table)} pairs."
+    return f"{text} The {results.shown.head} {higher}"
+
+
+def findings(results: Results) -> Iterator[Finding]:
+    table = results.compared()
+    for (kind, seen), claim in CLAIMS.items():
+        yield from judge(claim, table[(table["kind"] == kind) & (table["seen"] == seen)], results)

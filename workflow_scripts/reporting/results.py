@@ -1,0 +1,120 @@
+"""What the report is made of: all numbers of a study, and which of its plug-ins comparisons and sentences are about."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import pandas as pd
+
+from workflow_scripts import artifacts
+from workflow_scripts.reporting.table import is_random, main_rows, ordered, set_cases
+from workflow_scripts.study.study import UNTUNED
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The study's plug-ins as the report sees them. Tables and figures hold all; comparisons need a choice.
+
+    Attributes:
+        methods: all; sentences that name none are about the first.
+        encoders: those that look at images, over which sentences average.
+        head: the learned head that is compared with the untuned features; None if the study learns none.
+        training_set: that of the learned head.
+        untuned_set: the training set that calibrates the untuned features.
+        one_kind: `object` or `style` by training set, of those that hold cases of one kind only.
+        recall_at: the K of the Recall@K that sentences are about.
+    """
+
+    methods: Sequence[str]
+    encoders: Sequence[str]
+    head: str | None
+    training_set: str
+    untuned_set: str
+    one_kind: Mapping[str, str]
+    recall_at: int
+
+    @property
+    def method(self) -> str:
+        """The method that sentences are about, unless they name another."""
+        return self.methods[0]
+
+    @property
+    def recall(self) -> str:
+        """The column of the measure that sentences are about."""
+        return f"recall@{self.recall_at}"
+
+
+@dataclass(frozen=True)
+class Results:
+    """All numbers of a study; a step fills in what it has.
+
+    Attributes:
+        table: of `table.tabulate`, in reading order.
+        calibrations: a row per head, what `calibrate` fitted.
+        points: of the reliability of each head, a row per bin of a cell.
+        histories: the training of the learned head, by encoder.
+        largest_group: exemplars of the largest model that heads are trained on; 0 if it is not known.
+    """
+
+    shown: Shown
+    table: pd.DataFrame
+    calibrations: pd.DataFrame = field(default_factory=pd.DataFrame)
+    points: pd.DataFrame = field(default_factory=pd.DataFrame)
+    histories: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    largest_group: int = 0
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], table: pd.DataFrame, **more: Any) -> Self:
+        """`settings` are those of the rules of the report."""
+        if "mAP_gain" not in table:  # nothing was compared
+            table = table.assign(mAP_gain=float("nan"))
+        return cls(Shown(**settings["shown"]), ordered(table), **more)
+
+    def by_method(self) -> list[Self]:
+        """The results of each method, with the random rows."""
+        return [self.of(method) for method in self.shown.methods]
+
+    def of(self, method: str) -> Self:
+        """The results of one method, with the random rows."""
+        rows = self.table[(self.table["method"] == method) | is_random(self.table)]
+        return replace(self, table=rows, shown=replace(self.shown, methods=[method]))
+
+    def default(self) -> pd.DataFrame:
+        """The untuned features, the heads of the default training set, and the random rows."""
+        untuned = self.table["head"] == UNTUNED
+        named = self.table["training_set"]
+        rows = untuned & (named == self.shown.untuned_set) | ~untuned & (named == self.shown.training_set)
+        return self.table[rows | is_random(self.table)]
+
+    def pair(self) -> pd.DataFrame:
+        """The untuned features and the learned head of the default training set."""
+        rows = self.default()
+        return rows[rows["head"].isin([UNTUNED, self.shown.head])]
+
+    def views(self, *views: str) -> pd.DataFrame:
+        """Of the pair, the rows of test in some views, in cases that have several of them to compare."""
+        rows = self.pair()
+        rows = rows[(rows["split"] == "test") & rows["view"].isin(views)]
+        compared = rows.groupby("case")["view"].transform("nunique") > 1
+        return rows[compared & ~rows["case"].isin(set_cases(self.table))]
+
+    def learned(self, rows: pd.DataFrame, kind: str | None = None) -> pd.DataFrame:
+        """Of some rows, those of the learned head on encoders that look at images; of one kind of cases, or of all."""
+        rows = rows[(rows["head"] == self.shown.head) & rows["encoder"].isin(self.shown.encoders)]
+        return rows if kind is None else rows[rows["kind"] == kind]
+
+    def compared(self) -> pd.DataFrame:
+        """The comparisons of the learned head with the untuned features in the paper's cells."""
+        return self.learned(main_rows(whole_cells(self.pair()))).dropna(subset="mAP_gain")
+
+
+def whole_cells(rows: pd.DataFrame) -> pd.DataFrame:
+    """All queries of each cell and split, but for the cases of growing sets, which have a question of their own."""
+    return rows[(rows["view"] == "all") & ~rows["case"].isin(set_cases(rows))]
+
+
+def largest_group(exemplars: Iterable[Path]) -> int:
+    """Exemplars of the largest train model, from the parquet files of the cases that a head learns on."""
+    tables = [artifacts.read_table(file, ["model", "split"], keep={"split": ["train"]}) for file in exemplars]
+    return max((int(table["model"].value_counts().max()) for table in tables if len(table)), default=0)
