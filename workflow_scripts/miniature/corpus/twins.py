@@ -14,7 +14,7 @@ from workflow_scripts.heads import normalize
 from workflow_scripts.miniature.corpus.exemplars import exemplar_of
 
 BATCH = 256
-ENCODER = {"size": 112, "precision": "fp32"}
+ENCODER = efficientnet_lite0.Settings(size=112, precision="fp32")
 
 
 def embed(drawings: pd.DataFrame) -> np.ndarray:
