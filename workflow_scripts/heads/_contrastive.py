@@ -94,7 +94,7 @@ def _train(maps: nn.ModuleDict, train: Pairs, nu: float, settings: Contrastive, 
         for exemplars, samples in draw_epoch(train, settings.batch, rng):
             losses.append(_step(maps, optimizer, train.exemplars[exemplars], train.samples[samples], nu))
             if not math.isfinite(losses[-1]):
-                raise ValueError(f"the loss is {losses[-1]}; lower learning_rate ({settings['learning_rate']})")
+                raise ValueError(f"the loss is {losses[-1]}; lower learning_rate ({settings.learning_rate})")
         yield float(np.mean(losses))
 
 
