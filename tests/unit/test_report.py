@@ -18,9 +18,10 @@ from workflow_scripts.evaluation import cells
 from workflow_scripts.reporting import findings, page
 from workflow_scripts.reporting.table import markdown, tabulate
 from workflow_scripts.steps import publish
-from workflow_scripts.study import checks, settings
+from workflow_scripts.study import checks
 from workflow_scripts.study.schema import read_yaml
 from workflow_scripts.study.settings.evaluation import CaseToScore
+from workflow_scripts.study.settings.report import Shown
 
 
 class Page(HTMLParser):
@@ -145,7 +146,7 @@ def test_without_a_learned_head_the_report_is_about_untuned_features(plain: chai
 def shown(**sections: dict) -> dict:
     """What the report compares in the smoke study with other sections."""
     config = read_yaml(projects.ROOT / "config/studies/smoke.yaml")
-    return settings.shown(checks.load_study(config | sections, projects.ROOT))
+    return Shown.of(checks.load_study(config | sections, projects.ROOT)).to_json()
 
 
 def test_what_is_compared_comes_from_the_study():
