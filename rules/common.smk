@@ -33,7 +33,8 @@ def one_of(names):
 
 
 def settings(rule, *wildcards_used):
-    """The settings of a rule as one JSON object, for the values that these wildcards take."""    make = partial(rule_settings.make, rule, STUDY)
+    """The settings of a rule as one JSON object, for the values that these wildcards take."""
+    make = partial(rule_settings.make, rule, STUDY)
     return lambda wildcards: canonical_json(make(**{name: wildcards[name] for name in wildcards_used}).to_json())
 
 
