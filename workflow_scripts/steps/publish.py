@@ -43,8 +43,8 @@ def main() -> None:
 
     results = Results.from_settings(
         args.settings,
-        pd.read_csv(args.table),
-        calibrations=pd.read_csv(args.calibrations),
+        artifacts.read_csv(args.table),
+        calibrations=artifacts.read_csv(args.calibrations),
         largest_group=largest_group(args.exemplars),
     )
     blocks = {"results": results_table(results), "findings": findings_list(findings.findings(results))}

@@ -33,7 +33,7 @@ def main() -> None:
 
     files = [*args.exemplar_features, *args.sample_features]
     provenance = artifacts.make_provenance(args.settings, {str(file): file for file in files})
-    artifacts.write_text(args.history, pd.DataFrame(history).to_csv(index=False))
+    artifacts.write_csv(args.history, pd.DataFrame(history))
     artifacts.write_tensors(args.output, tensors, provenance)
 
 
