@@ -1,12 +1,14 @@
 """What the rules share: names, settings and resources. All that can be tested lives in workflow_scripts."""
 
 import re
+from functools import partial
 
 from workflow_scripts.cli import canonical_json
 from workflow_scripts.operations import alone, slurm_queue
 from workflow_scripts.reporting import FIGURES, TABLES
 from workflow_scripts.study import checks, weights
 from workflow_scripts.study import settings as rule_settings
+from workflow_scripts.study.settings.report import Shown, seen, summarized
 from workflow_scripts.study.study import ID, SPLITS, UNTUNED
 
 ROOT = Path(workflow.basedir)
@@ -32,14 +34,8 @@ def one_of(names):
 
 def settings(rule, *wildcards_used):
     """The settings of a rule as one JSON object, for the values that these wildcards take."""
-
-    def make(wildcards):
-        names = {name: wildcards[name] for name in wildcards_used}
-        if rule not in rule_settings.TYPES:
-            return canonical_json(getattr(rule_settings, rule)(STUDY, **names))
-        return canonical_json(rule_settings.make(rule, STUDY, **names).to_json())
-
-    return make
+    make = partial(rule_settings.make, rule, STUDY)
+    return lambda wildcards: canonical_json(make(**{name: wildcards[name] for name in wildcards_used}).to_json())
 
 
 def growing(amount):

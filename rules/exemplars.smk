@@ -8,7 +8,7 @@ Writes one parquet file of images for each case, and one of distractors.
 rule select_exemplars:
     """We choose the images that models will be customized on, and split them into train, val and test."""
     input:
-        corpus_of_case,
+        corpus=corpus_of_case,
     output:
         "results/{study}/exemplars/{case}.parquet",
     log:
@@ -24,7 +24,7 @@ rule select_exemplars:
         size=models_of_case,
     params:
         source=source_of_case,
-        settings=settings("exemplars", "case"),
+        settings=settings("select_exemplars", "case"),
     shell:
         r"""
         python -m workflow_scripts.steps.select_exemplars \
@@ -56,7 +56,7 @@ rule select_distractors:
         size=config["distractors"]["count"],
     params:
         source=source_of_distractors,
-        settings=settings("distractors"),
+        settings=settings("select_distractors"),
     shell:
         r"""
         python -m workflow_scripts.steps.select_distractors \

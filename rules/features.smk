@@ -24,7 +24,7 @@ rule embed_exemplars:
         gpu=1,
         size=images_to_embed,
     params:
-        settings=settings("embed", "encoder"),
+        settings=settings("embed_exemplars", "encoder"),
     shell:
         r"""
         python -m workflow_scripts.steps.embed \
@@ -69,7 +69,7 @@ rule embed_samples:
         gpu=1,
         size=images_of_shard,
     params:
-        settings=settings("embed", "encoder"),
+        settings=settings("embed_samples", "encoder"),
     shell:
         r"""
         python -m workflow_scripts.steps.embed \

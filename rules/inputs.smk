@@ -156,12 +156,8 @@ def over_heads(pattern, **fixed):
 
 def shown_heads(pattern, **fixed):
     """The files of the learned head that the report compares, for every method and encoder; none if none is learned."""
-    shown = rule_settings.shown(STUDY)
-    return (
-        over_heads(pattern, **{name: shown[name] for name in ("head", "training_set")}, **fixed)
-        if shown["head"]
-        else []
-    )
+    shown = Shown.of(STUDY)
+    return over_heads(pattern, head=shown.head, training_set=shown.training_set, **fixed) if shown.head else []
 
 
 def untuned_scores(wildcards):

@@ -36,7 +36,7 @@ rule tabulate:
             "results/{{study}}/report/summary/{method}.{encoder}.{head}.json",
             method=config["methods"],
             encoder=config["encoders"],
-            head=rule_settings.summarized(STUDY),
+            head=summarized(STUDY),
         ),
     log:
         "results/{study}/logs/tabulate.log",
@@ -51,7 +51,7 @@ rule tabulate:
     params:
         tables=output_folder,
         summary=lambda wildcards, output: os.path.dirname(output.summaries[0]),
-        settings=settings("report"),
+        settings=settings("tabulate"),
     shell:
         r"""
         python -m workflow_scripts.steps.tabulate \
@@ -90,7 +90,7 @@ rule plot:
         runtime=growing(20),
     params:
         folder=output_folder,
-        settings=settings("report"),
+        settings=settings("plot"),
     shell:
         r"""
         python -m workflow_scripts.steps.plot \
@@ -111,11 +111,11 @@ rule gallery:
         sample_manifests=over_study("results/{study}/samples/{case}/{shard}.json", ["test"]),
         untuned=over_heads(
             SCORES,
-            encoder=rule_settings.image_encoders(STUDY),
+            encoder=Shown.of(STUDY).encoders,
             head=UNTUNED,
             training_set=STUDY.untuned_set,
         ),
-        tuned=shown_heads(SCORES, encoder=rule_settings.image_encoders(STUDY)),
+        tuned=shown_heads(SCORES, encoder=Shown.of(STUDY).encoders),
     output:
         report("results/{study}/report/gallery.html", caption="../report/gallery.rst", category="Pictures"),
     log:
@@ -205,7 +205,7 @@ rule index:
         table="results/{study}/report/table.csv",
         tables=expand("results/{{study}}/report/tables/{table}.csv", table=[*TABLES, "dataset"]),
         figures=expand("results/{{study}}/report/figures/{figure}.svg", figure=FIGURES),
-        exemplars=expand("results/{{study}}/exemplars/{case}.parquet", case=rule_settings.seen(STUDY)),
+        exemplars=expand("results/{{study}}/exemplars/{case}.parquet", case=seen(STUDY)),
         gallery="results/{study}/report/gallery.html",
         rulegraph="results/{study}/report/rulegraph.svg",
         attribution=attribution,
@@ -222,7 +222,7 @@ rule index:
         mem_mb=growing(2000),
         runtime=growing(20),
     params:
-        settings=settings("report"),
+        settings=settings("index"),
     shell:
         r"""
         python -m workflow_scripts.steps.index \
@@ -269,7 +269,7 @@ rule measure_customizability:
         runtime=growing(60),
     params:
         base_model=base_model_folder,
-        settings=settings("customizability"),
+        settings=settings("measure_customizability"),
     shell:
         r"""
         python -m workflow_scripts.steps.measure_customizability \
@@ -292,7 +292,7 @@ rule publish:
     input:
         table=f"results/{STUDY.name}/report/table.csv",
         calibrations=f"results/{STUDY.name}/report/tables/calibration.csv",
-        exemplars=expand(f"results/{STUDY.name}/exemplars/{{case}}.parquet", case=rule_settings.seen(STUDY)),
+        exemplars=expand(f"results/{STUDY.name}/exemplars/{{case}}.parquet", case=seen(STUDY)),
         quality=in_project("docs/base_model.json"),
         customizability="docs/customizability.json",
         samples=over_study("results/{study}/samples/{case}/{shard}.json"),
@@ -304,7 +304,7 @@ rule publish:
         readme=in_project("README.md"),
         base_model_page=in_project("docs/base_model.md"),
         benchmarks=f"results/{STUDY.name}/benchmarks",
-        settings=settings("report"),
+        settings=settings("publish"),
     shell:
         r"""
         python -m workflow_scripts.steps.publish \
@@ -342,7 +342,7 @@ rule measure_low_rank:
         runtime=growing(60),
     params:
         base_model=base_model_folder,
-        settings=settings("low_rank"),
+        settings=settings("measure_low_rank"),
     shell:
         r"""
         python -m workflow_scripts.steps.measure_low_rank \

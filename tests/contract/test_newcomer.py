@@ -37,7 +37,7 @@ def add(project: Path, kind: str, before: str = "") -> Path:
 
 
 def added_jobs(project: Path, kind: str) -> tuple[set[str], set[str]]:
-    """Adds an example to the project's folder and study; returns the rules whose jobs that adds: its own, and others.
+    """Adds an example to a project for a while; returns the rules whose jobs that adds: its own, and others.
 
     The file cannot be imported, because planning must not.
     """
@@ -134,18 +134,20 @@ SCRIPT = """
 from pathlib import Path
 from tests.unit import chain
 from workflow_scripts.study import checks, settings
+from workflow_scripts.study.settings.report import Shown
 
-study = checks.named_study("smoke", Path())
-made = chain.make_chain(Path("results/smoke"), shown=settings.shown(study))
-name = "mean_colour"
+study, name = checks.named_study("smoke", Path()), "mean_colour"
+chain.DIM = 48  # as many as mean_colour has
+made = chain.make_chain(Path("results/smoke"), shown=Shown.of(study).to_json())
+encoder = settings.make("embed_samples", study, encoder=name).to_json()
 for case in chain.CASES:
     embedded = {"exemplars": made.exemplars(case), "output": made.exemplar_features(name, case)}
-    made.run("embed", settings.embed(study, name), encoder=name, **embedded)
+    made.run("embed", encoder, encoder=name, **embedded)
     for shard in chain.shards_of(case):
         embedded = {"samples": made.manifest(case, shard), "output": made.sample_features(name, case, shard)}
-        made.run("embed", settings.embed(study, name), encoder=name, **embedded)
+        made.run("embed", encoder, encoder=name, **embedded)
 embedded = {"exemplars": made.distractors(), "output": made.distractor_features(name)}
-made.run("embed", settings.embed(study, name), encoder=name, **embedded)
+made.run("embed", encoder, encoder=name, **embedded)
 chain.evaluate_all(made)
 chain.report(made)
 """

@@ -309,8 +309,9 @@ def report(chain: Chain) -> None:
     """Makes the report of all cells."""
     methods, learned = chain.shown["methods"], chain.heads[1:]
     metrics = [chain.metrics(*head, method) for method, head in itertools.product(methods, chain.fitted)]
-    labels = {"data": "synthetic", "weights": "none", "version": 1}
-    settings = {"study": "synthetic", "seen": ["seen", "styles"], "shown": chain.shown, "report": labels}
+    evaluation = {"recall_at": chain.recall_at, "bootstrap": 200, "splits": ["val", "test"], "version": 1}
+    settings = {"study": "synthetic", "seen": ["seen", "styles"], "shown": chain.shown, "evaluation": evaluation}
+    settings["report"] = {"data": "synthetic", "weights": "none"}
     table, tables, figures = chain.report("table.csv"), chain.report("tables"), chain.report("figures")
     chain.run(
         "tabulate",

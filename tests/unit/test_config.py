@@ -10,8 +10,9 @@ import yaml
 
 from workflow_scripts.cli import canonical_json
 from workflow_scripts.study import checks, schema, settings
+from workflow_scripts.study.settings.exemplars import SelectDistractorsSettings, SelectExemplarsSettings
 from workflow_scripts.study.settings.ground_truth import FinetuneSettings, RegularizationSettings, SampleSettings
-from workflow_scripts.study.study import Case, Study, read_list
+from workflow_scripts.study.study import Study, read_list
 
 ROOT = Path(__file__).parents[2]
 STUDIES = sorted(file.stem for file in (ROOT / "config/studies").glob("*.yaml"))
@@ -123,9 +124,9 @@ def test_a_source_with_data_of_its_own_needs_no_corpus(config: dict, root: Path)
     for section in (*config["cases"].values(), config["distractors"]):
         section["path"] = "data/mine"
     study = checks.load_study(config, root)
-    assert settings.exemplars(study, "emoji_seen")["data"] == 1
-    assert "data/mine" not in canonical_json(settings.exemplars(study, "emoji_seen"))
-    assert "data/mine" not in canonical_json(settings.distractors(study))
+    made = SelectExemplarsSettings.of(study, "emoji_seen"), SelectDistractorsSettings.of(study)
+    assert [each.data for each in made] == [1, 1]
+    assert all("data/mine" not in canonical_json(each.to_json()) for each in made)
 
 
 @pytest.mark.parametrize("start", ["abc", "miniature"])
@@ -186,8 +187,8 @@ def test_a_head_is_learned_on_the_training_sets_that_list_it(study: Study):
 
 @pytest.mark.parametrize("case", ["emoji_seen", "families_seen", "families_sets"])
 def test_the_settings_of_select_exemplars_hold_the_case(study: Study, case: str):
-    sent = json.loads(canonical_json(settings.exemplars(study, case)))
-    assert Case.from_settings(sent).models == study.cases[case].models
+    sent = json.loads(canonical_json(SelectExemplarsSettings.of(study, case).to_json()))
+    assert SelectExemplarsSettings.from_json(sent).to_case().models == study.cases[case].models
 
 
 def test_settings_follow_the_split_and_kind(study: Study):

@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -11,8 +12,9 @@ from tests.projects import ROOT
 from workflow_scripts import artifacts
 from workflow_scripts.reporting import plan
 from workflow_scripts.steps import dataset_table
-from workflow_scripts.study import checks, settings
+from workflow_scripts.study import checks
 from workflow_scripts.study.schema import read_yaml
+from workflow_scripts.study.settings.report import DatasetTableSettings
 from workflow_scripts.study.study import SPLITS
 
 CELLS = {  # by table and row: the paper's cells, then the sum
@@ -45,10 +47,10 @@ CELLS = {  # by table and row: the paper's cells, then the sum
 
 
 @pytest.fixture
-def given() -> dict:
+def given() -> DatasetTableSettings:
     """The settings of the rule, of the paper's study, from the study's file."""
     study = checks.load_study(read_yaml(ROOT / "config/studies/abc.yaml"), ROOT)
-    return settings.dataset_table(study)
+    return DatasetTableSettings.of(study)
 
 
 def layout(table: pd.DataFrame) -> dict[str, dict[str, list[str]]]:
@@ -57,7 +59,7 @@ def layout(table: pd.DataFrame) -> dict[str, dict[str, list[str]]]:
     return {part["title"]: {row["name"]: row["cells"] for row in part["rows"]} for part in parts}
 
 
-def test_the_papers_tables(given: dict):
+def test_the_papers_tables(given: DatasetTableSettings):
     table = plan.tabulate(given, {})
     assert layout(table) == CELLS
     assert [part["headings"] for part in plan.paper_layout(table)] == [
@@ -67,18 +69,18 @@ def test_the_papers_tables(given: dict):
     ]
 
 
-def test_unknown_exemplars_of_styles_are_missing_and_so_is_their_sum(given: dict):
-    given["rows"][-1]["exemplars"] = None
+def test_unknown_exemplars_of_styles_are_missing_and_so_is_their_sum(given: DatasetTableSettings):
+    given = replace(given, rows=(*given.rows[:-1], replace(given.rows[-1], exemplars=None)))
     objects, styles, everything = layout(plan.tabulate(given, {"bamfg": {"train": 5, "val": 5, "test": 5}})).values()
     assert objects["exemplar images"][-1] == "6,930"
     assert styles["exemplar images"] == ["5", "5", "5", "-", "-"] and styles["images per model"][-2:] == ["-", "-"]
     assert everything["exemplar images"] == ["-", "-"]
 
 
-def test_the_step_counts_what_files_hold(given: dict, tmp_path, monkeypatch):
+def test_the_step_counts_what_files_hold(given: DatasetTableSettings, tmp_path, monkeypatch):
     artifacts.write_table(tmp_path / "artchive.parquet", pd.DataFrame({"split": ["test"] * 3}), {})
     arguments = ["--exemplars", f"{tmp_path}/artchive.parquet", "--output", f"{tmp_path}/dataset.csv"]
-    monkeypatch.setattr(sys, "argv", ["dataset_table", *arguments, "--settings", json.dumps(given)])
+    monkeypatch.setattr(sys, "argv", ["dataset_table", *arguments, "--settings", json.dumps(given.to_json())])
     dataset_table.main()
     rows = (tmp_path / "dataset.csv").read_text().splitlines()
     assert rows[0] == ("kind,case,split,models,exemplars,llm_prompts,procedural_prompts,llm_samples,procedural_samples")
@@ -89,7 +91,7 @@ def test_the_step_counts_what_files_hold(given: dict, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["miniature", "smoke", "abc"])
 def test_a_study_counts_itself(name: str):
     study = checks.load_study(read_yaml(ROOT / f"config/studies/{name}.yaml"), ROOT)
-    table = plan.tabulate(settings.dataset_table(study), {})
+    table = plan.tabulate(DatasetTableSettings.of(study), {})
     assert list(dict.fromkeys(table["case"])) == list(study.cases)
     models = [
         len(study.shard(case, shard)) for case in study.cases for split in SPLITS for shard in study.shards(case, split)

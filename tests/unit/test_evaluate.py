@@ -1,6 +1,7 @@
 """The numbers of a head by hand, and of the synthetic study in bulk."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,12 +10,14 @@ import pytest
 from tests.unit.chain import CASES, PROMPTS, SET_SIZES
 from workflow_scripts import artifacts
 from workflow_scripts.evaluation import cells
+from workflow_scripts.study.settings.evaluation import CaseToScore, EvaluateSettings, Evaluation
 
-SETTINGS = {
-    "seed": 0,
-    "cases": {"c": {"kind": "object", "sets": False}},
-    "evaluation": {"recall_at": [1, 10], "bootstrap": 200},
-}
+SETTINGS = EvaluateSettings(
+    **{"method": "feature_similarity", "encoder": "pixels", "head": "identity", "training_set": "all", "share": 1.0},
+    seed=0,
+    cases={"c": CaseToScore("object", sets=False)},
+    evaluation=Evaluation(recall_at=(1, 10), bootstrap=200, splits=("test",), version=1),
+)
 
 
 def scores(ranks: list[list[int]], models: list[str], candidates: int = 100, **columns) -> pd.DataFrame:
@@ -43,7 +46,7 @@ def scores(ranks: list[list[int]], models: list[str], candidates: int = 100, **c
 
 def evaluate(table: pd.DataFrame, untuned: pd.DataFrame | None = None, sets: bool = False) -> dict[tuple, dict]:
     """The records of one case by view and ranking."""
-    settings = SETTINGS | {"cases": {"c": {"kind": "object", "sets": sets}}}
+    settings = replace(SETTINGS, cases={"c": CaseToScore("object", sets)})
     found = cells.evaluate({"c": table}, None if untuned is None else {"c": untuned}, settings)
     return {(record["view"], record["ranking"]): record for record in found["records"]}
 

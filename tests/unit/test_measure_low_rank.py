@@ -10,7 +10,15 @@ from workflow_scripts import artifacts
 from workflow_scripts.customization.bank.stacked import projections
 from workflow_scripts.steps import measure_low_rank
 
-SAMPLING = {"scheduler": "dpmsolver++", "steps": 3, "guidance": 3.0, "precision": "fp32", "batch": 4}
+SAMPLING = {
+    "scheduler": "dpmsolver++",
+    "steps": 3,
+    "guidance": 3.0,
+    "samples_per_prompt": 2,
+    "batch": 4,
+    "precision": "fp32",
+    "version": 1,
+}
 
 
 def write_model(base, file, singular_values):

@@ -348,7 +348,8 @@ def test_a_calibration_that_is_none_is_refused(inverse: float, bias: float, says
 def test_the_distractors_features_come_over_bit_for_bit(tmp_path: Path):
     saved = released.save_laion(tmp_path / "laion_subset.pth", 12)
     table, output = tmp_path / "distractors.parquet", tmp_path / "distractors.safetensors"
-    run(import_distractors.main, {"count": 50}, features=tmp_path / "laion_subset.pth", output=table)
+    run(import_distractors.main, {"study": "tiny", "count": 50, "release": 1}, features=tmp_path / "laion_subset.pth",
+        output=table)  # fmt: skip
     run(import_features.main, {"encoder": "pixels"}, features=tmp_path / "laion_subset.pth", distractors=table,
         output=output)  # fmt: skip
     assert artifacts.read_table(table, ["id", "class"])["id"].tolist() == saved["paths"]
@@ -362,7 +363,8 @@ def test_the_distractors_features_come_over_bit_for_bit(tmp_path: Path):
 def test_a_release_of_fewer_distractors_than_the_study_counts_is_refused(tmp_path: Path):
     file = tmp_path / "laion_subset.pth"
     released.save_laion(file, 3)
-    error = refused(import_distractors.main, tmp_path, settings={"count": 60}, features=file, output=tmp_path / "d")
+    settings = {"study": "tiny", "count": 60, "release": 1}
+    error = refused(import_distractors.main, tmp_path, settings=settings, features=file, output=tmp_path / "d")
     assert error == f"error: {file}: 50 images, but distractors.count is 60"
 
 

@@ -11,6 +11,7 @@ from workflow_scripts import reporting
 from workflow_scripts.reporting import table as tables
 from workflow_scripts.reporting.results import Results
 from workflow_scripts.steps.tabulate import summarize
+from workflow_scripts.study.settings.report import Shown
 
 LABELS = {"data": "drawings | ours", "weights": "ours"}
 
@@ -48,7 +49,7 @@ def results_of(table: pd.DataFrame, calibrations: pd.DataFrame | None = None, **
     names |= {"head": "linear", "training_set": "all", "untuned_set": "all", "one_kind": {}, "recall_at": 10}
     if calibrations is None:
         calibrations = pd.DataFrame(columns=["kl_before", "kl_after"])
-    return Results.from_settings({"shown": names | shown}, table, calibrations=calibrations)
+    return Results.of_table(Shown(**names | shown), table, calibrations=calibrations)
 
 
 UNTUNED = head("identity", record(), record("known"), record(ranking="random", value=0.1))

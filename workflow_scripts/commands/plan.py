@@ -15,7 +15,8 @@ from workflow_scripts import artifacts, cli
 from workflow_scripts.operations import costs, forecast, progress
 from workflow_scripts.operations.jobs import Job, jobs
 from workflow_scripts.reporting import plan
-from workflow_scripts.study import checks, layout, settings
+from workflow_scripts.study import checks, layout
+from workflow_scripts.study.settings.report import DatasetTableSettings
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,7 +35,7 @@ def main() -> None:
     pending = progress.without(planned, done)
 
     exemplars = plan.count_exemplars([Path(job.outputs[0]) for job in done if job.rule == "select_exemplars"])
-    dataset = plan.tabulate(settings.dataset_table(study), exemplars)
+    dataset = plan.tabulate(DatasetTableSettings.of(study), exemplars)
     by_rule = forecast.expected(planned, done, seconds, megabytes)
     page = forecast.to_markdown(study.name, dataset, by_rule, forecast.waits(pending, seconds))
     print(page)

@@ -23,6 +23,7 @@ import pandas as pd
 from workflow_scripts import artifacts
 from workflow_scripts.evaluation import bootstrap, retrieval
 from workflow_scripts.seeds import derive_seed
+from workflow_scripts.study.settings.evaluation import EvaluateSettings
 
 QUERY = ["split", "prompt_set", "model", "prompt_index", "index"]  # what tells queries of one case apart
 COLUMNS = [
@@ -43,14 +44,13 @@ def read_scores(files: Sequence[Path], expect: Mapping[str, str]) -> dict[str, p
 
 
 def evaluate(
-    scores: Mapping[str, pd.DataFrame], untuned: Mapping[str, pd.DataFrame] | None, settings: Mapping[str, Any]
+    scores: Mapping[str, pd.DataFrame], untuned: Mapping[str, pd.DataFrame] | None, settings: EvaluateSettings
 ) -> dict[str, Any]:
     """All numbers of a head.
 
     Args:
         scores: by case, one row per query, as step `attribute` writes it.
         untuned: the same queries under the identity head; None where `scores` are untuned themselves.
-        settings: `seed`, `cases` (of a release also how many samples are `expected`) and the section `evaluation`.
 
     Returns:
         `records`, one per case, prompt set, split and view, and `reliability` by case and prompt set.
@@ -60,21 +60,21 @@ def evaluate(
     """
     records, reliable = [], []
     for case, table in scores.items():
-        about = {"case": case, "kind": settings["cases"][case]["kind"]}
+        about = {"case": case, "kind": settings.cases[case].kind}
         base = None if untuned is None else _matched(untuned[case], table, case)
         for (split, prompt_set), rows in table.groupby(["split", "prompt_set"], sort=False).indices.items():
             cell = {**about, "split": split, "prompt_set": prompt_set}
             part, untuned_part = table.iloc[rows], None if base is None else base.iloc[rows]
-            for record in _records(part, untuned_part, settings["cases"][case]["sets"], settings, cell):
+            for record in _records(part, untuned_part, settings.cases[case].sets, settings, cell):
                 records.append({**cell, **record, **_missing(record, cell, settings)})
             if split == "test":
                 reliable += [{**about, "prompt_set": prompt_set, **point} for point in reliability(part)]
     return {"records": records, "reliability": reliable}
 
 
-def _missing(record: Mapping[str, Any], cell: Mapping[str, str], settings: Mapping[str, Any]) -> dict[str, int]:
+def _missing(record: Mapping[str, Any], cell: Mapping[str, str], settings: EvaluateSettings) -> dict[str, int]:
     """How many queries of a whole cell a release lacks; nothing if it lacks none."""
-    expected = settings["cases"][cell["case"]].get("expected", {}).get(cell["prompt_set"], 0)
+    expected = (settings.cases[cell["case"]].expected or {}).get(cell["prompt_set"], 0)
     lacking = expected - record["n_queries"] if record["view"] == "all" else 0
     return {"missing": lacking} if lacking > 0 else {}
 
@@ -93,11 +93,11 @@ def _records(
     scores: pd.DataFrame,
     untuned: pd.DataFrame | None,
     sets: bool,
-    settings: Mapping[str, Any],
+    settings: EvaluateSettings,
     cell: Mapping[str, str],
 ) -> Iterator[dict[str, Any]]:
-    recall_at, resamples = settings["evaluation"]["recall_at"], settings["evaluation"]["bootstrap"]
-    names = (settings["seed"], *cell.values())
+    recall_at, resamples = settings.evaluation.recall_at, settings.evaluation.bootstrap
+    names = (settings.seed, *cell.values())
     whole_view = cell["split"] != "test"
     before = {} if untuned is None else dict(views(untuned, sets, whole_view))
     for view, part in views(scores, sets, whole_view):

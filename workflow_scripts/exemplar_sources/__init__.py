@@ -70,10 +70,9 @@ def with_columns(
             bar.update(len(part))
 
 
-def inputs_of(source: Path) -> dict[str, Path]:
-    """What the provenance of a table should name: those of a corpus, but no photographs.
+def corpus_of(source: Path) -> list[Path]:
+    """The files of a corpus, which the provenance of a table names; it names no photographs.
 
     To hash 150 GB of these would take hours and tell nothing: each row has the hash of its image.
     """
-    files = {Path(name).stem: source / name for name in (DRAWINGS, TWINS)}
-    return {name: file for name, file in files.items() if file.is_file()}
+    return [file for file in (source / DRAWINGS, source / TWINS) if file.is_file()]

@@ -14,6 +14,7 @@ from workflow_scripts.encoders import Encoder, encode_images
 from workflow_scripts.ground_truth.samples import Sample, draw
 from workflow_scripts.heads import normalize
 from workflow_scripts.reporting.markdown import aligned
+from workflow_scripts.study.settings.measures import Measured
 
 if TYPE_CHECKING:
     from workflow_scripts.base_models import BaseModel
@@ -26,14 +27,13 @@ def compare(
     models: Mapping[str, Path],
     pairs: Sequence[tuple[Sample, Sample]],
     encoder: Encoder,
-    settings: Mapping[str, Any],
+    settings: Measured,
 ) -> dict[str, Any]:
     """Draws samples of models compressed at each of `RATIOS`, and measures how far they are from the full models'.
 
     Args:
         models: files of full models by the name that their samples have.
         pairs: samples, each with one of the same model and prompt from another seed.
-        settings: the keys `customization` and `sampling` of the rule `sample`.
 
     Returns:
         `ratios`: for each its mean `size_mb`, `rank_mean`, `relative_error`, and `distance`, the mean of 1 - cosine of
@@ -75,7 +75,7 @@ def _write(weights: Mapping[str, np.ndarray], ratio: float, file: Path, device: 
 
 
 def _features(
-    base: "BaseModel", folder: Path, samples: Sequence[Sample], encoder: Encoder, settings: Mapping[str, Any]
+    base: "BaseModel", folder: Path, samples: Sequence[Sample], encoder: Encoder, settings: Measured
 ) -> np.ndarray:
     """Features [n, d] of length 1 of the samples of the models in a folder."""
     images = list(draw(base, folder, samples, settings))

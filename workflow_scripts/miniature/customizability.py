@@ -21,6 +21,7 @@ from workflow_scripts.heads import normalize
 from workflow_scripts.miniature.corpus.exemplars import exemplar_of
 from workflow_scripts.seeds import derive_seed
 from workflow_scripts.study.settings.ground_truth import fill_in
+from workflow_scripts.study.settings.measures import Measured
 
 if TYPE_CHECKING:
     from workflow_scripts.base_models import BaseModel
@@ -51,7 +52,7 @@ def decode(images: Sequence[bytes]) -> np.ndarray:
 
 
 def sample_plain(
-    base: "BaseModel", folder: Path, exemplars: pd.DataFrame, prompts: Sequence[str], settings: Mapping[str, Any]
+    base: "BaseModel", folder: Path, exemplars: pd.DataFrame, prompts: Sequence[str], settings: Measured
 ) -> tuple[list[Sample], np.ndarray]:
     """One sample of each exemplar's model for each prompt, model by model; images uint8 [q, h, w, 3].
 
@@ -66,7 +67,7 @@ def sample_plain(
     planned = [
         sample
         for model, word in zip(exemplars.model, exemplars.class_word, strict=True)
-        for sample in plan_samples(model, "plain", fill_in(prompts, word), 1, settings["seed"])
+        for sample in plan_samples(model, "plain", fill_in(prompts, word), 1, settings.seed)
     ]
     images = list(draw(base, folder, planned, settings))
     for sample, image in zip(planned, images, strict=True):

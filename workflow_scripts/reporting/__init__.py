@@ -1,7 +1,8 @@
 """What people look at: the table of all numbers, the questions with their tables and figures, the gallery, the page.
 
-A question is one file of `questions/`. Its name is that of its CSV file, of its figure and of its place on the page. One
-that has no table says `TABLE = False`, one that has no figure `FIGURE = False`: the Snakefile reads it without importing.
+A question is one file of `questions/`. Its name is that of its CSV file, of its figure and of its place on the page.
+One that has no table says `TABLE = False`, one that has no figure `FIGURE = False`: the Snakefile reads these without
+importing the file.
 """
 
 import importlib
@@ -12,9 +13,8 @@ ORDER = (  # on the page; a question that is not named here follows these
     *("tuning", "training_sets", "difficulty", "protocols", "artists", "set_sizes", "generalisation", "learning_curve"),
     *("reliability", "calibration", "history"),
 )
-_FILES = {
-    file.stem: file.read_text(encoding="utf-8") for file in sorted(Path(__file__).parent.glob("questions/[!_]*.py"))
-}
+_FOLDER = Path(__file__).parent / "questions"
+_FILES = {file.stem: file.read_text(encoding="utf-8") for file in sorted(_FOLDER.glob("[!_]*.py"))}
 QUESTIONS = tuple(sorted(_FILES, key=(*ORDER, *_FILES).index))
 TABLES = tuple(name for name in QUESTIONS if "\nTABLE = False" not in _FILES[name])
 FIGURES = tuple(name for name in QUESTIONS if "\nFIGURE = False" not in _FILES[name])

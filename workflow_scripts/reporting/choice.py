@@ -5,25 +5,24 @@ direction. A query's rank is that of its best true exemplar, its move the factor
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from workflow_scripts.evaluation.cells import QUERY
 from workflow_scripts.seeds import derive_seed
+from workflow_scripts.study.settings.report import GallerySettings
 
 RANDOM, GAIN, LOSS = "random", "largest gain", "largest loss"
 
 
 def choose(
-    untuned: Mapping[str, pd.DataFrame], tuned: Mapping[str, pd.DataFrame], settings: Mapping[str, Any]
+    untuned: Mapping[str, pd.DataFrame], tuned: Mapping[str, pd.DataFrame], settings: GallerySettings
 ) -> dict[str, pd.DataFrame]:
     """Chooses queries of every cell.
 
     Args:
         untuned: scores of the same encoder and queries as `tuned`, by case.
-        settings: `seed`, and how many queries: `random`, `chosen`.
 
     Returns:
         By case the columns QUERY and `reasons`, a tuple.
@@ -33,11 +32,11 @@ def choose(
         for case, table in tuned.items()
         for rows in table.groupby("prompt_set", sort=False).indices.values()
     ]
-    drawn, extreme = (share(settings[kind], len(cells)) for kind in ("random", "chosen"))
+    drawn, extreme = (share(count, len(cells)) for count in (settings.random, settings.chosen))
     reasons: dict[str, dict[tuple, list[str]]] = {}
     for i, (case, table) in enumerate(cells):
         prompt_set = table["prompt_set"].iloc[0]
-        picks = [(RANDOM, row) for row in rows_of(draw(table, drawn[i], settings["seed"], case, prompt_set))]
+        picks = [(RANDOM, row) for row in rows_of(draw(table, drawn[i], settings.seed, case, prompt_set))]
         moves = extremes(match(untuned[case], table), table)
         picks += take_turns(moves if i % 2 == 0 else dict(reversed(moves.items())), extreme[i])
         for reason, query in picks:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from workflow_scripts import artifacts
+from workflow_scripts.study.settings.report import DatasetTableSettings
 from workflow_scripts.study.study import PROMPT_SETS
 
 MISSING = "-"
@@ -34,20 +35,19 @@ def count_exemplars(files: Iterable[Path]) -> dict[str, pd.Series]:
     return {file.stem: artifacts.read_table(file, ["split"])["split"].value_counts() for file in files}
 
 
-def tabulate(settings: Mapping[str, Any], exemplars: Mapping[str, Mapping[str, int]]) -> pd.DataFrame:
+def tabulate(settings: DatasetTableSettings, exemplars: Mapping[str, Mapping[str, int]]) -> pd.DataFrame:
     """A row per case and split: kind, case, split and COUNTS.
 
     Args:
-        settings: of the rule `dataset_table`: known from configuration alone.
         exemplars: number of exemplars by case and split; where it is missing, what the study expects, if it does.
     """
     rows = []
-    for row in settings["rows"]:
-        counts = {"exemplars": exemplars.get(row["case"], {}).get(row["split"], row["exemplars"])}
-        for name, prompts in row["prompts"].items():
+    for row in settings.rows:
+        counts = {"exemplars": exemplars.get(row.case, {}).get(row.split, row.exemplars)}
+        for name, prompts in row.prompts.items():
             counts[f"{name}_prompts"] = prompts
-            counts[f"{name}_samples"] = row["models"] * prompts * settings["samples_per_prompt"]
-        rows.append(row | counts)
+            counts[f"{name}_samples"] = row.models * prompts * settings.samples_per_prompt
+        rows.append(vars(row) | counts)
     return pd.DataFrame(rows)[["kind", "case", "split", *COUNTS]].astype({"exemplars": "Int64"})
 
 

@@ -1,6 +1,6 @@
 """What the report is made of: all numbers of a study, and which of its plug-ins comparisons and sentences are about."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -9,40 +9,8 @@ import pandas as pd
 
 from workflow_scripts import artifacts
 from workflow_scripts.reporting.table import is_random, main_rows, ordered, set_cases
+from workflow_scripts.study.settings.report import Shown
 from workflow_scripts.study.study import UNTUNED
-
-
-@dataclass(frozen=True)
-class Shown:
-    """The study's plug-ins as the report sees them. Tables and figures hold all; comparisons need a choice.
-
-    Attributes:
-        methods: all; sentences that name none are about the first.
-        encoders: those that look at images, over which sentences average.
-        head: the learned head that is compared with the untuned features; None if the study learns none.
-        training_set: that of the learned head.
-        untuned_set: the training set that calibrates the untuned features.
-        one_kind: `object` or `style` by training set, of those that hold cases of one kind only.
-        recall_at: the K of the Recall@K that sentences are about.
-    """
-
-    methods: Sequence[str]
-    encoders: Sequence[str]
-    head: str | None
-    training_set: str
-    untuned_set: str
-    one_kind: Mapping[str, str]
-    recall_at: int
-
-    @property
-    def method(self) -> str:
-        """The method that sentences are about, unless they name another."""
-        return self.methods[0]
-
-    @property
-    def recall(self) -> str:
-        """The column of the measure that sentences are about."""
-        return f"recall@{self.recall_at}"
 
 
 @dataclass(frozen=True)
@@ -65,11 +33,11 @@ class Results:
     largest_group: int = 0
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, Any], table: pd.DataFrame, **more: Any) -> Self:
-        """`settings` are those of the rules of the report."""
+    def of_table(cls, shown: Shown, table: pd.DataFrame, **more: Any) -> Self:
+        """The results in a table, in any order."""
         if "mAP_gain" not in table:  # nothing was compared
             table = table.assign(mAP_gain=float("nan"))
-        return cls(Shown(**settings["shown"]), ordered(table), **more)
+        return cls(shown, ordered(table), **more)
 
     def by_method(self) -> list[Self]:
         """The results of each method, with the random rows."""
@@ -78,7 +46,7 @@ class Results:
     def of(self, method: str) -> Self:
         """The results of one method, with the random rows."""
         rows = self.table[(self.table["method"] == method) | is_random(self.table)]
-        return replace(self, table=rows, shown=replace(self.shown, methods=[method]))
+        return replace(self, table=rows, shown=replace(self.shown, methods=(method,)))
 
     def default(self) -> pd.DataFrame:
         """The untuned features, the heads of the default training set, and the random rows."""

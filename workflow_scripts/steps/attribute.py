@@ -10,6 +10,7 @@ from pathlib import Path
 from workflow_scripts import artifacts, cli, heads, plugins
 from workflow_scripts.evaluation import attribution, features
 from workflow_scripts.evaluation.calibration import Calibration
+from workflow_scripts.study.settings.evaluation import AttributeSettings
 
 
 def main() -> None:
@@ -23,31 +24,26 @@ def main() -> None:
     parser.add_argument("--head", type=Path, required=True, help="safetensors file of the head")
     parser.add_argument("--calibration", type=Path, required=True, help="JSON file of step calibrate")
     parser.add_argument("--output", type=Path, required=True, help="parquet file to write")
-    parser.add_settings()
+    parser.add_settings(AttributeSettings)
     args = parser.parse_args()
 
-    encoder = args.settings["encoder"]
+    settings: AttributeSettings = args.settings
     exemplars, samples = (args.exemplars, args.exemplar_features), (args.sample_manifests, args.sample_features)
     distractors = artifacts.read_table(args.distractors, ["id", "class"])
-    images = features.read_images(exemplars, samples, args.distractor_features, encoder)
+    images = features.read_images(exemplars, samples, args.distractor_features, settings.encoder)
     if len(images.distractor_features) != len(distractors):
         raise ValueError(
             f"{args.distractor_features}: {len(images.distractor_features)} rows, but {args.distractors} has "
             f"{len(distractors)}"
         )
     fitted = artifacts.read_json(args.calibration)
-    name, head = args.settings["method"], heads.read_head(args.head, encoder)
-    method = plugins.load("methods", name).load(
-        plugins.settings("methods", name, args.settings),
-        head,
-        Calibration(fitted["tau"], fitted["lambda"]),
-        args.settings["memory_mb"],
-    )
+    head, calibration = heads.read_head(args.head, settings.encoder), Calibration(fitted["tau"], fitted["lambda"])
+    options = plugins.settings("methods", settings.method, settings.options)
+    method = plugins.load("methods", settings.method).load(options, head, calibration, settings.memory_mb)
     table = attribution.attribute(method, images, distractors)
 
-    inputs = {"head": args.head, "calibration": args.calibration, "distractor_features": args.distractor_features}
-    inputs |= {f"samples_{file.stem}": file for file in args.sample_features}
-    artifacts.write_table(args.output, table, artifacts.make_provenance(args.settings, inputs))
+    provenance = artifacts.make_provenance(settings.to_json(), settings.made_from(**vars(args)))
+    artifacts.write_table(args.output, table, provenance)
 
 
 if __name__ == "__main__":

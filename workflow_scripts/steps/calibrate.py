@@ -8,6 +8,7 @@ from pathlib import Path
 
 from workflow_scripts import artifacts, cli, heads
 from workflow_scripts.evaluation import calibration, features
+from workflow_scripts.study.settings.evaluation import CalibrateSettings
 
 
 def main() -> None:
@@ -19,15 +20,15 @@ def main() -> None:
     parser.add_argument("--sample-features", type=Path, nargs="+", required=True, help="their features, in order")
     parser.add_argument("--head", type=Path, required=True, help="safetensors file of the head")
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
-    parser.add_settings()
+    parser.add_settings(CalibrateSettings)
     args = parser.parse_args()
 
-    encoder = args.settings["encoder"]
+    settings: CalibrateSettings = args.settings
     exemplars, samples = (args.exemplars, args.exemplar_features), (args.sample_manifests, args.sample_features)
-    images = features.read_images(exemplars, samples, args.distractor_features, encoder)
-    gaps = calibration.measure_gaps(heads.read_head(args.head, encoder), images, args.settings["memory_mb"])
+    images = features.read_images(exemplars, samples, args.distractor_features, settings.encoder)
+    gaps = calibration.measure_gaps(heads.read_head(args.head, settings.encoder), images, settings.memory_mb)
     fitted = calibration.fit(gaps)
-    inputs = {"head": args.head, "distractor_features": args.distractor_features}
+    inputs = settings.made_from(**vars(args))
     record = {
         "tau": fitted.tau,
         "lambda": fitted.lam,
@@ -35,7 +36,7 @@ def main() -> None:
         "kl_after": calibration.divergence(fitted, gaps),
         "n": len(images.samples),
     }
-    artifacts.write_json(args.output, {**record, "provenance": artifacts.make_provenance(args.settings, inputs)})
+    artifacts.write_json(args.output, {**record, "provenance": artifacts.make_provenance(settings.to_json(), inputs)})
 
 
 if __name__ == "__main__":

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from workflow_scripts import artifacts, cli
 from workflow_scripts.reporting import plan
+from workflow_scripts.study.settings.report import DatasetTableSettings
 
 
 def main() -> None:
     parser = cli.StepParser(__doc__)
     parser.add_argument("--exemplars", type=Path, nargs="*", default=[], help="parquet files of cases")
     parser.add_argument("--output", type=Path, required=True, help="CSV file to write")
-    parser.add_settings()
+    parser.add_settings(DatasetTableSettings)
     args = parser.parse_args()
 
     counts = plan.count_exemplars(args.exemplars)

@@ -10,6 +10,7 @@ from pathlib import Path
 from workflow_scripts import artifacts, cli, devices, plugins
 from workflow_scripts.encoders import encode_files
 from workflow_scripts.evaluation.embedding import embed_shard
+from workflow_scripts.study.settings.evaluation import EmbedSettings
 
 
 def main() -> None:
@@ -20,18 +21,16 @@ def main() -> None:
     source.add_argument("--samples", type=Path, help="manifest of a shard of samples")
     parser.add_argument("--output", type=Path, required=True, help="safetensors file to write")
     parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch, and processes that decode images")
-    parser.add_settings()
+    parser.add_settings(EmbedSettings)
     args = parser.parse_args()
 
     devices.set_up(args.threads)
     workers = devices.decoders(args.threads)
-    encoder = plugins.load("encoders", args.encoder).load(plugins.settings("encoders", args.encoder, args.settings))
-    reads = plugins.reads(args.encoder)
-    settings = {**args.settings, "encoder": args.encoder}
-    inputs = {"source": args.samples or args.exemplars}
-    if "path" in settings:
-        inputs["weights"] = settings["path"]
-    provenance = artifacts.make_provenance(settings, inputs)
+    settings: EmbedSettings = args.settings
+    options = plugins.settings("encoders", args.encoder, settings.options)
+    encoder, reads = plugins.load("encoders", args.encoder).load(options), plugins.reads(args.encoder)
+    inputs = settings.made_from(images=args.exemplars, samples=args.samples)
+    provenance = artifacts.make_provenance(settings.recorded(encoder=args.encoder), inputs)
     if args.samples:
         of_shard = embed_shard(args.samples, encoder, workers, reads)
         tensors, provenance["rows"] = of_shard.tensors, of_shard.rows

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from workflow_scripts import artifacts, cli
 from workflow_scripts.evaluation import cells
+from workflow_scripts.study.settings.evaluation import EvaluateSettings
 
 HEAD = ("method", "encoder", "head", "training_set")
 
@@ -17,22 +18,22 @@ def main() -> None:
     parser.add_argument("--scores", type=Path, nargs="+", required=True, help="parquet file of each case")
     parser.add_argument("--untuned", type=Path, nargs="*", help="the same under the identity head; none for itself")
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
-    parser.add_settings()
+    parser.add_settings(EvaluateSettings)
     args = parser.parse_args()
 
-    head = {key: args.settings[key] for key in HEAD}
+    settings: EvaluateSettings = args.settings
+    head = {key: getattr(settings, key) for key in HEAD}
     scores = cells.read_scores(args.scores, head)
     same = {"method": head["method"], "encoder": head["encoder"], "head": "identity"}
     untuned = cells.read_scores(args.untuned, same) if args.untuned else None
-    inputs = {f"scores_{file.stem}": file for file in args.scores}
-    inputs |= {f"untuned_{file.stem}": file for file in args.untuned or ()}
+    inputs = settings.made_from(**vars(args))
     artifacts.write_json(
         args.output,
         {
             **head,
-            "share": args.settings["share"],
-            **cells.evaluate(scores, untuned, args.settings),
-            "provenance": artifacts.make_provenance(args.settings, inputs),
+            "share": settings.share,
+            **cells.evaluate(scores, untuned, settings),
+            "provenance": artifacts.make_provenance(settings.to_json(), inputs),
         },
     )
 

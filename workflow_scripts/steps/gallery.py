@@ -16,6 +16,7 @@ from workflow_scripts.ground_truth.shards import read_manifest
 from workflow_scripts.reporting import choice, lineage, pages
 from workflow_scripts.reporting.gallery import Comparison, Entry, Pictures, answer
 from workflow_scripts.reporting.thumbnails import Sheet, shrunk_uri
+from workflow_scripts.study.settings.report import GallerySettings
 
 SAMPLE = 256  # pixels, at most, of the samples on the page
 Key = tuple[str, str]  # method and encoder
@@ -99,16 +100,17 @@ def main() -> None:
     parser.add_argument("--exemplars", type=Path, nargs="+", required=True, help="parquet files of all cases")
     parser.add_argument("--distractors", type=Path, required=True, help="parquet file of the distractors")
     parser.add_argument("--output", type=Path, required=True, help="HTML file to write")
-    parser.add_settings()
+    parser.add_settings(GallerySettings)
     args = parser.parse_args()
 
+    settings: GallerySettings = args.settings
     untuned_files, tuned_files = find_scores(args.untuned), find_scores(args.tuned)
-    keys = list(itertools.product(args.settings["methods"], args.settings["encoders"]))
+    keys = list(itertools.product(settings.methods, settings.encoders))
     deciding = [
         {case: read_scores(by_key[keys[0]]) for case, by_key in by_case.items()}
         for by_case in (untuned_files, tuned_files or untuned_files)
     ]
-    picks = choice.choose(*deciding, args.settings)
+    picks = choice.choose(*deciding, settings)
     untuned, tuned = (read_picked(files, picks, keys) for files in (untuned_files, tuned_files))
 
     distractors = artifacts.read_table(
@@ -121,7 +123,7 @@ def main() -> None:
         own = artifacts.read_table(exemplars[case], ["model", "k", "class", "image"], keep=models)
         pictures = Pictures(own, distractors, sheet)
         entries += make_entries(picked, untuned[case], tuned.get(case, {}), pictures, files[case])
-    page = pages.render("gallery", entries=entries, thumbnails=sheet.uris, **args.settings)
+    page = pages.render("gallery", entries=entries, thumbnails=sheet.uris, **vars(settings))
     artifacts.write_text(args.output, page)
 
 

@@ -11,17 +11,19 @@ from pathlib import Path
 
 from workflow_scripts import artifacts, cli
 from workflow_scripts.release import features
+from workflow_scripts.study.settings.release import ImportDistractorsSettings
 
 
 def main() -> None:
     parser = cli.StepParser(__doc__)
     parser.add_argument("--features", type=Path, required=True, help="LAION features of the study's first encoder")
     parser.add_argument("--output", type=Path, required=True, help="parquet file to write")
-    parser.add_settings()
+    parser.add_settings(ImportDistractorsSettings)
     args = parser.parse_args()
 
-    table = features.distractor_table(args.features, args.settings["count"])
-    provenance = artifacts.make_provenance(args.settings, {"features": args.features})
+    settings: ImportDistractorsSettings = args.settings
+    table = features.distractor_table(args.features, settings.count)
+    provenance = artifacts.make_provenance(settings.to_json(), settings.made_from(**vars(args)))
     artifacts.write_table(args.output, table, provenance)
 
 

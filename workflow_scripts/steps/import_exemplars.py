@@ -12,19 +12,20 @@ from pathlib import Path
 from workflow_scripts import artifacts, cli
 from workflow_scripts.exemplar_sources import EXEMPLAR_COLUMNS, with_columns
 from workflow_scripts.release.images import exemplar_parts
-from workflow_scripts.study.study import Case
+from workflow_scripts.study.settings.release import ImportExemplarsSettings
 
 
 def main() -> None:
     parser = cli.StepParser(__doc__)
     parser.add_argument("--release", type=Path, required=True, help="folder that holds dataset/")
     parser.add_argument("--output", type=Path, required=True, help="parquet file to write")
-    parser.add_settings()
+    parser.add_settings(ImportExemplarsSettings)
     args = parser.parse_args()
 
-    case = Case.from_settings(args.settings)
-    parts = with_columns(exemplar_parts(args.release, case, args.settings["allow_missing"]), EXEMPLAR_COLUMNS)
-    artifacts.write_table(args.output, parts, artifacts.make_provenance(args.settings, {}))
+    settings: ImportExemplarsSettings = args.settings
+    parts = exemplar_parts(args.release, settings.to_case(), settings.allow_missing)
+    provenance = artifacts.make_provenance(settings.to_json(), {})
+    artifacts.write_table(args.output, with_columns(parts, EXEMPLAR_COLUMNS), provenance)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from workflow_scripts import artifacts, cli
 from workflow_scripts.release import features
+from workflow_scripts.study.settings.release import ImportFeaturesSettings
 
 
 def main() -> None:
@@ -24,13 +25,13 @@ def main() -> None:
     source.add_argument("--samples", type=Path, help="manifest of step import_samples")
     parser.add_argument("--release", type=Path, help="folder that holds dataset/, for --samples")
     parser.add_argument("--output", type=Path, required=True, help="safetensors file to write")
-    parser.add_settings()
+    parser.add_settings(ImportFeaturesSettings)
     args = parser.parse_args()
     if args.samples and not args.release:
         parser.error("--samples needs --release, whose JSON files say which path a sample had")
 
-    of = args.distractors or args.exemplars or args.samples
-    provenance = artifacts.make_provenance(args.settings, {"source": of, "features": args.features})
+    settings: ImportFeaturesSettings = args.settings
+    provenance = artifacts.make_provenance(settings.to_json(), settings.made_from(**vars(args)))
     if args.samples:
         of_shard = features.of_samples(args.features, args.samples, args.release)
         tensors, provenance["rows"] = of_shard.tensors, of_shard.rows

@@ -17,6 +17,7 @@ from pathlib import Path
 from workflow_scripts import artifacts, cli
 from workflow_scripts.evaluation import calibration
 from workflow_scripts.release import checkpoints
+from workflow_scripts.study.settings.release import ImportHeadSettings
 
 HISTORY = "temperature,epoch,loss,train_mAP,val_mAP\n"
 
@@ -30,18 +31,22 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="safetensors file of the head to write")
     parser.add_argument("--history", type=Path, required=True, help="CSV file to write")
     parser.add_argument("--calibration", type=Path, required=True, help="JSON file to write")
-    parser.add_settings()
+    parser.add_settings(ImportHeadSettings)
     args = parser.parse_args()
 
+    settings: ImportHeadSettings = args.settings
+    if bool(args.mapper) != settings.learned:
+        raise ValueError(
+            f"--mapper: the head is {settings.head!r}; expected {'its file' if settings.learned else 'none'}"
+        )
     tensors = checkpoints.read_mapper(args.mapper) if args.mapper else {}
-    found = checkpoints.read_calibrator(args.calibrator) if args.calibrator else calibration.UNFITTED
-    inputs = {name: file for name in ("mapper", "calibrator") if (file := getattr(args, name))}
-    raw = {"raw": True} if args.mapper else {}
-    provenance = artifacts.make_provenance({**args.settings, **raw}, inputs)
+    fitted = checkpoints.read_calibrator(args.calibrator) if args.calibrator else calibration.UNFITTED
+    inputs = settings.made_from(**vars(args))
+    provenance = artifacts.make_provenance(settings.recorded(), inputs)
     artifacts.write_tensors(args.output, tensors, provenance)
     artifacts.write_text(args.history, HISTORY)
     unknown = {"kl_before": None, "kl_after": None, "n": None}  # on val, whose samples are not released
-    record = {"tau": found.tau, "lambda": found.lam, "fitted": bool(args.calibrator), **unknown}
+    record = {"tau": fitted.tau, "lambda": fitted.lam, "fitted": bool(args.calibrator), **unknown}
     artifacts.write_json(args.calibration, {**record, "provenance": provenance})
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from workflow_scripts import artifacts, cli
 from workflow_scripts.reporting import findings, page, pages, plan
 from workflow_scripts.reporting.results import Results, largest_group
+from workflow_scripts.study.settings.report import ReportSettings
 
 
 def main() -> None:
@@ -17,12 +18,13 @@ def main() -> None:
     parser.add_argument("--attribution", type=Path, required=True, help="artists and licences, Markdown or text")
     parser.add_argument("--rulegraph", type=Path, help="SVG file of the workflow's rules")
     parser.add_argument("--output", type=Path, required=True, help="HTML file to write")
-    parser.add_settings()
+    parser.add_settings(ReportSettings)
     args = parser.parse_args()
 
+    settings: ReportSettings = args.settings
     tables = {file.stem: file for file in args.tables}
-    results = Results.from_settings(
-        args.settings,
+    results = Results.of_table(
+        settings.shown,
         artifacts.read_csv(args.table),
         calibrations=artifacts.read_csv(tables["calibration"]),
         largest_group=largest_group(args.exemplars),
@@ -30,8 +32,8 @@ def main() -> None:
     figures = {file.stem: pages.inline_svg(artifacts.read_text(file)) for file in args.figures}
     text = pages.render(
         "index",
-        study=args.settings["study"],
-        **args.settings["report"],
+        study=settings.study,
+        **settings.report.to_json(),
         shown=results.shown,
         headline=findings.headline(results),
         explanation=findings.explanation(results),

@@ -19,6 +19,7 @@ import numpy as np
 
 from workflow_scripts import artifacts, cli, devices, plugins
 from workflow_scripts.miniature import customizability
+from workflow_scripts.study.settings.measures import MeasureCustomizabilitySettings
 from workflow_scripts.study.study import read_lines
 
 log = logging.getLogger("measure_customizability")
@@ -35,16 +36,17 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="JSON file of figures")
     parser.add_argument("--picture", type=Path, required=True, help="PNG file of exemplars and samples")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_settings()
+    parser.add_settings(MeasureCustomizabilitySettings)
     args = parser.parse_args()
-    settings, prompts = args.settings, read_lines(args.prompts)
+    settings: MeasureCustomizabilitySettings = args.settings
+    prompts = read_lines(args.prompts)
 
-    load = plugins.load("base_models", settings["base_model"]["name"]).load
-    base = load(args.base_model, devices.set_up(args.threads), settings["sampling"]["precision"])
-    encoders = customizability.load_encoders(settings["encoders"])
+    load = plugins.load("base_models", settings.base_model["name"]).load
+    base = load(args.base_model, devices.set_up(args.threads), settings.sampling.precision)
+    encoders = customizability.load_encoders(settings.encoders)
     drawings = artifacts.read_table(args.drawings).set_index("id", drop=False)
     names = artifacts.read_table(args.distractors, ["id"]).id
-    distractors = customizability.embed_distractors(drawings.loc[names], encoders, settings["seed"])
+    distractors = customizability.embed_distractors(drawings.loc[names], encoders, settings.seed)
     folders = {artifacts.read_json(manifest)["case"]: manifest.parent for manifest in args.models}
     cases, picture = {}, []
     for parquet in args.exemplars:
@@ -52,13 +54,13 @@ def main() -> None:
         table = table[table.split == "test"].reset_index(drop=True)
         exemplars = customizability.decode(table.image)  # [e, h, w, 3]
         samples, images = customizability.sample_plain(base, folders[parquet.stem], table, prompts, settings)
-        figures = customizability.recall(encoders, samples, images, exemplars, distractors, settings["seed"])
+        figures = customizability.recall(encoders, samples, images, exemplars, distractors, settings.seed)
         log.info("%s: %s", parquet.stem, figures)
         cases[parquet.stem] = figures
         picture += customizability.picture_rows(exemplars, images, table.model)
     artifacts.write_png(args.picture, np.concatenate(picture), colours=256)
     inputs = {"base_model": args.base_model, "drawings": args.drawings, "distractors": args.distractors}
-    provenance = artifacts.make_provenance({**settings, "prompts": prompts}, inputs)
+    provenance = artifacts.make_provenance({**settings.to_json(), "prompts": prompts}, inputs)
     artifacts.write_json(args.output, {"cases": cases, artifacts.PROVENANCE: provenance}, sidecar=False)
 
 

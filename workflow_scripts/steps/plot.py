@@ -8,6 +8,7 @@ import pandas as pd
 from workflow_scripts import artifacts, cli, reporting
 from workflow_scripts.reporting.results import Results
 from workflow_scripts.reporting.table import METHOD
+from workflow_scripts.study.settings.report import ReportSettings
 
 
 def read_points(metrics: Sequence[Path]) -> pd.DataFrame:
@@ -30,11 +31,11 @@ def main() -> None:
     parser.add_argument("--metrics", type=Path, nargs="+", required=True, help="JSON files of step evaluate")
     parser.add_argument("--histories", type=Path, nargs="*", default=[], help="CSV files of step train_head, a head's")
     parser.add_argument("--output-dir", type=Path, required=True, help="folder for the SVG files")
-    parser.add_settings()
+    parser.add_settings(ReportSettings)
     args = parser.parse_args()
 
     data = {"points": read_points(args.metrics), "histories": read_histories(args.histories)}
-    results = Results.from_settings(args.settings, artifacts.read_csv(args.table), **data)
+    results = Results.of_table(args.settings.shown, artifacts.read_csv(args.table), **data)
     for name in reporting.FIGURES:
         artifacts.write_text(args.output_dir / f"{name}.svg", reporting.question(name).figure(results))
 

@@ -21,6 +21,7 @@ from workflow_scripts.reporting.effort import by_rule
 from workflow_scripts.reporting.markdown import fill_page, header, row
 from workflow_scripts.reporting.results import Results, largest_group, whole_cells
 from workflow_scripts.reporting.table import main_rows, number, percent
+from workflow_scripts.study.settings.report import ReportSettings
 from workflow_scripts.study.study import UNTUNED
 
 WIDTH = 120  # of the README's lines
@@ -38,11 +39,11 @@ def main() -> None:
     parser.add_argument("--readme", type=Path, required=True, help="Markdown page to fill: results, findings, effort")
     parser.add_argument("--base-model-page", type=Path, required=True, help="likewise: quality, customizability")
     parser.add_argument("--exemplars", type=Path, nargs="*", default=[], help="parquet files of what heads learn on")
-    parser.add_settings()
+    parser.add_settings(ReportSettings)
     args = parser.parse_args()
 
-    results = Results.from_settings(
-        args.settings,
+    results = Results.of_table(
+        args.settings.shown,
         artifacts.read_csv(args.table),
         calibrations=artifacts.read_csv(args.calibrations),
         largest_group=largest_group(args.exemplars),

@@ -28,7 +28,7 @@ def main() -> None:
     captions = {word: settings.captions_of(word) for word in settings.class_words}
     latents = class_images.make_latents(args.base_model, captions, settings, args.threads)
     tensors = {f"{word}.latents": array.numpy() for word, array in latents.items()}
-    provenance = artifacts.make_provenance(settings.to_json(), settings.made_from(base_model=args.base_model))
+    provenance = artifacts.make_provenance(settings.to_json(), settings.made_from(**vars(args)))
     artifacts.write_tensors(args.output, tensors, {**provenance, "captions": captions})
     log.info("%d images of each of %d class words", settings.images_per_class_word, len(captions))
 

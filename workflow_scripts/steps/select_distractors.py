@@ -10,7 +10,8 @@ import logging
 from pathlib import Path
 
 from workflow_scripts import artifacts, cli, plugins
-from workflow_scripts.exemplar_sources import DISTRACTOR_COLUMNS, inputs_of, with_columns
+from workflow_scripts.exemplar_sources import DISTRACTOR_COLUMNS, corpus_of, with_columns
+from workflow_scripts.study.settings.exemplars import SelectDistractorsSettings
 
 log = logging.getLogger("select_distractors")
 
@@ -20,16 +21,17 @@ def main() -> None:
     parser.add_argument("--source", type=Path, required=True, help="the folder of the distractors' data")
     parser.add_argument("--exemplars", type=Path, nargs="+", required=True, help="the exemplars of every case")
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_settings()
+    parser.add_settings(SelectDistractorsSettings)
     args = parser.parse_args()
-    settings = args.settings
+    settings: SelectDistractorsSettings = args.settings
 
     tables = (artifacts.read_table(file, ["source", "sha256"]) for file in args.exemplars)
     exemplars = {name for table in tables for column in table for name in table[column]}
-    source = plugins.load("exemplar_sources", settings["source"])
-    parts = source.distract(args.source, exemplars, settings["count"], settings["seed"])
-    provenance = artifacts.make_provenance(settings, inputs_of(args.source))
-    artifacts.write_table(args.output, with_columns(parts, DISTRACTOR_COLUMNS, settings["count"]), provenance)
+    source = plugins.load("exemplar_sources", settings.source)
+    parts = source.distract(args.source, exemplars, settings.count, settings.seed)
+    inputs = settings.made_from(corpus=corpus_of(args.source))
+    provenance = artifacts.make_provenance(settings.to_json(), inputs)
+    artifacts.write_table(args.output, with_columns(parts, DISTRACTOR_COLUMNS, settings.count), provenance)
     log.info("%d distractors", len(artifacts.Images(args.output)))
 
 

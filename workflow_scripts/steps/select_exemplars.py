@@ -9,8 +9,8 @@ import logging
 from pathlib import Path
 
 from workflow_scripts import artifacts, cli, plugins
-from workflow_scripts.exemplar_sources import EXEMPLAR_COLUMNS, inputs_of, with_columns
-from workflow_scripts.study.study import Case
+from workflow_scripts.exemplar_sources import EXEMPLAR_COLUMNS, corpus_of, with_columns
+from workflow_scripts.study.settings.exemplars import SelectExemplarsSettings
 
 log = logging.getLogger("select_exemplars")
 
@@ -19,13 +19,15 @@ def main() -> None:
     parser = cli.StepParser(__doc__)
     parser.add_argument("--source", type=Path, required=True, help="the folder of the case's data")
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_settings()
+    parser.add_settings(SelectExemplarsSettings)
     args = parser.parse_args()
 
-    case = Case.from_settings(args.settings)
+    settings: SelectExemplarsSettings = args.settings
+    case = settings.to_case()
     source = plugins.load("exemplar_sources", case.source)
-    parts = with_columns(source.select(args.source, case, args.settings["seed"]), EXEMPLAR_COLUMNS)
-    artifacts.write_table(args.output, parts, artifacts.make_provenance(args.settings, inputs_of(args.source)))
+    parts = with_columns(source.select(args.source, case, settings.seed), EXEMPLAR_COLUMNS)
+    inputs = settings.made_from(corpus=corpus_of(args.source))
+    artifacts.write_table(args.output, parts, artifacts.make_provenance(settings.to_json(), inputs))
     models = sum(len(case.models[split]) for split in case.splits)
     log.info("%s: %d exemplars of %d models", case.name, len(artifacts.Images(args.output)), models)
 

@@ -12,6 +12,7 @@ import pandas as pd
 from workflow_scripts import artifacts, cli, reporting
 from workflow_scripts.reporting.results import Results, whole_cells
 from workflow_scripts.reporting.table import METHOD, is_random, main_rows, markdown, tabulate, without_empty_gains
+from workflow_scripts.study.settings.report import ReportSettings
 
 DIGITS = 4  # of a share, finer than any interval
 FITTED = ["tau", "lambda", "kl_before", "kl_after", "n"]
@@ -49,14 +50,15 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path, required=True, help="Markdown file to write")
     parser.add_argument("--tables", type=Path, required=True, help="folder for the CSV files of the questions")
     parser.add_argument("--summary", type=Path, required=True, help="folder for a JSON file of each head")
-    parser.add_settings()
+    parser.add_settings(ReportSettings)
     args = parser.parse_args()
 
-    labels = {name: args.settings["report"][name] for name in ("data", "weights")}
+    settings: ReportSettings = args.settings
+    labels = settings.report.to_json()
     whole = tabulate([artifacts.read_json(file) for file in args.metrics], labels)
-    whole["seen"] = whole["case"].isin(args.settings["seen"])  # whether heads learn on other models of the case
+    whole["seen"] = whole["case"].isin(settings.seen)  # whether heads learn on other models of the case
     calibrations = tabulate_calibrations(args.calibrations).assign(**labels)
-    results = Results.from_settings(args.settings, whole, calibrations=calibrations)
+    results = Results.of_table(settings.shown, whole, calibrations=calibrations)
     for name in reporting.TABLES:
         part = without_empty_gains(reporting.question(name).rows(results))
         artifacts.write_csv(args.tables / f"{name}.csv", part, digits=6)

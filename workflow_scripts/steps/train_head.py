@@ -11,6 +11,7 @@ import pandas as pd
 from workflow_scripts import artifacts, cli, plugins, seeds
 from workflow_scripts.evaluation.features import read_images
 from workflow_scripts.evaluation.pairs import make_pairs
+from workflow_scripts.study.settings.evaluation import TrainHeadSettings
 
 
 def main() -> None:
@@ -21,18 +22,19 @@ def main() -> None:
     parser.add_argument("--sample-features", type=Path, nargs="+", required=True, help="their features, in order")
     parser.add_argument("--output", type=Path, required=True, help="head, safetensors")
     parser.add_argument("--history", type=Path, required=True, help="csv: temperature, epoch, loss, train_mAP, val_mAP")
-    parser.add_settings()
+    parser.add_settings(TrainHeadSettings)
     args = parser.parse_args()
 
-    encoder, name = args.settings["encoder"], args.settings["head"]
+    settings: TrainHeadSettings = args.settings
     exemplars, samples = (args.exemplars, args.exemplar_features), (args.sample_manifests, args.sample_features)
-    images = read_images(exemplars, samples, None, encoder)
-    train, val = make_pairs(images, "train", args.settings["share"]), make_pairs(images, "val")
-    seed = seeds.derive_seed(args.settings["seed"], encoder, name, args.settings["training_set"])
-    tensors, history = plugins.load("heads", name).fit(train, val, plugins.settings("heads", name, args.settings), seed)
+    images = read_images(exemplars, samples, None, settings.encoder)
+    train, val = make_pairs(images, "train", settings.share), make_pairs(images, "val")
+    seed = seeds.derive_seed(settings.seed, settings.encoder, settings.head, settings.training_set)
+    options = plugins.settings("heads", settings.head, settings.options)
+    tensors, history = plugins.load("heads", settings.head).fit(train, val, options, seed)
 
-    files = [*args.exemplar_features, *args.sample_features]
-    provenance = artifacts.make_provenance(args.settings, {str(file): file for file in files})
+    inputs = settings.made_from(**vars(args))
+    provenance = artifacts.make_provenance(settings.to_json(), inputs)
     artifacts.write_csv(args.history, pd.DataFrame(history))
     artifacts.write_tensors(args.output, tensors, provenance)
 

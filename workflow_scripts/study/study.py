@@ -89,21 +89,6 @@ class Case:
             prompts=prompts_of(section),
         )
 
-    @classmethod
-    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
-        """The case that the settings of `select_exemplars` describe."""
-        members = {split: dict(words) for split, words in settings["members"].items()}
-        return cls(
-            settings["case"],
-            settings["kind"],
-            settings["source"],
-            members,
-            settings["models_per_class"],
-            tuple(settings["set_sizes"]),
-            settings["numbered_from"],
-            settings["group_counts"],
-        )
-
     @cached_property
     def models(self) -> Mapping[str, tuple[Model, ...]]:
         """The models of each split, class by class, so that a class added to the end of a list reshuffles nothing."""

@@ -6,25 +6,32 @@ that only a change of that part runs the job again. The class method `of` makes 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import msgspec
+
+from workflow_scripts import plugins
+from workflow_scripts.study.study import Study
+
 Number = int | float  # a number stays as the study spells it: 3 and 3.0 are two spellings in JSON
-OPTIONS = "options"  # the field for the keys of a plug-in's section, which stand beside the other keys in JSON
+OPTIONS = "options"  # the field of the keys of a plug-in's section; in JSON they stand beside the other keys
+TYPES: dict[str, type["Settings"]] = {}  # by rule
 
 
 @dataclass(frozen=True)
 class Record:
-    """A frozen dataclass that is one JSON object. A field that is None by default is left out if it is None."""
+    """A frozen dataclass that is one JSON object. A field whose default is None is left out where it is None."""
 
     def to_json(self) -> dict[str, Any]:
-        """The object, without a change of any value."""
+        """The object, in which each value is spelt as in the study."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        kept = {field.name for field in fields(self) if field.default is not None or values[field.name] is not None}
+        for field in fields(self):
+            if field.default is None and values[field.name] is None:
+                del values[field.name]
         options = values.pop(OPTIONS, {})
-        plain = {name: value.to_json() if is_dataclass(value) else value for name, value in values.items()}
-        return {**{name: value for name, value in plain.items() if name in kept}, **options}
+        return {**_plain(values), **options}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -33,27 +40,33 @@ class Record:
         Raises:
             ValueError: a key is missing, is unknown, or has a value of another type; the message names it.
         """
-        import msgspec  # only steps read settings
-
-        return msgspec.convert(cls._gathered(value), cls)
+        return msgspec.convert(cls._by_field(value), cls)
 
     @classmethod
-    def _gathered(cls, value: Mapping[str, Any]) -> dict[str, Any]:
-        """The values of the fields; raises `ValueError` naming a key that is none."""
+    def _by_field(cls, value: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of the fields; raises `ValueError` naming a key that is no field."""
         types = {field.name: field.type for field in fields(cls)}
         others = {key: value[key] for key in value.keys() - types.keys()}
-        gathered = {key: value[key] for key in value.keys() & types.keys()}
+        values = {key: value[key] for key in value.keys() & types.keys()}
         if OPTIONS in types:
-            return {**gathered, OPTIONS: others}
+            return {**values, OPTIONS: others}
         if others:
             raise ValueError(f"{min(others)!r}: unknown key; valid keys: {', '.join(sorted(types))}")
-        sections = {key for key, type_ in types.items() if isinstance(type_, type) and issubclass(type_, Record)}
-        for key in sections & {key for key, section in gathered.items() if isinstance(section, Mapping)}:
-            types[key]._gathered(gathered[key])
-        return gathered
+        for key, section in values.items():
+            if isinstance(types[key], type) and issubclass(types[key], Record) and isinstance(section, Mapping):
+                types[key]._by_field(section)
+        return values
 
 
-TYPES: dict[str, type["Settings"]] = {}  # by rule
+def _plain(value: Any) -> Any:
+    """A value with JSON objects for records."""
+    if isinstance(value, Record):
+        return value.to_json()
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return value
 
 
 @dataclass(frozen=True)
@@ -61,8 +74,8 @@ class Settings(Record):
     """The settings of one or more rules.
 
     Attributes:
-        inputs: how the provenance names a rule's inputs, by their name in the rule: `scores_{stem}` has the file's name
-            without its ending, `{path}` is the path. Inputs that are not listed are not in the provenance.
+        inputs: what the provenance calls a rule's inputs, by their name in the rule. In `scores_{stem}` stands the name
+            of the file without its ending, in `{path}` its path. The provenance names no other input.
     """
 
     inputs: ClassVar[Mapping[str, str]] = {}
@@ -71,15 +84,25 @@ class Settings(Record):
         super().__init_subclass__(**keywords)
         TYPES.update(dict.fromkeys(rules, cls))
 
+    @classmethod
+    def of(cls, study: Study, **wildcards: str) -> Self:
+        """The settings of a job."""
+        raise NotImplementedError(cls.__name__)
+
     def recorded(self, **wildcards: str) -> dict[str, Any]:
         """The settings as the provenance names them; `wildcards` are the job's."""
         return self.to_json()
 
     def made_from(self, **files: Path | str | Iterable[Path | str] | None) -> dict[str, Path]:
         """The inputs that the provenance names, by their name there; `files` by their name in the rule."""
-        named = {}
+        sources = {}
         for name, pattern in self.inputs.items():
             given = files.get(name) or ()
             for file in map(Path, [given] if isinstance(given, (str, Path)) else given):
-                named[pattern.format(stem=file.stem, path=file)] = file
-        return named
+                sources[pattern.format(stem=file.stem, path=file)] = file
+        return sources
+
+
+def image_encoders(study: Study) -> list[str]:
+    """The encoders of a study that look at images."""
+    return [name for name in study.sections["encoders"] if plugins.reads(name) == "image"]

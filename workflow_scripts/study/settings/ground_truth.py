@@ -30,7 +30,7 @@ class Course(Record):
 
 
 @dataclass(frozen=True)
-class RegularizationSettings(Course, Settings, rules=["regularization"]):
+class RegularizationSettings(Settings, Course, rules=["regularization"]):
     """The images of class words that keep what these words mean; the study's section `regularization`, and
 
     Attributes:

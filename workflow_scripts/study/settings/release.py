@@ -3,10 +3,32 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Self
+from typing import Any, ClassVar, Self
 
+from workflow_scripts.study.settings.base import Settings
+from workflow_scripts.study.settings.evaluation import HeadSettings
+from workflow_scripts.study.settings.exemplars import SelectExemplarsSettings
 from workflow_scripts.study.settings.ground_truth import File, ShardSettings
 from workflow_scripts.study.study import Study
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportExemplarsSettings(SelectExemplarsSettings, rules=["import_exemplars"]):
+    """The models of a case, of which the release has exemplars.
+
+    Attributes:
+        allow_missing: whether images may be missing; models without all their exemplars are then left out.
+        release: version of the release.
+    """
+
+    allow_missing: bool
+    release: int
+
+    inputs: ClassVar = {}
+
+    @classmethod
+    def _fields(cls, study: Study, name: str) -> dict[str, Any]:
+        return {**super()._fields(study, name), "allow_missing": _allows_missing(study), "release": _version(study)}
 
 
 @dataclass(frozen=True)
@@ -29,23 +51,90 @@ class ImportSamplesSettings(ShardSettings, rules=["import_samples"]):
     def of(cls, study: Study, case: str, shard: str) -> Self:
         return cls(
             **cls._names(study, case, shard),
-            prompts={name: templates.count for name, templates in study.prompts_of(case).templates["test"].items()},
+            prompts={name: lines.count for name, lines in study.prompts_of(case).templates["test"].items()},
             samples_per_prompt=study.samples_per_prompt,
-            allow_missing=allows_missing(study),
-            release=version(study),
+            allow_missing=_allows_missing(study),
+            release=_version(study),
         )
 
     def files(self) -> list[File]:
-        """All files that a complete release gives; what they hold depends on it."""
-        return [
-            File(f"{model}.{prompt_set}.parquet", model, None)
-            for model, prompt_set in product(self.models, self.prompts)
-        ]
+        """The files that a complete release gives; what they hold depends on it."""
+        pairs = product(self.models, self.prompts)
+        return [File(f"{model}.{prompt_set}.parquet", model, None) for model, prompt_set in pairs]
 
 
-def allows_missing(study: Study) -> bool:
+@dataclass(frozen=True)
+class ImportDistractorsSettings(Settings, rules=["import_distractors"]):
+    """How many distractors the release has features of.
+
+    Attributes:
+        study: name of the study.
+        release: version of the release.
+    """
+
+    study: str
+    count: int
+    release: int
+
+    inputs: ClassVar = {"features": "features"}
+
+    @classmethod
+    def of(cls, study: Study) -> Self:
+        return cls(study.name, study.sections["distractors"]["count"], _version(study))
+
+
+@dataclass(frozen=True)
+class ImportFeaturesSettings(Settings, rules=["import_features"]):
+    """The encoder whose features were released.
+
+    Attributes:
+        options: the encoder's section.
+        release: version of the release; a person who calls the step may leave it out.
+    """
+
+    encoder: str
+    options: Mapping[str, Any]
+    release: int | None = None
+
+    inputs: ClassVar = {
+        **{"distractors": "source", "exemplars": "source", "samples": "source"},
+        "features": "features",
+    }
+
+    @classmethod
+    def of(cls, study: Study, encoder: str) -> Self:
+        return cls(encoder, study.sections["encoders"][encoder], _version(study))
+
+
+@dataclass(frozen=True)
+class ImportHeadSettings(HeadSettings, rules=["import_head"]):
+    """A head that was released, or the untuned one, for which there are no files.
+
+    Attributes:
+        release: version of the release; a person who calls the step may leave it out.
+    """
+
+    release: int | None = None
+
+    inputs: ClassVar = {"mapper": "mapper", "calibrator": "calibrator"}
+
+    @classmethod
+    def of(cls, study: Study, **head: str) -> Self:
+        return cls(**head, release=_version(study))
+
+    @property
+    def learned(self) -> bool:
+        """Whether there is a file of its maps."""
+        return self.head != "identity"
+
+    def recorded(self, **wildcards: str) -> dict[str, Any]:
+        """With `raw` for released maps: they apply to features as long as the encoder makes them."""
+        return {**self.to_json(), "raw": True} if self.learned else self.to_json()
+
+
+def _allows_missing(study: Study) -> bool:
     return study.sections.get("allow_missing") in (True, "true")
 
 
-def version(study: Study) -> int:
+def _version(study: Study) -> int:
     return study.sections["release"]["version"]

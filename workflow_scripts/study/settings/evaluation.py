@@ -1,0 +1,184 @@
+"""The settings of the rules from features to metrics."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from workflow_scripts.study.settings.base import Number, Record, Settings
+from workflow_scripts.study.study import Study
+
+
+@dataclass(frozen=True)
+class EmbedSettings(Settings, rules=["embed_exemplars", "embed_distractors", "embed_samples"]):
+    """An encoder.
+
+    Attributes:
+        options: the encoder's section.
+    """
+
+    options: Mapping[str, Any]
+
+    inputs: ClassVar = {"images": "source", "samples": "source"}
+
+    @classmethod
+    def of(cls, study: Study, encoder: str) -> Self:
+        return cls(study.sections["encoders"][encoder])
+
+    def recorded(self, **wildcards: str) -> dict[str, Any]:
+        return {**self.options, "encoder": wildcards["encoder"]}
+
+    def made_from(self, **files: Any) -> dict[str, Path]:
+        """The images and, of an encoder that reads weights from a path, these."""
+        weights = {"weights": Path(self.options["path"])} if "path" in self.options else {}
+        return {**super().made_from(**files), **weights}
+
+
+@dataclass(frozen=True)
+class HeadSettings(Settings):
+    """The names of a head, and what it is learned on.
+
+    Attributes:
+        encoder: whose features it takes.
+        head: name of its plug-in.
+    """
+
+    encoder: str
+    head: str
+    training_set: str
+
+
+@dataclass(frozen=True)
+class TrainHeadSettings(HeadSettings, rules=["train_head"]):
+    """How a head is learned.
+
+    Attributes:
+        seed: of the study.
+        share: of the train models.
+        options: the head's section.
+    """
+
+    seed: int
+    share: Number
+    options: Mapping[str, Any]
+
+    inputs: ClassVar = {"exemplar_features": "{path}", "sample_features": "{path}"}
+
+    @classmethod
+    def of(cls, study: Study, encoder: str, head: str, training_set: str) -> Self:
+        share = study.training_sets[training_set].share
+        return cls(encoder, head, training_set, study.seed, share, study.sections["heads"][head])
+
+
+@dataclass(frozen=True)
+class CalibrateSettings(HeadSettings, rules=["calibrate"]):
+    """How a head's scores are calibrated: the study's sections `ranking` and `calibration`.
+
+    Attributes:
+        memory_mb: megabytes that a block of features and its scores may take.
+    """
+
+    memory_mb: Number
+    version: int
+
+    inputs: ClassVar = {"head": "head", "distractor_features": "distractor_features"}
+
+    @classmethod
+    def of(cls, study: Study, **head: str) -> Self:
+        return cls(**head, **study.sections["ranking"], **study.sections["calibration"])
+
+
+@dataclass(frozen=True)
+class AttributeSettings(HeadSettings, rules=["attribute"]):
+    """How the samples of a case are attributed.
+
+    Attributes:
+        method: name of the plug-in.
+        memory_mb: megabytes that a block of features and its scores may take.
+        options: the method's section.
+    """
+
+    method: str
+    case: str
+    memory_mb: Number
+    options: Mapping[str, Any]
+
+    inputs: ClassVar = {
+        "head": "head",
+        "calibration": "calibration",
+        "distractor_features": "distractor_features",
+        "sample_features": "samples_{stem}",
+    }
+
+    @classmethod
+    def of(cls, study: Study, method: str, **cell: str) -> Self:
+        return cls(method=method, **cell, **study.sections["ranking"], options=study.sections["methods"][method])
+
+
+@dataclass(frozen=True)
+class CaseToScore(Record):
+    """What the evaluation should know of a case.
+
+    Attributes:
+        kind: `object` or `style`.
+        sets: whether its models differ in their number of exemplars on purpose.
+        expected: of a release, how many test samples of each prompt set a complete one has.
+    """
+
+    kind: str
+    sets: bool
+    expected: Mapping[str, int] | None = None
+
+    @classmethod
+    def of(cls, study: Study, case: str) -> Self:
+        kind, sets = study.cases[case].kind, bool(study.cases[case].set_sizes)
+        if not study.is_released:
+            return cls(kind, sets)
+        samples = len(study.cases[case].models["test"]) * study.samples_per_prompt
+        templates = study.prompts_of(case).templates["test"]
+        return cls(kind, sets, {prompt_set: samples * lines.count for prompt_set, lines in templates.items()})
+
+
+@dataclass(frozen=True)
+class Evaluation(Record):
+    """The study's section `evaluation`.
+
+    Attributes:
+        recall_at: the K of Recall@K.
+        bootstrap: resamples of the models.
+        splits: whose samples are attributed.
+    """
+
+    recall_at: tuple[int, ...]
+    bootstrap: int
+    splits: tuple[str, ...]
+    version: int
+
+
+@dataclass(frozen=True)
+class EvaluateSettings(HeadSettings, rules=["evaluate"]):
+    """How the scores of a method with a head are summarized.
+
+    Attributes:
+        share: of the train models on which the head was learned.
+        seed: of the study.
+    """
+
+    method: str
+    share: Number
+    cases: Mapping[str, CaseToScore]
+    seed: int
+    evaluation: Evaluation
+
+    inputs: ClassVar = {"scores": "scores_{stem}", "untuned": "untuned_{stem}"}
+
+    @classmethod
+    def of(cls, study: Study, training_set: str, **names: str) -> Self:
+        return cls(
+            training_set=training_set,
+            **names,
+            share=study.training_sets[training_set].share,
+            cases={case: CaseToScore.of(study, case) for case in study.cases},
+            seed=study.seed,
+            evaluation=Evaluation(**study.sections["evaluation"]),
+        )
