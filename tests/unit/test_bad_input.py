@@ -481,7 +481,7 @@ def test_a_file_that_is_no_manifest_is_refused(mistake: str, workshop: Workshop)
 
 def test_a_model_that_is_not_the_manifest_s_is_refused(workshop: Workshop):
     (workshop.root / "cat_0000.safetensors").write_bytes(b"another")
-    assert "cat_0000.safetensors: is missing, or not the one that " in workshop.sample()
+    assert "cat_0000.safetensors: is missing, or not the one in " in workshop.sample()
 
 
 def replace(name: str, content: bytes) -> Callable[[Path], None]:

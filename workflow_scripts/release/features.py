@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from workflow_scripts import artifacts
-from workflow_scripts.evaluation.features import FeaturesOfShard
+from workflow_scripts.evaluation.features import ShardFeatures
 from workflow_scripts.ground_truth.shards import read_manifest
 from workflow_scripts.release.checkpoints import floats, load
 from workflow_scripts.release.entries import PROMPT_SET, read_models
@@ -117,16 +118,17 @@ def of_exemplars(file: Path, exemplars: Path) -> dict[str, np.ndarray]:
     return {"features": read_test(file).exemplars.of(paths, f"{file}: exemplar_tensors")}
 
 
-def of_samples(file: Path, manifest: Path, release: Path) -> FeaturesOfShard:
+def of_samples(file: Path, manifest: Path, release: Path) -> ShardFeatures:
     """Features of a shard's samples, as step embed writes them."""
-    read, entries = read_test(file), read_manifest(manifest)
+    case, entries = read_test(file), read_manifest(manifest)
     models = list(dict.fromkeys(entry["model"] for entry in entries))
     released = read_models(release, entries[0]["case"], models) if entries else {}
-    gathered = FeaturesOfShard()
-    for entry in entries:
+
+    def features_of(entry: Mapping[str, Any]) -> np.ndarray:
         prompt_set = entry["prompt_set"]
         path_of = {(s.prompt_index, s.index): s.path for s in released[entry["model"]].samples[prompt_set]}
         table = artifacts.read_table(entry["file"], ["prompt_index", "index"])
         paths = [path_of[place] for place in table.itertuples(index=False, name=None)]
-        gathered.add(entry, read.samples[prompt_set].of(paths, f"{file}: synth_tensors"))
-    return gathered
+        return case.samples[prompt_set].of(paths, f"{file}: synth_tensors")
+
+    return ShardFeatures.gather(entries, map(features_of, entries))
