@@ -9,10 +9,9 @@ from workflow_scripts.ground_truth.shards import read_manifest
 
 
 def embed_shard(manifest: Path, encoder: Encoder, workers: int, reads: str) -> ShardFeatures:
-    """Encodes the samples that a manifest lists; `workers` and `reads` are as in `encode_files`.
+    """Encodes the samples of a shard; raises `ValueError` if a file of samples is not the one in the manifest.
 
-    Raises:
-        ValueError: a file of samples is not the one that the manifest lists, or it is no manifest.
+    `workers` and `reads` are as in `encode_files`.
     """
     entries = read_manifest(manifest)
     for entry in entries:

@@ -33,13 +33,12 @@ class Exemplars:
         return dict(self.table.groupby(["case", "model"], sort=False).indices)
 
     def truth(self, queries: pd.DataFrame) -> np.ndarray:
-        """The rows of the exemplars that each query's model was tuned on, int64 [q, m], padded with `NO_EXEMPLAR`.
+        """The rows of the exemplars of each query's model, int64 [q, m], padded with `NO_EXEMPLAR`.
 
         Raises:
-            ValueError: a query's model has no exemplars here.
+            ValueError: a model has no exemplars.
         """
-        rows = self.rows()
-        keys = list(zip(queries["case"], queries["model"], strict=True))
+        rows, keys = self.rows(), list(zip(queries["case"], queries["model"], strict=True))
         for case, model in dict.fromkeys(keys):
             if (case, model) not in rows:
                 raise ValueError(f"{case}: samples of model {model!r}, which has no exemplars in this case")
@@ -73,7 +72,7 @@ def read_images(
         distractors: their features.
 
     Raises:
-        ValueError: features are of another encoder, do not belong to their file, or differ in width.
+        ValueError: features are of another encoder, do not belong to their file, differ in width, or are not finite.
     """
     own = read_exemplars(*exemplars, encoder)
     table, features = read_samples(*samples, encoder)
@@ -84,11 +83,7 @@ def read_images(
 
 
 def read_exemplars(parquets: Sequence[Path], feature_files: Sequence[Path], encoder: str) -> Exemplars:
-    """Reads the exemplars of the cases that the parquet files are named after.
-
-    Raises:
-        ValueError: features are of another encoder, or do not belong to their parquet file.
-    """
+    """Reads the exemplars of the cases that the parquet files are named after; raises as `read_images` does."""
     tables, features = [], []
     for parquet, file in zip(parquets, feature_files, strict=True):
         table = artifacts.read_table(parquet, EXEMPLAR)
@@ -101,14 +96,7 @@ def read_exemplars(parquets: Sequence[Path], feature_files: Sequence[Path], enco
 def read_samples(
     manifests: Sequence[Path], feature_files: Sequence[Path], encoder: str
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """Reads the samples of shards, of all prompt sets.
-
-    Returns:
-        A row per sample, with the columns of `Images.samples`, and features [q, d].
-
-    Raises:
-        ValueError: features are of another encoder, or do not belong to their shard.
-    """
+    """Reads the samples of shards as in `Images`, of all prompt sets; raises as `read_images` does."""
     tables, features, widths = [], [], {}
     for manifest, file in zip(manifests, feature_files, strict=True):
         provenance = _checked_provenance(file, manifest, encoder)
@@ -133,11 +121,7 @@ def read_samples(
 
 
 def map_distractors(file: Path, encoder: str) -> np.ndarray:
-    """A read-only memory map of the distractors' features [n, d], after one pass that checks them.
-
-    Raises:
-        ValueError: they are of another encoder, or not finite.
-    """
+    """A read-only memory map of features [n, d], checked in one pass; raises as `read_images` does."""
     features = artifacts.map_tensor(file, "features", expect={"encoder": encoder})
     _check_finite(file, "features", features)
     return features

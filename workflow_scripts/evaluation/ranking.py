@@ -59,7 +59,7 @@ def rank(
         queries: float32 [q, d].
         distractors: [n, d], read block by block; may be a memory map.
         exemplars: float32 [e, d].
-        truth: int [q, m], rows of `exemplars` that influenced the query, padded at the end with `NO_EXEMPLAR`.
+        truth: int [q, m], rows of the query's true exemplars, padded at the end with `NO_EXEMPLAR`.
         top_k: how many of the best candidates to keep.
         project: maps a block of raw distractors to the space of the queries, such as a head.
         memory_mb: megabytes that a block of features and its scores may take.

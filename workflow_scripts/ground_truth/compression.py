@@ -19,7 +19,13 @@ from workflow_scripts.study.settings.measures import Measured
 if TYPE_CHECKING:
     from workflow_scripts.base_models import BaseModel
 
-HEADINGS = ("singular values kept", "size (MB)", "mean rank", "relative error", "distance of samples")
+COLUMNS = {
+    "ratio": ("singular values kept", ".0%"),
+    "size_mb": ("size (MB)", ".3g"),
+    "rank_mean": ("mean rank", ".1f"),
+    "relative_error": ("relative error", ".1%"),
+    "distance": ("distance of samples", ".4f"),
+}
 PAGE = """\
 # Low-rank models
 
@@ -110,15 +116,6 @@ def _distance(a: np.ndarray, b: np.ndarray) -> float:
 
 def to_markdown(costs: Mapping[str, Any], models: int, prompts: int, study: str, encoder: str) -> str:
     """The page of what `compare` measured."""
-    rows = [
-        (
-            f"{row['ratio']:.0%}",
-            f"{row['size_mb']:.3g}",
-            f"{row['rank_mean']:.1f}",
-            f"{row['relative_error']:.1%}",
-            f"{abs(row['distance']):.4f}",
-        )
-        for row in costs["ratios"]
-    ]
-    table, two_seeds = "\n".join(aligned(HEADINGS, rows)), costs["two_seeds"]
+    rows = [[format(abs(row[key]), spec) for key, (_, spec) in COLUMNS.items()] for row in costs["ratios"]]
+    table, two_seeds = "\n".join(aligned([heading for heading, _ in COLUMNS.values()], rows)), costs["two_seeds"]
     return PAGE.format(table=table, two_seeds=two_seeds, models=models, prompts=prompts, study=study, encoder=encoder)

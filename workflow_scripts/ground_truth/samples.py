@@ -80,9 +80,14 @@ class Samples:
         base = load(self.base_model, devices.set_up(self.threads), sampling.precision)
         if sampling.compile:
             base.unet.compile()  # once: the W_k and W_v of all batches have the same shape
-        failures = _long_prompts(base, missing, self.settings.kind)
-        yield from failures
-        failed = {failure.model for failure in failures}
+        failed = set()
+        for part in missing:
+            settings = part.file.settings
+            try:
+                check_prompts(base, settings["prompts"], f"prompts.{self.settings.kind}.{settings['prompt_set']}")
+            except ValueError as error:
+                failed.add(part.file.model)
+                yield Failure(part.file.model, str(error))
         missing, parts = ([part for part in files if part.file.model not in failed] for files in (missing, parts))
         yield from _write_all(missing, self._draw(base, parts, missing), folder)
 
@@ -95,18 +100,6 @@ class Samples:
         samples = shards.whole_batches(planned, self.settings.sampling.batch, wanted.__contains__)
         images = draw(base, self.models.parent, samples, self.settings)
         return (pair for pair in zip(samples, images, strict=True) if pair[0] in wanted)
-
-
-def _long_prompts(base: "BaseModel", parts: Sequence[Part], kind: str) -> list[Failure]:
-    """The models with a prompt that is too long for the text encoder."""
-    failures = []
-    for part in parts:
-        settings = part.file.settings
-        try:
-            check_prompts(base, settings["prompts"], f"prompts.{kind}.{settings['prompt_set']}")
-        except ValueError as error:
-            failures.append(Failure(part.file.model, str(error)))
-    return failures
 
 
 def plan_samples(model: str, prompt_set: str, prompts: Sequence[str], per_prompt: int, seed: int) -> list[Sample]:
@@ -161,30 +154,24 @@ def _write_all(
     files: Sequence[Part], drawn: Iterator[tuple[Sample, np.ndarray | None]], folder: Path
 ) -> Iterator[Failure]:
     """Writes files as their images arrive, in a second thread so that the device can go on; yields failed models."""
-    writes = deque[tuple[str, Future]]()
-
-    def settle() -> Iterator[Failure]:
-        model, written = writes.popleft()
-        try:
-            written.result()
-        except ValueError as error:
-            yield Failure(model, str(error))
-
+    writes = deque[Future]()
     with ThreadPoolExecutor(max_workers=1) as writer:
         for part in files:
-            made = list(islice(drawn, len(part.source)))
-            writes.append((part.file.model, writer.submit(_write, folder / part.file.name, part.recipe, made)))
-            while writes and (writes[0][1].done() or len(writes) > WAITING):
-                yield from settle()
-        while writes:
-            yield from settle()
+            writes.append(writer.submit(_write, folder, part, list(islice(drawn, len(part.source)))))
+            while writes and (writes[0].done() or len(writes) > WAITING):
+                yield from writes.popleft().result()
+        for write in writes:
+            yield from write.result()
 
 
-def _write(path: Path, recipe: Mapping[str, Any], made: Sequence[tuple[Sample, np.ndarray | None]]) -> None:
-    """Raises `ValueError` naming the prompt if an image is not finite."""
+def _write(folder: Path, part: Part, made: Sequence[tuple[Sample, np.ndarray | None]]) -> list[Failure]:
+    """Writes a file, or returns a failure that names the prompt if an image is not finite."""
     for sample, image in made:
         if image is None:
-            raise ValueError(f"sample {sample.index} of {sample.prompt!r} has pixels that are not finite")
+            reason = f"sample {sample.index} of {sample.prompt!r} has pixels that are not finite"
+            return [Failure(part.file.model, reason)]
     table = pd.DataFrame(asdict(sample) for sample, _ in made)
     table["image"] = [artifacts.encode_png(image) for _, image in made]
-    artifacts.write_table(path, table, recipe, sidecar=False)  # the manifest lists its hash
+    # No sidecar: the manifest has the hash.
+    artifacts.write_table(folder / part.file.name, table, part.recipe, sidecar=False)
+    return []

@@ -77,12 +77,8 @@ def _reason(error: Exception) -> str:
         return f"{constants.ENDPOINT} has no such repository, or it is private: log in with `hf auth login`"
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "the disk is full: free some space and run again; finished files are kept"
-    cause = _one_line(error.__cause__ or error)
+    cause = artifacts.first_sentence(error.__cause__ or error)
     return f"{constants.ENDPOINT} does not answer as a hub ({cause}): run again; finished files are kept"
-
-
-def _one_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _list(folder: Path) -> list[dict[str, Any]]:
@@ -116,7 +112,7 @@ def fetch_file(url: str, sha256: str | None, path: Path) -> None:
                 expected = int(answer.headers.get("Content-Length", file.tell()))
                 received = file.tell()
         except OSError as error:
-            raise ValueError(f"{url}: cannot be fetched ({_one_line(error)}); {remedy}") from error
+            raise ValueError(f"{url}: cannot be fetched ({artifacts.first_sentence(error)}); {remedy}") from error
         if received != expected:
             raise ValueError(f"{url}: the connection ended after {received} of {expected} bytes; {remedy}")
         actual = artifacts.file_hash(part)

@@ -39,11 +39,7 @@ def _parse(line: str) -> tuple[str, tuple[str, ...]]:
 
 
 def read_words(file: Path) -> dict[str, str]:
-    """Class word by synset offset, in the order of the list `coarse_words.txt`.
-
-    Raises:
-        ValueError: a line is not `offset<TAB>word<TAB>lemma`, or an offset is repeated.
-    """
+    """Class word by synset offset, in the order of the list; its lines are `offset<TAB>word<TAB>lemma`."""
     words = {}
     for line in read_lines(file):
         offset, *rest = line.split("\t")

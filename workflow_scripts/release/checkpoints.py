@@ -16,11 +16,7 @@ BIAS_GAIN = 0.001  # factor of the calibrator's stored bias
 
 
 def load(file: Path, keys: set[str]) -> Mapping[str, Any]:
-    """The entries of a file of `torch.save`, whose tensors are memory maps.
-
-    Raises:
-        ValueError: it is missing, is not such a file, or has other entries than `keys`.
-    """
+    """The entries of a file of `torch.save`, as memory maps; raises `ValueError` if it has others than `keys`."""
     if not file.is_file():
         raise ValueError(f"{file}: no such file; it belongs to the released test set, see docs/release.md")
     content = artifacts.read_weights(file, mmap=True)
@@ -36,8 +32,7 @@ def read_mapper(file: Path) -> dict[str, np.ndarray]:
     Raises:
         ValueError: the file does not hold two square maps of one width.
     """
-    content = load(file, set(SIDES.values()))
-    tensors = {}
+    content, tensors = load(file, set(SIDES.values())), {}
     for side, name in SIDES.items():
         if not isinstance(content[name], Mapping) or set(content[name]) != {"weight", "bias"}:
             raise ValueError(f"{file}: {name}: expected weight and bias of a linear map; other maps are not read")

@@ -23,7 +23,7 @@ SHOWN = 5  # names in a message
 
 
 @dataclass(frozen=True)
-class Sample:
+class ReleasedSample:
     """An image that a model made."""
 
     path: str
@@ -38,7 +38,7 @@ class Entry:
     class_id: str  # name of the exemplar (`n01440764_0008`) or of the group of exemplars
     class_word: str | None  # None for styles
     exemplars: tuple[str, ...]
-    samples: Mapping[str, tuple[Sample, ...]]  # by prompt set, prompt by prompt
+    samples: Mapping[str, tuple[ReleasedSample, ...]]  # by prompt set, prompt by prompt
 
 
 def json_of(folder: Path, case: str) -> Path:
@@ -47,11 +47,7 @@ def json_of(folder: Path, case: str) -> Path:
 
 
 def read_entries(json_file: Path) -> list[Entry]:
-    """The entries of a file, in its order.
-
-    Raises:
-        ValueError: the file has another layout than the released ones.
-    """
+    """The entries of a file, in its order; raises `ValueError` if it has another layout than the released files."""
     if not json_file.is_file():
         raise ValueError(f"{json_file}: no such file; it belongs to the released test set, see docs/release.md")
     values = artifacts.read_json(json_file)
@@ -86,7 +82,7 @@ def _keys(value: Any) -> str:
     return ", ".join(sorted(value)) if isinstance(value, dict) else repr(value)[:60]
 
 
-def _samples(value: Any, place: str) -> tuple[Sample, ...]:
+def _samples(value: Any, place: str) -> tuple[ReleasedSample, ...]:
     samples = {}
     for path in _paths(value, place):
         numbered = NUMBERED.search(path, path.rfind("samples/"))
@@ -95,7 +91,7 @@ def _samples(value: Any, place: str) -> tuple[Sample, ...]:
         number = int(numbered[1])
         if number in samples:
             raise ValueError(f"{place}: two samples with number {number}: {samples[number].path!r} and {path!r}")
-        samples[number] = Sample(path, *divmod(number, RUN))
+        samples[number] = ReleasedSample(path, *divmod(number, RUN))
     return tuple(samples[number] for number in sorted(samples))
 
 

@@ -70,11 +70,7 @@ def read_test(file: Path) -> CaseFeatures:
 
 
 def distractor_table(file: Path, count: int) -> pd.DataFrame:
-    """A table of the images of a file of features, with their names, but without classes and pictures.
-
-    Raises:
-        ValueError: the file has another layout, or is not of `count` images.
-    """
+    """A table of the images in a file of features, without classes and pictures; `ValueError` if not of `count`."""
     paths = read_distractors(file).paths
     if len(paths) != count:
         raise ValueError(f"{file}: {len(paths)} images, but distractors.count is {count}")

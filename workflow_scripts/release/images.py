@@ -38,11 +38,7 @@ def missing(folder: Path, paths: Sequence[str], what: str) -> str:
 
 
 def exemplar_parts(folder: Path, case: Case, allow_missing: bool = False) -> Iterator[pd.DataFrame]:
-    """The exemplars of a case, a part of EXEMPLAR_COLUMNS for each model.
-
-    Raises:
-        ValueError: images are missing (unless that is allowed), or the JSON file has another layout.
-    """
+    """The exemplars of a case, a table with EXEMPLAR_COLUMNS for each model; raises as `complete` does."""
     models = {model.name: model for model in case.models["test"]}
     entries = complete(folder, read_models(folder, case.name, list(models)), allow_missing)
     if not entries:
@@ -74,11 +70,7 @@ def _exemplar(folder: Path, model: Model, entry: Entry, k: int) -> dict:
 
 
 def encoded(folder: Path, path: str) -> bytes:
-    """The bytes of an image, unchanged unless it has a mode that `artifacts` refuses (CMYK, a palette): then as RGB.
-
-    Raises:
-        ValueError: it is not a readable image.
-    """
+    """The bytes of an image, unchanged unless it has a mode that `artifacts` refuses (CMYK, a palette): then as RGB."""
     data = (folder / path).read_bytes()
     try:
         with Image.open(io.BytesIO(data)) as image:

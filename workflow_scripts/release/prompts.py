@@ -16,11 +16,7 @@ def read_prompts(release: Path) -> Mapping[str, str]:
 
 
 def read_path_to_prompts(file: Path) -> dict[str, str]:
-    """The prompts of images, one JSON object: the path of an image, which starts with `dataset/`, and its prompt.
-
-    Raises:
-        ValueError: the file has another form, or names an image twice.
-    """
+    """The prompt of each image by its path; raises `ValueError` if the file has another form, or a path twice."""
     try:
         entries = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_Pairs)
     except ValueError as error:  # no JSON, or no UTF-8

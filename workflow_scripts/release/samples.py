@@ -1,14 +1,16 @@
 """The released samples of a shard's models, in the files that rule `sample` would write."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 
 import pandas as pd
 
 from workflow_scripts import artifacts
+from workflow_scripts.ground_truth.samples import Sample
 from workflow_scripts.ground_truth.shards import Failure, Part
-from workflow_scripts.release.entries import Sample, json_of, read_models
+from workflow_scripts.release.entries import ReleasedSample, json_of, read_models
 from workflow_scripts.release.images import complete, encoded, missing
 from workflow_scripts.release.prompts import read_prompts
 from workflow_scripts.study.settings.ground_truth import File
@@ -48,34 +50,27 @@ def parts(release: Path, settings: ImportSamplesSettings) -> Iterator[Part]:
             yield _part(release, model, prompt_set, samples, texts)
 
 
-def _part(release: Path, model: str, prompt_set: str, samples: Sequence[Sample], prompts: Mapping[str, str]) -> Part:
+def _part(
+    release: Path, model: str, prompt_set: str, samples: Sequence[ReleasedSample], prompts: Mapping[str, str]
+) -> Part:
     """A file of samples; the known prompts and the bytes of the images decide what it holds."""
-    texts = [prompts.get(sample.path, f"{prompt_set} prompt {sample.prompt_index}") for sample in samples]
-    settings = {"model": model, "prompt_set": prompt_set, "prompts": texts}
+    rows = {}
+    for sample in samples:
+        prompt = prompts.get(sample.path, f"{prompt_set} prompt {sample.prompt_index}")
+        rows[sample.path] = Sample(model, prompt_set, prompt, sample.prompt_index, sample.index, UNKNOWN_SEED)
+    settings = {"model": model, "prompt_set": prompt_set, "prompts": [row.prompt for row in rows.values()]}
     file = File(f"{model}.{prompt_set}.parquet", model, settings, {"prompt_set": prompt_set, "n": len(samples)})
-    return Part(file, artifacts.make_provenance(settings, {s.path: release / s.path for s in samples}), samples)
+    return Part(file, artifacts.make_provenance(settings, {path: release / path for path in rows}), rows)
 
 
 def write(release: Path, folder: Path, parts: Sequence[Part], missing: Sequence[Part]) -> Iterator[Failure]:
     """Writes missing files into a folder, with the columns of rule `sample`; yields models with an unreadable image."""
     for part in missing:
         try:
-            _write(release, folder / part.file.name, part)
+            images = [encoded(release, path) for path in part.source]
         except ValueError as error:
             yield Failure(part.file.model, str(error))
-
-
-def _write(release: Path, path: Path, part: Part) -> None:
-    settings, samples = part.file.settings, part.source
-    table = pd.DataFrame(
-        {
-            "model": settings["model"],
-            "prompt_set": settings["prompt_set"],
-            "prompt": settings["prompts"],
-            "prompt_index": [sample.prompt_index for sample in samples],
-            "index": [sample.index for sample in samples],
-            "seed": UNKNOWN_SEED,
-            "image": [encoded(release, sample.path) for sample in samples],
-        }
-    )
-    artifacts.write_table(path, table, part.recipe, sidecar=False)  # the manifest lists its hash
+        else:
+            table = pd.DataFrame(map(asdict, part.source.values())).assign(image=images)
+            # No sidecar: the manifest has the hash.
+            artifacts.write_table(folder / part.file.name, table, part.recipe, sidecar=False)
