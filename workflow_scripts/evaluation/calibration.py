@@ -3,7 +3,7 @@
 P_{tau,lambda}(x | x~) = ReLU(exp((s - s0) / tau) - lambda) / sum_j ReLU(exp((s_j - s0) / tau) - lambda), with s0 the
 query's largest score, so that candidates far below the top get exactly zero. tau and lambda minimise KL(S || P) on
 validation queries, where S spreads the influence evenly over the query's m true exemplars. While fitting, ReLU is
-softplus(beta = 100), whose gradient never vanishes and whose logarithm is finite.
+softplus(beta = 100), because its gradient never vanishes and its logarithm is finite.
 
 At the paper's size, the scores of all distractors do not fit in memory. The fit needs only the gaps s0 - s: they are
 counted in fine bins, finest near zero. Gaps of the true exemplars are kept exactly.
@@ -52,7 +52,7 @@ class GapCounts:
 
 
 def measure_gaps(head: heads.Head, images: Images, memory_mb: float) -> GapCounts:
-    """Gaps of all candidates of each sample. `images` have the distractors; `memory_mb` is as in `ranking.rank`."""
+    """Gaps of all candidates of each sample. `images` must have distractors; `memory_mb` is as in `ranking.rank`."""
     project, distractors = partial(heads.project, head, "exemplar"), images.distractor_features
     queries, exemplars = heads.project(head, "sample", images.sample_features), project(images.exemplars.features)
     truth = images.exemplars.truth(images.samples)
@@ -74,7 +74,7 @@ def gap_histogram(gaps: np.ndarray) -> np.ndarray:
 
 
 def bin_centres() -> np.ndarray:
-    """The gap that stands for each bin, [BINS]."""
+    """The gap at the middle of each bin, [BINS]."""
     return LARGEST_GAP * ((np.arange(BINS) + 0.5) / BINS) ** 2
 
 

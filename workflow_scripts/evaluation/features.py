@@ -18,7 +18,7 @@ from workflow_scripts.evaluation.ranking import NO_EXEMPLAR
 from workflow_scripts.ground_truth.shards import read_manifest
 
 EXEMPLAR = ["model", "split", "class", "k", "new_artist", "source", "twins", "seen_twin"]
-CHECKED_AT_ONCE = 16_384  # rows, so that checking a file larger than memory takes little of it
+CHECKED_AT_ONCE = 16_384  # rows, so that checking takes little memory
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ exemplars of each, c candidates. The `ranks` of a query are distinct, start at 1
 
 import numpy as np
 
-TIE = 1e-6  # cosines that differ by less are equal: so much do float32 features and heads round
+TIE = 1e-6  # cosines that differ by less are equal: float32 features and heads are no more precise
 
 
 def is_ahead(scores: np.ndarray, true_score: np.ndarray, tie: float = TIE) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A shard of models as a job: one worker at a time, finished files kept, failures gathered, the manifest last."""
+"""How a job makes a shard: one worker at a time, finished files are kept, failures are collected, manifest last."""
 
 import fcntl
 import logging
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Part:
-    """A file of a shard, as it should be."""
+    """A file that a shard should have."""
 
     file: File
     recipe: Mapping[str, Any]  # its provenance: the settings and inputs that decide what it holds
@@ -41,15 +41,15 @@ def make(
     parts: Iterable[Part | Failure],
     write: Callable[[Sequence[Part], Sequence[Part]], Iterable[Failure]],
 ) -> None:
-    """Makes the missing files of a shard, then writes its manifest. If a model fails, the others are made all the same.
+    """Makes the missing files of a shard, then writes its manifest beside them. Other models are made if one fails.
 
     Args:
-        parts: all files of the shard, in the order of the manifest, beside which they lie.
+        parts: all files of the shard, in the order of the manifest.
         write: takes all files and the missing ones, writes the missing ones, and yields the models that fail. It is not
             called if no file is missing.
 
     Raises:
-        ValueError: another worker is making the shard; or models failed: the message names each of them and says why.
+        ValueError: another worker is making the shard, or models failed; the message says which models, and why.
     """
     with locked(manifest):
         planned = list(parts)

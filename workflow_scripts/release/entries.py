@@ -108,7 +108,7 @@ def _paths(value: Any, place: str) -> Iterator[str]:
 
 
 def read_models(folder: Path, case: str, models: Sequence[str]) -> dict[str, Entry]:
-    """The entries of test models of a case, by model, which is a class_id or, for entry 7 of bamfg, `bamfg_test_00007`.
+    """The entries of some models of a case. The name of a model is a class_id, or `bamfg_test_00007` for entry 7.
 
     Raises:
         ValueError: a model has no entry, or the file has another layout.
