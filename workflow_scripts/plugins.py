@@ -9,7 +9,6 @@ so the class may use only what the module imports from `DECLARATIONS`.
 import ast
 import importlib
 from collections.abc import Mapping
-from dataclasses import is_dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -71,11 +70,8 @@ def settings_type(kind: str, name: str) -> type | None:
         ValueError: the class needs more than the module imports from `DECLARATIONS`, or is no dataclass.
     """
     file, statements = _source(kind, name)
-    declared = [node for node in statements if isinstance(node, ast.ClassDef) and node.name == "Settings"]
-    if not declared:
-        return None
     namespace: dict[str, Any] = {"__name__": f"workflow_scripts.{kind}.{name}"}
-    code = ast.Module([*filter(_is_declaration, statements), *declared], type_ignores=[])
+    code = ast.Module(list(filter(_is_declaration, statements)), type_ignores=[])
     try:
         exec(compile(code, file, "exec", dont_inherit=True), namespace)
     except (NameError, ImportError) as error:
@@ -83,9 +79,10 @@ def settings_type(kind: str, name: str) -> type | None:
             f"{file}: Settings may use only what the module imports from {', '.join(DECLARATIONS)}, because the "
             f"Snakefile reads it without the rest of the module ({error})"
         ) from error
-    if not is_dataclass(namespace["Settings"]):
+    declared = namespace.get("Settings")
+    if declared is not None and "__dataclass_fields__" not in vars(declared):
         raise ValueError(f"{file}: Settings must be a dataclass; put @dataclass(frozen=True) above it")
-    return namespace["Settings"]
+    return declared
 
 
 def reads(encoder: str) -> str:
@@ -110,10 +107,12 @@ def _source(kind: str, name: str) -> tuple[Path, list[ast.stmt]]:
 
 
 def _is_declaration(node: ast.stmt) -> bool:
-    """Whether a statement is an import that `Settings` may use."""
+    """Whether a statement is the class `Settings`, or an import that it may use."""
     match node:
         case ast.ImportFrom(module=module):
             return module in DECLARATIONS
         case ast.Import(names=aliases):
             return {alias.name for alias in aliases} <= set(DECLARATIONS)
+        case ast.ClassDef(name="Settings"):
+            return True
     return False

@@ -1,6 +1,6 @@
 """The newcomer's test: one file and one entry in the study add a plug-in, up to its own rows in the report.
 
-The plan grows by exactly its jobs: those plug-ins are the examples of docs/extending.md. The report is made by the real
+The plug-ins are the examples of docs/extending.md. The plan grows by exactly their jobs; the report is made by the real
 steps, of a synthetic study.
 """
 
@@ -27,11 +27,13 @@ def project(finished_project: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return shutil.copytree(finished_project, tmp_path_factory.mktemp("newcomer") / "project")
 
 
-def write(project: Path, kind: str, name: str, source: str, entry: str) -> None:
-    """Adds a plug-in to a project: its file, and its entry in the smoke study."""
-    (project / f"workflow_scripts/{kind}/{name}.py").write_text(source)
-    study = project / "config/studies/smoke.yaml"
+def add(project: Path, kind: str, before: str = "") -> Path:
+    """Adds an example to a project's folder and smoke study; returns its file."""
+    _, name, source, entry = EXAMPLES[kind]
+    plug_in, study = project / f"workflow_scripts/{kind}/{name}.py", project / "config/studies/smoke.yaml"
+    plug_in.write_text(before + source)
     study.write_text(re.sub(rf"(\n{kind}:.*?)\n\n", rf"\1\n{entry}\n\n", study.read_text(), count=1, flags=re.DOTALL))
+    return plug_in
 
 
 def added_jobs(project: Path, kind: str) -> tuple[set[str], set[str]]:
@@ -39,10 +41,9 @@ def added_jobs(project: Path, kind: str) -> tuple[set[str], set[str]]:
 
     The file cannot be imported, because planning must not.
     """
-    _, name, source, entry = EXAMPLES[kind]
-    plug_in, study = project / f"workflow_scripts/{kind}/{name}.py", project / "config/studies/smoke.yaml"
+    name, study = EXAMPLES[kind][1], project / "config/studies/smoke.yaml"
     text = study.read_text()
-    write(project, kind, name, f"import nowhere\n{source}", entry)
+    plug_in = add(project, kind, "import nowhere\n")
     try:
         made = projects.pending(project)
     finally:
@@ -129,54 +130,6 @@ def test_the_examples_work_and_keep_the_contract(tmp_path: Path):
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-MEAN_COLOUR = '''"""The mean colour of an image, several times over."""
-from dataclasses import dataclass
-import numpy as np
-import torch
-
-
-@dataclass(frozen=True)
-class Settings:
-    times: int
-
-
-class MeanColour:
-    def __init__(self, times):
-        self.times, self.dim = times, 3 * times
-
-    def preprocess(self, images):
-        return torch.from_numpy(images.astype(np.float32)).mean((1, 2))
-
-    def __call__(self, colours):
-        return colours.repeat(1, self.times)
-
-
-def load(settings):
-    return MeanColour(settings.times)
-'''
-OPPOSITE = '''"""The least similar is said to have influenced most."""
-from dataclasses import dataclass
-from workflow_scripts.methods import Queries
-from workflow_scripts.methods.feature_similarity import FeatureSimilarity
-from workflow_scripts.study.options import TopK
-
-
-@dataclass(frozen=True)
-class Settings(TopK):
-    pass
-
-
-class Opposite(FeatureSimilarity):
-    def rank(self, queries):
-        return super().rank(Queries(-queries.samples, queries.truth))
-
-    def score(self, samples, candidates):
-        return super().score(-samples, candidates)
-
-
-def load(settings, head, calibration, memory_mb):
-    return Opposite(head, calibration, settings.top_k, memory_mb)
-'''
 SCRIPT = """
 from pathlib import Path
 from tests.unit import chain
@@ -184,6 +137,7 @@ from workflow_scripts.study import checks, settings
 from workflow_scripts.study.settings.report import Shown
 
 study, name = checks.named_study("smoke", Path()), "mean_colour"
+chain.DIM = 48  # as many as mean_colour has
 made = chain.make_chain(Path("results/smoke"), shown=Shown.of(study).to_json())
 encoder = settings.make("embed_samples", study, encoder=name).to_json()
 for case in chain.CASES:
@@ -205,8 +159,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = tmp_path_factory.mktemp("reported")
     for part in ("config", "workflow_scripts", "tests"):
         shutil.copytree(projects.ROOT / part, project / part, ignore=shutil.ignore_patterns("__pycache__"))
-    write(project, "encoders", "mean_colour", MEAN_COLOUR, "  mean_colour: {times: 8, version: 1}")
-    write(project, "methods", "opposite", OPPOSITE, "  opposite: {top_k: 10, version: 1}")
+    add(project, "encoders")
+    add(project, "methods")
     done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=project, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return project / "results/smoke/report"
@@ -214,35 +168,33 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_new_plug_ins_have_their_rows_in_the_tables(report: Path):
     table = pd.read_csv(report / "table.csv")
-    own = table[(table["method"] == "opposite") & (table["encoder"] == "mean_colour") & (table["view"] == "all")]
+    own = table[(table["method"] == "centred") & (table["encoder"] == "mean_colour") & (table["view"] == "all")]
     assert set(own["head"]) == {"identity", "linear"} and set(own["case"]) == {"seen", "unseen", "styles", "sets"}
     names = [line.split("|")[1:7] for line in (report / "table.md").read_text().splitlines()[2:]]
     assert len(names) == len({tuple(map(str.strip, line)) for line in names})  # no two rows look alike
-    assert (
-        sum(line[2].strip() == "opposite" for line in names) == sum(line[2].strip() != "random" for line in names) / 2
-    )
+    assert sum(line[2].strip() == "centred" for line in names) == sum(line[2].strip() != "random" for line in names) / 2
     for question in ("tuning", "difficulty", "protocols", "artists", "set_sizes", "generalisation"):
         part = pd.read_csv(report / f"tables/{question}.csv")
-        assert {("opposite", "mean_colour"), ("feature_similarity", "mean_colour")} <= set(
+        assert {("centred", "mean_colour"), ("feature_similarity", "mean_colour")} <= set(
             zip(part["method"], part["encoder"], strict=True)
         )
-    assert (report / "summary/opposite.mean_colour.linear.json").is_file()
+    assert (report / "summary/centred.mean_colour.linear.json").is_file()
 
 
 def test_new_plug_ins_are_named_in_the_figures(report: Path):
     curves = (report / "figures/set_sizes.svg").read_text()
-    assert "mean_colour, linear" in curves and "opposite" in curves
+    assert "mean_colour, linear" in curves and "centred" in curves
     for figure in ("tuning", "difficulty", "protocols", "artists", "generalisation", "reliability"):
         text = (report / f"figures/{figure}.svg").read_text()
-        assert ">opposite<" in text.replace("\n", "") and ">feature_similarity<" in text.replace("\n", ""), figure
+        assert ">centred<" in text.replace("\n", "") and ">feature_similarity<" in text.replace("\n", ""), figure
 
 
 def test_new_plug_ins_are_shown_in_the_gallery(report: Path):
     text = (report / "gallery.html").read_text()
-    assert "<option>mean_colour</option>" in text and "<option>opposite</option>" in text
+    assert "<option>mean_colour</option>" in text and "<option>centred</option>" in text
     entries = text.count("<article")
-    assert text.count('<div class="answer" data-method="opposite" data-encoder="mean_colour"') == entries
-    assert text.count("<td>opposite</td>") == text.count("<td>feature_similarity</td>") == 3 * entries  # encoders
+    assert text.count('<div class="answer" data-method="centred" data-encoder="mean_colour"') == entries
+    assert text.count("<td>centred</td>") == text.count("<td>feature_similarity</td>") == 3 * entries  # encoders
 
 
 def test_the_page_says_which_method_its_sentences_are_about(report: Path):
@@ -252,4 +204,4 @@ def test_the_page_says_which_method_its_sentences_are_about(report: Path):
         "With feature_similarity, learned heads beat" in text and " of 18 comparisons" in text
     )  # of one method: three encoders, three cases, two prompt sets
     claims = re.findall(r"<tr><td>Tuning helps on new exemplars of classes it has seen.</td><td>(\w+)</td>", text)
-    assert claims == ["feature_similarity", "opposite"]
+    assert claims == ["feature_similarity", "centred"]

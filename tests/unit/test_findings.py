@@ -1,12 +1,18 @@
 """What the report claims, from tables whose answer is known."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
 from tests.unit.test_tabulate import LABELS, head, record, results_of
+from workflow_scripts import artifacts
 from workflow_scripts.reporting import findings
 from workflow_scripts.reporting.findings import FAILS, HOLDS, MIXED, UNCLEAR, Tally
+from workflow_scripts.reporting.results import largest_group
 from workflow_scripts.reporting.table import tabulate
+from workflow_scripts.steps import publish
 
 CALIBRATIONS = pd.DataFrame({"head": "linear", "kl_before": [2.0, 2.0], "kl_after": [1.0, 1.5]})
 
@@ -85,3 +91,38 @@ def test_a_gain_that_stays_at_chance_is_none():
         table = tabulate([untuned, head("linear", record(value=0.5, gain=0.3))], LABELS)
         results = results_of(table)
         assert findings.tally_gains(results.compared(), results) == Tally(better, 0, 1)
+
+
+def test_larger_sets_are_those_larger_than_any_group_that_a_head_learned_on(tmp_path: Path):
+    sizes = [record(view, case="sets", kind="style") for view in ("all", "n = 5", "n = 20")]
+    learned = [record(view, case="sets", kind="style", gain=gain) for view, gain in (("n = 5", -0.3), ("n = 20", 0.3))]
+    table = tabulate([head("identity", *sizes), head("linear", *learned)], LABELS).assign(seen=False)
+    groups = pd.DataFrame({"model": ["a"] * 12 + ["b"] * 3 + ["c"] * 30, "split": ["train"] * 15 + ["test"] * 30})
+    artifacts.write_table(tmp_path / "styles.parquet", groups, {})
+    known = replace(results_of(table), largest_group=largest_group([tmp_path / "styles.parquet"]))
+    assert known.largest_group == 12
+    assert [f.evidence for f in findings.findings(known)] == [
+        "1 of 1 comparisons clearly for it, 0 clearly against it."
+    ]
+    assert findings.findings(results_of(table)) == []  # how large the groups were is not known
+
+
+def test_a_training_set_of_one_kind_is_known_by_its_cases_and_not_by_its_name():
+    things = {**head("linear", record(case="y", kind="style", gain=0.2), record(gain=0.2)), "training_set": "things"}
+    untuned = head("identity", record(case="y", kind="style"), record())
+    table = tabulate([untuned, things], LABELS).assign(seen=True)
+    found = findings.findings(results_of(table, one_kind={"things": "object"}))
+    assert [f.claim for f in found] == ["Tuning on objects alone helps styles."]
+
+
+def test_each_method_has_its_own_findings():
+    tables = [table_of({"seen": gain}).query("method != 'random'") for gain in (0.2, -0.2)]
+    table = pd.concat([tables[0], tables[1].assign(method="other")], ignore_index=True)
+    found = [f for f in findings.findings(results_of(table, CALIBRATIONS)) if "over-fit" not in f.claim]
+    assert [(f.method, f.verdict) for f in found] == [("feature_similarity", HOLDS), ("other", FAILS), ("", HOLDS)]
+    assert findings.headline(results_of(table)).startswith("With feature_similarity, learned heads beat")
+    assert [row["better"] for row in findings.by_case(results_of(table))] == ["1", "0"]
+    assert publish.findings_list(found).splitlines()[:2] == [
+        "- **holds** (feature_similarity): Tuning helps on new exemplars of classes it has seen.",
+        "- **does not hold** (other): Tuning helps on new exemplars of classes it has seen.",
+    ]

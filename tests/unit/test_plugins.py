@@ -10,6 +10,7 @@ import pytest
 from tests.projects import ROOT
 from workflow_scripts import plugins
 from workflow_scripts.encoders import pixels
+from workflow_scripts.study import options
 from workflow_scripts.study.schema import section_schema
 
 
@@ -65,6 +66,11 @@ def test_settings_are_read_without_importing(package: Path):
     assert schema["properties"]["shrink"] == {"type": ["number", "null"], "description": "factor"}
 
 
+def test_shared_keys_may_be_all(package: Path):
+    (package / "a.py").write_text("import nowhere\nfrom workflow_scripts.study.options import TopK as Settings\n")
+    assert plugins.settings_type("encoders", "a") is options.TopK
+
+
 def test_a_plug_in_may_have_no_settings(package: Path):
     (package / "a.py").write_text("import nowhere\n")
     assert plugins.settings_type("encoders", "a") is None
@@ -78,6 +84,10 @@ def test_a_plug_in_may_have_no_settings(package: Path):
         (DECLARATION.format(more="LEAST = 1").replace("ge=1", "ge=LEAST"), r"a\.py: Settings may use only .*'LEAST'"),
         (DECLARATION.format(more="from typing import Nothing"), r"a\.py: Settings may use only .*'Nothing'"),
         (DECLARATION.format(more="").replace("@dataclass(frozen=True)", ""), r"a\.py: Settings must be a dataclass"),
+        (
+            "from workflow_scripts.study.options import TopK\nclass Settings(TopK):\n    size: int\n",
+            r"a\.py: Settings must be a dataclass",
+        ),
     ],
 )
 def test_settings_that_cannot_be_read_alone_are_refused(package: Path, source: str, message: str):

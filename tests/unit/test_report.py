@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
+from tests import projects
 from tests.unit import chain
 from tests.unit.test_evaluate import SETTINGS, scores
 from tests.unit.test_tabulate import results_of
@@ -17,7 +18,11 @@ from workflow_scripts.evaluation import cells
 from workflow_scripts.reporting import findings, page
 from workflow_scripts.reporting.table import markdown, tabulate
 from workflow_scripts.steps import publish
+from workflow_scripts.steps.plot import read_points
+from workflow_scripts.study import checks
+from workflow_scripts.study.schema import read_yaml
 from workflow_scripts.study.settings.evaluation import CaseToScore
+from workflow_scripts.study.settings.report import Shown
 
 
 class Page(HTMLParser):
@@ -137,3 +142,40 @@ def test_without_a_learned_head_the_report_is_about_untuned_features(plain: chai
     results = results_of(pd.read_csv(plain.report("table.csv")), head=None, recall_at=5)
     lines = publish.results_table(results).splitlines()
     assert re.fullmatch(r"\| seen \| llm \| 8 \| 32 \| \d+\.\d \| \d+\.\d \|", lines[2])
+
+
+def shown(**sections: dict) -> dict:
+    """What the report compares in the smoke study with other sections."""
+    config = read_yaml(projects.ROOT / "config/studies/smoke.yaml")
+    return Shown.of(checks.load_study(config | sections, projects.ROOT)).to_json()
+
+
+def test_what_is_compared_comes_from_the_study():
+    names = shown()
+    assert names["encoders"] == ["clip_mini", "pixels"]  # not the one that reads the prompt
+    assert (names["head"], names["training_set"], names["untuned_set"]) == ("linear", "object+style", "object+style")
+    assert names["one_kind"] == {"object_50": "object"} and names["recall_at"] == 10
+    sets = {"a": {"cases": ["emoji_seen"], "heads": ["identity"]}, "b": {"cases": ["emoji_seen"], "heads": ["channel"]}}
+    heads = {
+        name: read_yaml(projects.ROOT / "config/studies/smoke.yaml")["heads"][name] for name in ("identity", "channel")
+    }
+    names = shown(training_sets=sets, heads=heads)
+    assert (names["head"], names["training_set"], names["untuned_set"]) == ("channel", "b", "a")
+
+
+def test_a_study_may_have_no_learned_head_and_any_recall():
+    evaluation = {"recall_at": [1, 5], "splits": ["test"], "bootstrap": 50, "version": 1}
+    sets = {"all": {"cases": ["emoji_seen"]}}
+    names = shown(heads={"identity": {"version": 1}}, training_sets=sets, evaluation=evaluation)
+    assert (names["head"], names["training_set"], names["recall_at"]) == (None, "all", 5)
+
+
+def test_the_reliability_is_that_of_the_default_training_sets(reported):
+    points = read_points([reported.metrics(*head) for head in reported.fitted])
+    results = results_of(pd.read_csv(reported.report("table.csv")))
+    others = points.assign(training_set="others", true=50.0)
+    drawn = [
+        reporting.question("reliability").figure(replace(results, points=rows))
+        for rows in (points, pd.concat([points, others]), points.assign(true=50.0))
+    ]
+    assert drawn[0] == drawn[1] == reported.report("figures/reliability.svg").read_text() != drawn[2]

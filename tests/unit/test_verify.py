@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.projects import DATA, ROOT
+from tests import projects
+from tests.projects import ROOT
 from workflow_scripts import artifacts
 from workflow_scripts.commands import verify
 from workflow_scripts.ground_truth import shards
@@ -24,18 +25,13 @@ from workflow_scripts.operations.orphans import orphans
 from workflow_scripts.operations.recipes import Recipe, Recipes
 from workflow_scripts.operations.repair import repair
 from workflow_scripts.study import checks, layout
-from workflow_scripts.study import settings as rule_settings
 from workflow_scripts.study.study import Study
 
 
 @pytest.fixture(scope="session")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a project whose smoke study is finished; not to be changed."""
-    folder = tmp_path_factory.mktemp("planted")
-    shutil.copytree(ROOT / "config", folder / "config")
-    for name in DATA:
-        (folder / "data" / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / "data" / name).write_text(name)
+    folder = projects.copy_project(tmp_path_factory.mktemp("planted") / "project")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         study = read_study()
@@ -62,12 +58,12 @@ def provenance(recipe: Recipe) -> dict:
 
 def plant(study: Study, job: Job) -> None:
     """Writes what a job makes."""
-    recipes = Recipes(study, lambda path: artifacts.input_hash(path))
+    recipes = Recipes(artifacts.input_hash)
     for file in map(Path, (job.log, job.benchmark)):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(job.record)
     if job.is_shard:
-        plant_shard(study, job, recipes)
+        plant_shard(job, recipes)
         return
     recipe = recipes.of_output(job)
     made = provenance(recipe) if recipe else {}
@@ -93,20 +89,19 @@ def exemplars(study: Study, name: str) -> pd.DataFrame:
     return table.assign(sha256=[f"{model}/{k}" for model, k in rows])
 
 
-def plant_shard(study: Study, job: Job, recipes: Recipes) -> None:
-    manifest, recipe_of = Path(job.outputs[0]), dict(recipes.of_models(job))
-    settings = rule_settings.make(job.rule, study, case=manifest.parent.name, shard=manifest.stem)
-    for file, recipe in recipe_of.items():
+def plant_shard(job: Job, recipes: Recipes) -> None:
+    for file, recipe in recipes.of_parts(job):
         if job.rule == "finetune":
             artifacts.write_tensors(file, {"token": np.zeros(9)}, provenance(recipe), sidecar=False)
         else:
             artifacts.write_table(file, pd.DataFrame({"seed": range(9)}), provenance(recipe), sidecar=False)
-    shards.write_manifest(manifest, settings, [shards.Part(file, {}) for file in settings.files()])
+    shards.write_manifest(
+        Path(job.outputs[0]), job.made_with, [shards.Part(file, {}) for file in job.made_with.files()]
+    )
 
 
 def check() -> Audit:
-    study = read_study()
-    return audit(study, jobs(study))
+    return audit(jobs(read_study()))
 
 
 def flip(file: Path) -> None:
@@ -226,7 +221,7 @@ def test_a_changed_setting_is_told(project: Path, old: str, new: str, rules: set
 
 def test_a_changed_input_is_told_where_it_was_read(project: Path):
     job = job_of("regularization")
-    recipe = Recipes(read_study(), artifacts.input_hash).of_output(job)
+    recipe = Recipes(artifacts.input_hash).of_output(job)
     words = recipe.settings["class_words"]
     latents = {f"{word}.latents": np.full(3, 100 + i, np.float32) for i, word in enumerate(words)}
     captions = {word: [f"a {word}"] for word in words}
@@ -248,7 +243,7 @@ def test_another_base_model_makes_all_that_was_made_from_it_stale(project: Path)
 @pytest.mark.parametrize("rule", ["embed_distractors", "train_head", "calibrate", "attribute", "evaluate"])
 def test_an_input_made_anew_is_told(project: Path, rule: str):
     job = job_of(rule)
-    inputs = Recipes(read_study(), lambda path: None).of_output(job).inputs.values()
+    inputs = Recipes(lambda path: None).of_output(job).inputs.values()
     *_, source = (given.source for given in inputs if given.source.is_relative_to("results"))
     write_anew(source)
     assert f"made from another {source}" in [finding.reason for finding in check().stale if finding.job == job]
@@ -306,7 +301,7 @@ def test_what_no_job_makes_is_orphaned(project: Path):
     for name in strays:
         Path("results/smoke", name).parent.mkdir(parents=True, exist_ok=True)
         Path("results/smoke", name).touch()
-    assert orphans(read_study(), jobs(read_study())) == [Path("results/smoke", name) for name in strays]
+    assert orphans("smoke", jobs(read_study())) == [Path("results/smoke", name) for name in strays]
 
 
 def test_the_logs_of_rules_outside_the_plan_are_not_orphaned():
@@ -327,7 +322,7 @@ def test_what_a_worker_holds_is_not_orphaned(project: Path):
     left = manifest.with_name("left.lock")
     left.touch()
     with shards.locked(manifest):
-        assert orphans(read_study(), jobs(read_study())) == sorted([dead, old, left])
+        assert orphans("smoke", jobs(read_study())) == sorted([dead, old, left])
 
 
 def test_links_are_not_followed(project: Path, tmp_path: Path):
@@ -336,7 +331,7 @@ def test_links_are_not_followed(project: Path, tmp_path: Path):
     Path("results/smoke/link").symlink_to(tmp_path / "elsewhere")
     Path("results/smoke/scores").rename(tmp_path / "scores")
     Path("results/smoke/scores").symlink_to(tmp_path / "scores")
-    assert orphans(read_study(), jobs(read_study())) == [Path("results/smoke/link")]
+    assert orphans("smoke", jobs(read_study())) == [Path("results/smoke/link")]
     assert not check().corrupt and not check().unfinished
 
 
@@ -346,7 +341,7 @@ def test_orphans_are_removed_after_asking(project: Path, tmp_path: Path, monkeyp
     stray.write_bytes(b"12345")
     (tmp_path / "elsewhere").touch()
     Path("results/smoke/link").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ValueError, match="standard input: is no terminal to ask at; --yes"):
+    with pytest.raises(ValueError, match="standard input: is not a terminal, so nobody can confirm; --yes"):
         run(monkeypatch, "--clean-orphans")
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     for answer in ("", "n"):
@@ -365,9 +360,9 @@ def test_orphans_are_removed_after_asking(project: Path, tmp_path: Path, monkeyp
 
 def test_nothing_is_removed_while_snakemake_works(project: Path, monkeypatch):
     Path("results/smoke/stray").touch()
-    Path(".snakemake/locks").mkdir(parents=True)
+    Path(".snakemake/locks").mkdir(parents=True, exist_ok=True)
     Path(".snakemake/locks/0.output.lock").touch()
-    with pytest.raises(ValueError, match=r"^\.snakemake/locks: Snakemake works in this folder"):
+    with pytest.raises(ValueError, match=r"^\.snakemake/locks: Snakemake is running in this folder"):
         run(monkeypatch, "--clean-orphans", "--yes")
     assert Path("results/smoke/stray").exists()
 

@@ -151,11 +151,11 @@ def test_the_jobs_of_a_release_are_those_that_snakemake_plans(project: Path):
 def test_what_was_imported_is_known_to_be_whole_and_of_today(project: Path, monkeypatch: pytest.MonkeyPatch):
     study = read_study(project)
     monkeypatch.chdir(project)
-    found = integrity.audit(study, jobs(study))
+    found = integrity.audit(jobs(study))
     assert (found.unfinished, found.corrupt, found.stale, found.unrecorded) == ({}, [], [], [])
-    assert orphans.orphans(study, jobs(study)) == []
+    assert orphans.orphans(study.name, jobs(study)) == []
     released.save_calibrator(project / "data/abc_release" / FILES["calibrator"], 0.05, 0.01)
-    stale = [str(finding.file) for finding in integrity.audit(study, jobs(study)).stale]
+    stale = [str(finding.file) for finding in integrity.audit(jobs(study)).stale]
     assert stale == ["results/abc_release/heads/pixels/linear/released.safetensors"]
 
 

@@ -1,22 +1,10 @@
 """A small CLIP, trained by `train_clip_mini` on composed drawings and their captions; any open_clip folder works."""
 
-from dataclasses import dataclass
-from typing import Annotated
-
-from msgspec import Meta
-
 from workflow_scripts.encoders import _open_clip
 from workflow_scripts.encoders._images import NetworkEncoder
-from workflow_scripts.study.options import Weights
+from workflow_scripts.study.options import Weights as Settings
 
 CONFIG, WEIGHTS = _open_clip.CONFIG, _open_clip.WEIGHTS
-
-
-@dataclass(frozen=True)
-class Settings(Weights):
-    """The section `encoders.clip_mini` of a study."""
-
-    path: Annotated[str, Meta(description="Folder of an open_clip model: configuration, weights, tokenizer.")]
 
 
 def load(settings: Settings) -> NetworkEncoder:

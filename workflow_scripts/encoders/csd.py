@@ -1,20 +1,17 @@
 """CSD ViT-L/14 (Somepalli et al., 2024), CLIP's image tower tuned to tell styles: 768 features of length 1."""
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from msgspec import Meta
 from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from open_clip.transformer import QuickGELU, VisionTransformer
 
 from workflow_scripts.encoders._images import NetworkEncoder, Resize
 from workflow_scripts.encoders._weights import WeightsFile
-from workflow_scripts.study.options import PublishedWeights
+from workflow_scripts.study.options import PublishedWeights as Settings
 
 REMEDY = "download tomg-group-umd/CSD-ViT-L from huggingface.co and set `path` and `sha256` to its pytorch_model.bin"
 WIDTH, DIM, SIZE = 1024, 768, 224
@@ -43,13 +40,6 @@ class StyleTower(torch.nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """[b, 3, SIZE, SIZE] to [b, DIM]."""
         return F.normalize((self.backbone(images) @ self.last_layer_style).float(), dim=1)
-
-
-@dataclass(frozen=True)
-class Settings(PublishedWeights):
-    """The section `encoders.csd` of a study."""
-
-    path: Annotated[str, Meta(description="File pytorch_model.bin of CSD-ViT-L.")]
 
 
 def load(settings: Settings) -> NetworkEncoder:

@@ -1,27 +1,16 @@
 """DINO ViT-B/16 (Caron et al., 2021), the paper's self-supervised encoder: the class token's 768 features."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
-
-from msgspec import Meta
 
 from workflow_scripts.encoders import _timm
 from workflow_scripts.encoders._images import IMAGENET_MEAN, IMAGENET_STD, NetworkEncoder, Resize
 from workflow_scripts.encoders._weights import WeightsFile
-from workflow_scripts.study.options import PublishedWeights
+from workflow_scripts.study.options import PublishedWeights as Settings
 
 REMEDY = (
     "download https://dl.fbaipublicfiles.com/dino/dino_vitbase16_pretrain/dino_vitbase16_pretrain.pth "
     "and set `path` and `sha256` to it"
 )
-
-
-@dataclass(frozen=True)
-class Settings(PublishedWeights):
-    """The section `encoders.dino_vitb16` of a study."""
-
-    path: Annotated[str, Meta(description="File dino_vitbase16_pretrain.pth.")]
 
 
 def load(settings: Settings) -> NetworkEncoder:

@@ -1,22 +1,10 @@
 """DINOv2 ViT-B/14 (Oquab et al., 2023), later than the paper: the class token's 768 features."""
 
-from dataclasses import dataclass
-from typing import Annotated
-
-from msgspec import Meta
-
 from workflow_scripts.encoders import _timm
 from workflow_scripts.encoders._images import NetworkEncoder
-from workflow_scripts.study.options import PublishedWeights
+from workflow_scripts.study.options import PublishedWeights as Settings
 
 REMEDY = "download timm/vit_base_patch14_dinov2.lvd142m from huggingface.co and set `path` and `sha256` to it"
-
-
-@dataclass(frozen=True)
-class Settings(PublishedWeights):
-    """The section `encoders.dinov2` of a study."""
-
-    path: Annotated[str, Meta(description="Folder with config.json and model.safetensors.")]
 
 
 def load(settings: Settings) -> NetworkEncoder:

@@ -1,22 +1,10 @@
 """DINOv3 ViT-B/16 (Siméoni et al., 2025), later than the paper: the class token's 768 features."""
 
-from dataclasses import dataclass
-from typing import Annotated
-
-from msgspec import Meta
-
 from workflow_scripts.encoders import _timm
 from workflow_scripts.encoders._images import NetworkEncoder
-from workflow_scripts.study.options import PublishedWeights
+from workflow_scripts.study.options import PublishedWeights as Settings
 
 REMEDY = "download timm/vit_base_patch16_dinov3.lvd1689m from huggingface.co and set `path` and `sha256` to it"
-
-
-@dataclass(frozen=True)
-class Settings(PublishedWeights):
-    """The section `encoders.dinov3` of a study."""
-
-    path: Annotated[str, Meta(description="Folder with config.json and model.safetensors.")]
 
 
 def load(settings: Settings) -> NetworkEncoder:

@@ -1,27 +1,16 @@
 """MoCo v3 ViT-B/16 after 300 epochs (Chen et al., 2021), of the paper too: the class token's 768 features."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
-
-from msgspec import Meta
 
 from workflow_scripts.encoders import _timm
 from workflow_scripts.encoders._images import IMAGENET_MEAN, IMAGENET_STD, NetworkEncoder, Resize
 from workflow_scripts.encoders._weights import WeightsFile
-from workflow_scripts.study.options import PublishedWeights
+from workflow_scripts.study.options import PublishedWeights as Settings
 
 REMEDY = (
     "download https://dl.fbaipublicfiles.com/moco-v3/vit-b-300ep/vit-b-300ep.pth.tar and set `path` and `sha256` to it"
 )
 ENCODER = "module.base_encoder."  # beside it lie its moving average and the predictor
-
-
-@dataclass(frozen=True)
-class Settings(PublishedWeights):
-    """The section `encoders.moco_v3_vitb` of a study."""
-
-    path: Annotated[str, Meta(description="File vit-b-300ep.pth.tar.")]
 
 
 def load(settings: Settings) -> NetworkEncoder:

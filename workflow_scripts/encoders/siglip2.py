@@ -3,23 +3,11 @@
 Its folder asks for images squashed into the square instead of cropped.
 """
 
-from dataclasses import dataclass
-from typing import Annotated
-
-from msgspec import Meta
-
 from workflow_scripts.encoders import _open_clip
 from workflow_scripts.encoders._images import NetworkEncoder
-from workflow_scripts.study.options import PublishedWeights
+from workflow_scripts.study.options import PublishedWeights as Settings
 
 REMEDY = "download timm/ViT-B-16-SigLIP2 from huggingface.co and set `path` and `sha256` to it"
-
-
-@dataclass(frozen=True)
-class Settings(PublishedWeights):
-    """The section `encoders.siglip2` of a study."""
-
-    path: Annotated[str, Meta(description="Folder with open_clip_config.json and open_clip_model.safetensors.")]
 
 
 def load(settings: Settings) -> NetworkEncoder:

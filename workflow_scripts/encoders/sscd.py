@@ -1,29 +1,19 @@
 """SSCD (Pizzi et al., 2022), a ResNet-50 trained to find copies, of the paper: 512 features of length 1."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import torch
-from msgspec import Meta
 
 from workflow_scripts import artifacts
 from workflow_scripts.encoders._images import IMAGENET_MEAN, IMAGENET_STD, NetworkEncoder, Resize, feature_width
 from workflow_scripts.encoders._weights import WeightsFile
-from workflow_scripts.study.options import PublishedWeights
+from workflow_scripts.study.options import PublishedWeights as Settings
 
 REMEDY = (
     "download https://dl.fbaipublicfiles.com/sscd-copy-detection/sscd_disc_mixup.torchscript.pt "
     "and set `path` and `sha256` to it"
 )
 DIM, SIZE = 512, 288
-
-
-@dataclass(frozen=True)
-class Settings(PublishedWeights):
-    """The section `encoders.sscd` of a study."""
-
-    path: Annotated[str, Meta(description="File sscd_disc_mixup.torchscript.pt.")]
 
 
 def load(settings: Settings) -> NetworkEncoder:

@@ -3,23 +3,11 @@
 Images are resized as the folder says (bicubic); the paper's code resized them bilinearly.
 """
 
-from dataclasses import dataclass
-from typing import Annotated
-
-from msgspec import Meta
-
 from workflow_scripts.encoders import _timm
 from workflow_scripts.encoders._images import NetworkEncoder
-from workflow_scripts.study.options import PublishedWeights
+from workflow_scripts.study.options import PublishedWeights as Settings
 
 REMEDY = "download timm/vit_base_patch16_384.augreg_in21k_ft_in1k from huggingface.co and set `path` and `sha256` to it"
-
-
-@dataclass(frozen=True)
-class Settings(PublishedWeights):
-    """The section `encoders.vit_b16_384` of a study."""
-
-    path: Annotated[str, Meta(description="Folder with config.json and model.safetensors.")]
 
 
 def load(settings: Settings) -> NetworkEncoder:

@@ -1,21 +1,11 @@
 """One weight per feature and side, learned contrastively from one on (ablation of the paper, section 4)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated
 
 import numpy as np
-from msgspec import Meta
 
 from workflow_scripts.heads import History, Pairs, Side, Tensors
-from workflow_scripts.study.options import Contrastive, NotNegative
-
-
-@dataclass(frozen=True)
-class Settings(Contrastive):
-    """The section `heads.channel` of a study."""
-
-    ridge: Annotated[NotNegative, Meta(description="Weight decay of the weights towards one.")]
+from workflow_scripts.study.options import Contrastive as Settings
 
 
 def fit(train: Pairs, val: Pairs, settings: Settings, seed: int) -> tuple[Tensors, History]:

@@ -15,7 +15,6 @@ from workflow_scripts.study.options import Contrastive, NotNegative
 class Settings(Contrastive):
     """The section `heads.linear` of a study."""
 
-    ridge: Annotated[NotNegative, Meta(description="Weight decay of the maps towards the identity.")]
     orthogonality: Annotated[
         NotNegative,
         Meta(description="Weight of ||W W^T - I||_F^2 / d of both maps in the loss; 0 is off, and much faster."),

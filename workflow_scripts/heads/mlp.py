@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Meta
 
 from workflow_scripts.heads import History, Pairs, Side, Tensors
-from workflow_scripts.study.options import Contrastive, Count, NotNegative
+from workflow_scripts.study.options import Contrastive, Count
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,6 @@ class Settings(Contrastive):
 
     hidden: Annotated[Count, Meta(description="Width of the hidden layer.")]
     dim: Annotated[Count, Meta(description="Width of the result.")]
-    ridge: Annotated[NotNegative, Meta(description="Weight decay of all parameters towards zero.")]
     batch: Annotated[
         int, Meta(ge=3, description="Most models per batch; from 3 on, none is left alone, as batch norm requires.")
     ]

@@ -1,6 +1,5 @@
 """Attribution by similarity of features (paper section 4): encoder, head, cosine, calibrated influence."""
 
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -9,12 +8,7 @@ from workflow_scripts import heads
 from workflow_scripts.evaluation import ranking
 from workflow_scripts.evaluation.calibration import Calibration
 from workflow_scripts.methods import Attribution, Candidates, Method, Queries
-from workflow_scripts.study.options import TopK
-
-
-@dataclass(frozen=True)
-class Settings(TopK):
-    """The section `methods.feature_similarity` of a study."""
+from workflow_scripts.study.options import TopK as Settings
 
 
 def load(settings: Settings, head: heads.Head, calibration: Calibration, memory_mb: float) -> Method:

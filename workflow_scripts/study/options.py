@@ -1,4 +1,7 @@
-"""Keys that the sections of several plug-ins share, each declared once; see `plugins`. Needs no heavy import."""
+"""Keys that the sections of several plug-ins share, each declared once. Needs no heavy import.
+
+A plug-in with these keys and no others imports them `as Settings`; one that has more extends them. See `plugins`.
+"""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -18,7 +21,7 @@ Precision = Annotated[
 class Weights:
     """Of an encoder whose weights lie in a file or folder."""
 
-    path: Annotated[str, Meta(description="File or folder of the weights.")]
+    path: Annotated[str, Meta(description="File or folder of the weights; the module says which.")]
     precision: Precision
 
 
@@ -45,7 +48,7 @@ class Contrastive:
         ),
     ]
     learning_rate: Annotated[Positive, Meta(description="Peak rate of AdamW; it follows a cosine.")]
-    ridge: Annotated[NotNegative, Meta(description="Weight decay towards where learning starts.")]
+    ridge: Annotated[NotNegative, Meta(description="Weight decay towards the identity, or of an MLP towards zero.")]
     batch: Annotated[int, Meta(ge=2, description="Most models per batch; each gives one exemplar and one sample.")]
     epochs: Annotated[Count, Meta(description="Most passes over the samples.")]
     patience: Annotated[Count, Meta(description="Stop after so many epochs without a better mAP on val.")]

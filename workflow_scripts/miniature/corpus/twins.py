@@ -10,7 +10,6 @@ from tqdm import tqdm
 
 from workflow_scripts import artifacts
 from workflow_scripts.encoders import efficientnet_lite0, encode_images
-from workflow_scripts.heads import normalize
 from workflow_scripts.miniature.corpus.exemplars import exemplar_of
 
 BATCH = 256
@@ -25,7 +24,8 @@ def embed(drawings: pd.DataFrame) -> np.ndarray:
         rows = drawings.iloc[start : start + BATCH]
         images = [artifacts.decode_image(exemplar_of(row, 0)["image"], row.id) for _, row in rows.iterrows()]
         parts.append(encode_images(encoder, np.stack(images)))
-    return normalize(np.concatenate(parts))
+    features = np.concatenate(parts)
+    return features / np.linalg.norm(features, axis=1, keepdims=True)
 
 
 def find_pairs(names: np.ndarray, features: np.ndarray, cosine: float) -> pd.DataFrame:
