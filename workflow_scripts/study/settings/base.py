@@ -1,11 +1,10 @@
 """What the settings of all rules share: made from the study, sent to the step as JSON, and read there.
 
 The settings of a rule are a frozen dataclass that holds the part of the study that a job needs and nothing else, so
-that only a change of that part runs the job again. The class method `of` makes them from a study and a job's wildcards,
-`to_json` gives what travels to the step, and `from_json` reads it there.
+that only a change of that part runs the job again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -53,9 +52,13 @@ class Record:
         if others:
             raise ValueError(f"{min(others)!r}: unknown key; valid keys: {', '.join(sorted(types))}")
         for key, section in values.items():
-            if isinstance(types[key], type) and issubclass(types[key], Record) and isinstance(section, Mapping):
+            if _is_record(types[key]) and isinstance(section, Mapping):
                 types[key]._by_field(section)
         return values
+
+
+def _is_record(type_: Any) -> bool:
+    return isinstance(type_, type) and issubclass(type_, Record)
 
 
 def _plain(value: Any) -> Any:
@@ -86,8 +89,20 @@ class Settings(Record):
 
     @classmethod
     def of(cls, study: Study, **wildcards: str) -> Self:
-        """The settings of a job."""
-        raise NotImplementedError(cls.__name__)
+        """The settings of a job.
+
+        A field is what `own` gives it; else the wildcard, the entry of SHARED or the study's section of its name.
+        """
+        values = cls.own(study, **wildcards)
+        for field in fields(cls):
+            if field.name not in values:
+                values[field.name] = _value(field.name, field.type, study, wildcards)
+        return cls(**values)
+
+    @classmethod
+    def own(cls, study: Study, **wildcards: str) -> dict[str, Any]:
+        """The values of the fields that these rules alone have."""
+        return {}
 
     def recorded(self, **wildcards: str) -> dict[str, Any]:
         """The settings as the provenance names them; `wildcards` are the job's."""
@@ -103,6 +118,35 @@ class Settings(Record):
         return sources
 
 
+def _value(name: str, type_: Any, study: Study, wildcards: Mapping[str, str]) -> Any:
+    if name in wildcards:
+        return wildcards[name]
+    if name in SHARED:
+        return SHARED[name](study, **wildcards)
+    return type_(**study.sections[name]) if _is_record(type_) else study.sections[name]
+
+
+def without(section: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    """A section without some keys."""
+    return {key: value for key, value in section.items() if key not in keys}
+
+
 def image_encoders(study: Study) -> list[str]:
     """The encoders of a study that look at images."""
     return [name for name in study.sections["encoders"] if plugins.reads(name) == "image"]
+
+
+SHARED = {  # the fields of several rules
+    "study": lambda study, **_: study.name,
+    "seed": lambda study, **_: study.seed,
+    "kind": lambda study, case, **_: study.cases[case].kind,  # `object` or `style`
+    # The path of the base model must not change an image.
+    "base_model": lambda study, **_: without(study.sections["base_model"], ("path",)),
+    # Of the train models on which a head is learned.
+    "share": lambda study, training_set, **_: study.training_sets[training_set].share,
+    # Megabytes that a block of features and its scores may take.
+    "memory_mb": lambda study, **_: study.sections["ranking"]["memory_mb"],
+    "samples_per_prompt": lambda study, **_: study.samples_per_prompt,
+    "allow_missing": lambda study, **_: study.sections.get("allow_missing") in (True, "true"),  # images of a release
+    "release": lambda study, **_: study.sections["release"]["version"],
+}

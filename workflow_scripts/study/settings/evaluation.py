@@ -11,37 +11,27 @@ from workflow_scripts.study.study import Study
 
 @dataclass(frozen=True)
 class EmbedSettings(Settings, rules=["embed_exemplars", "embed_distractors", "embed_samples"]):
-    """An encoder.
-
-    Attributes:
-        options: the encoder's section.
-    """
+    """The section of an encoder. The provenance names the encoder, too, and the weights that it reads from a path."""
 
     options: Mapping[str, Any]
 
     inputs: ClassVar = {"images": "source", "samples": "source"}
 
     @classmethod
-    def of(cls, study: Study, encoder: str) -> Self:
-        return cls(study.sections["encoders"][encoder])
+    def own(cls, study: Study, encoder: str) -> dict[str, Any]:
+        return {"options": study.sections["encoders"][encoder]}
 
     def recorded(self, **wildcards: str) -> dict[str, Any]:
         return {**self.options, "encoder": wildcards["encoder"]}
 
     def made_from(self, **files: Any) -> dict[str, Path]:
-        """The images and, of an encoder that reads weights from a path, these."""
         weights = {"weights": Path(self.options["path"])} if "path" in self.options else {}
         return {**super().made_from(**files), **weights}
 
 
 @dataclass(frozen=True)
 class HeadSettings(Settings):
-    """The names of a head, and what it is learned on.
-
-    Attributes:
-        encoder: whose features it takes.
-        head: name of its plug-in.
-    """
+    """The names of an encoder, of a head on its features, and of what the head is learned on."""
 
     encoder: str
     head: str
@@ -50,13 +40,7 @@ class HeadSettings(Settings):
 
 @dataclass(frozen=True)
 class TrainHeadSettings(HeadSettings, rules=["train_head"]):
-    """How a head is learned.
-
-    Attributes:
-        seed: of the study.
-        share: of the train models.
-        options: the head's section.
-    """
+    """How a head is learned; `options` are its section."""
 
     seed: int
     share: Number
@@ -65,18 +49,13 @@ class TrainHeadSettings(HeadSettings, rules=["train_head"]):
     inputs: ClassVar = {"exemplar_features": "{path}", "sample_features": "{path}"}
 
     @classmethod
-    def of(cls, study: Study, encoder: str, head: str, training_set: str) -> Self:
-        share = study.training_sets[training_set].share
-        return cls(encoder, head, training_set, study.seed, share, study.sections["heads"][head])
+    def own(cls, study: Study, head: str, **names: str) -> dict[str, Any]:
+        return {"options": study.sections["heads"][head]}
 
 
 @dataclass(frozen=True)
 class CalibrateSettings(HeadSettings, rules=["calibrate"]):
-    """How a head's scores are calibrated: the study's sections `ranking` and `calibration`.
-
-    Attributes:
-        memory_mb: megabytes that a block of features and its scores may take.
-    """
+    """How a head's scores are calibrated."""
 
     memory_mb: Number
     version: int
@@ -84,19 +63,13 @@ class CalibrateSettings(HeadSettings, rules=["calibrate"]):
     inputs: ClassVar = {"head": "head", "distractor_features": "distractor_features"}
 
     @classmethod
-    def of(cls, study: Study, **head: str) -> Self:
-        return cls(**head, **study.sections["ranking"], **study.sections["calibration"])
+    def own(cls, study: Study, **names: str) -> dict[str, Any]:
+        return dict(study.sections["calibration"])
 
 
 @dataclass(frozen=True)
 class AttributeSettings(HeadSettings, rules=["attribute"]):
-    """How the samples of a case are attributed.
-
-    Attributes:
-        method: name of the plug-in.
-        memory_mb: megabytes that a block of features and its scores may take.
-        options: the method's section.
-    """
+    """How the samples of a case are attributed; `options` are the section of the method."""
 
     method: str
     case: str
@@ -104,15 +77,13 @@ class AttributeSettings(HeadSettings, rules=["attribute"]):
     options: Mapping[str, Any]
 
     inputs: ClassVar = {
-        "head": "head",
-        "calibration": "calibration",
-        "distractor_features": "distractor_features",
+        **{name: name for name in ("head", "calibration", "distractor_features")},
         "sample_features": "samples_{stem}",
     }
 
     @classmethod
-    def of(cls, study: Study, method: str, **cell: str) -> Self:
-        return cls(method=method, **cell, **study.sections["ranking"], options=study.sections["methods"][method])
+    def own(cls, study: Study, method: str, **names: str) -> dict[str, Any]:
+        return {"options": study.sections["methods"][method]}
 
 
 @dataclass(frozen=True)
@@ -141,13 +112,7 @@ class CaseToScore(Record):
 
 @dataclass(frozen=True)
 class Evaluation(Record):
-    """The study's section `evaluation`.
-
-    Attributes:
-        recall_at: the K of Recall@K.
-        bootstrap: resamples of the models.
-        splits: whose samples are attributed.
-    """
+    """The study's section: the K of Recall@K, resamples of the models, and the splits whose samples are attributed."""
 
     recall_at: tuple[int, ...]
     bootstrap: int
@@ -157,12 +122,7 @@ class Evaluation(Record):
 
 @dataclass(frozen=True)
 class EvaluateSettings(HeadSettings, rules=["evaluate"]):
-    """How the scores of a method with a head are summarized.
-
-    Attributes:
-        share: of the train models on which the head was learned.
-        seed: of the study.
-    """
+    """How the scores of a method with a head are summarized."""
 
     method: str
     share: Number
@@ -173,12 +133,5 @@ class EvaluateSettings(HeadSettings, rules=["evaluate"]):
     inputs: ClassVar = {"scores": "scores_{stem}", "untuned": "untuned_{stem}"}
 
     @classmethod
-    def of(cls, study: Study, training_set: str, **names: str) -> Self:
-        return cls(
-            training_set=training_set,
-            **names,
-            share=study.training_sets[training_set].share,
-            cases={case: CaseToScore.of(study, case) for case in study.cases},
-            seed=study.seed,
-            evaluation=Evaluation(**study.sections["evaluation"]),
-        )
+    def own(cls, study: Study, **names: str) -> dict[str, Any]:
+        return {"cases": {case: CaseToScore.of(study, case) for case in study.cases}}

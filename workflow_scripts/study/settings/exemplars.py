@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from workflow_scripts.study.settings.base import Settings
 from workflow_scripts.study.study import Case, Study
@@ -10,12 +10,7 @@ from workflow_scripts.study.study import Case, Study
 
 @dataclass(frozen=True, kw_only=True)
 class FromData(Settings):
-    """What images are chosen from.
-
-    Attributes:
-        corpus: version of the corpus, if it is that.
-        data: version of the data at a path of their own, if it is these. The path must not change a choice.
-    """
+    """What images are chosen from: version of the corpus, or of data at a path, which must not change a choice."""
 
     corpus: int | None = None
     data: int | None = None
@@ -23,22 +18,15 @@ class FromData(Settings):
     inputs: ClassVar = {"corpus": "{stem}"}
 
     @staticmethod
-    def _data(study: Study, section: Mapping[str, Any]) -> dict[str, int]:
+    def _version(study: Study, section: Mapping[str, Any]) -> dict[str, int | None]:
         if "path" in section:
-            return {"data": section.get("version", 1)}
-        return {"corpus": study.sections["corpus"]["version"]}
+            return {"corpus": None, "data": section.get("version", 1)}
+        return {"corpus": study.sections["corpus"]["version"], "data": None}
 
 
 @dataclass(frozen=True, kw_only=True)
 class SelectExemplarsSettings(FromData, rules=["select_exemplars"]):
-    """The models of a case, for which exemplars are chosen. See `Case` for its fields.
-
-    Attributes:
-        study: name of the study.
-        seed: of the study.
-        case: name of the case.
-        members: class and class word, in order, per split.
-    """
+    """The models of a case, for which exemplars are chosen: `Case`, with classes and class words as pairs."""
 
     study: str
     seed: int
@@ -52,19 +40,13 @@ class SelectExemplarsSettings(FromData, rules=["select_exemplars"]):
     group_counts: Mapping[str, int]
 
     @classmethod
-    def of(cls, study: Study, case: str) -> Self:
-        return cls(**cls._fields(study, case), **cls._data(study, study.sections["cases"][case]))
-
-    @staticmethod
-    def _fields(study: Study, name: str) -> dict[str, Any]:
-        case = study.cases[name]
+    def own(cls, study: Study, case: str) -> dict[str, Any]:
+        own = study.cases[case]
         return {
-            **{"study": study.name, "seed": study.seed, "case": name, "kind": case.kind, "source": case.source},
-            "members": {split: tuple(case.members[split].items()) for split in case.splits},
-            "models_per_class": case.models_per_class,
-            "numbered_from": case.numbered_from,
-            "set_sizes": case.set_sizes,
-            "group_counts": case.group_counts,
+            **cls._version(study, study.sections["cases"][case]),
+            "source": own.source,
+            "members": {split: tuple(own.members[split].items()) for split in own.splits},
+            **{name: getattr(own, name) for name in ("models_per_class", "numbered_from", "set_sizes", "group_counts")},
         }
 
     def to_case(self) -> Case:
@@ -76,13 +58,7 @@ class SelectExemplarsSettings(FromData, rules=["select_exemplars"]):
 
 @dataclass(frozen=True, kw_only=True)
 class SelectDistractorsSettings(FromData, rules=["select_distractors"]):
-    """How many distractors are chosen, and by which plug-in.
-
-    Attributes:
-        study: name of the study.
-        seed: of the study.
-        source: name of the plug-in.
-    """
+    """How many distractors are chosen, and by which plug-in: the study's section."""
 
     study: str
     seed: int
@@ -91,7 +67,6 @@ class SelectDistractorsSettings(FromData, rules=["select_distractors"]):
     version: int
 
     @classmethod
-    def of(cls, study: Study) -> Self:
+    def own(cls, study: Study) -> dict[str, Any]:
         section = study.sections["distractors"]
-        names = {key: section[key] for key in ("source", "count", "version")}
-        return cls(study=study.name, seed=study.seed, **names, **cls._data(study, section))
+        return {**{key: section[key] for key in ("source", "count", "version")}, **cls._version(study, section)}

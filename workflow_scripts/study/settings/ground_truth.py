@@ -8,15 +8,15 @@ import itertools
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
-from workflow_scripts.study.settings.base import Number, Record, Settings
-from workflow_scripts.study.study import TOKEN, Model, Study
+from workflow_scripts.study.settings.base import Number, Record, Settings, without
+from workflow_scripts.study.study import TOKEN, Study
 
 
 @dataclass(frozen=True)
 class Course(Record):
-    """A course of denoising, from noise to latents.
+    """A course of denoising.
 
     Attributes:
         scheduler: the sampler, one of `denoising.SCHEDULERS`.
@@ -31,16 +31,11 @@ class Course(Record):
 
 @dataclass(frozen=True)
 class RegularizationSettings(Settings, Course, rules=["regularization"]):
-    """The images of class words that keep what these words mean; the study's section `regularization`, and
+    """The images that keep what class words mean: the study's section, and what they are made from.
 
     Attributes:
-        study_seed: of the study.
-        base_model: name and version of the base model.
         class_words: of a block.
         captions: of the images of each class word, in turn, with `{class_word}`.
-        images_per_class_word: their number.
-        batch: images at once.
-        precision: of the network.
     """
 
     study_seed: int
@@ -55,14 +50,10 @@ class RegularizationSettings(Settings, Course, rules=["regularization"]):
     inputs: ClassVar = {"base_model": "base_model"}
 
     @classmethod
-    def of(cls, study: Study, block: str) -> Self:
-        return cls(
-            study_seed=study.seed,
-            base_model=base_model(study),
-            class_words=study.blocks[block],
-            captions=study.block_prompts(block).regularization,
-            **study.sections["regularization"],
-        )
+    def own(cls, study: Study, block: str) -> dict[str, Any]:
+        words, captions = study.blocks[block], study.block_prompts(block).regularization
+        section = study.sections["regularization"]
+        return {"study_seed": study.seed, "class_words": words, "captions": captions, **section}
 
     def captions_of(self, class_word: str) -> list[str]:
         """The captions of a class word's images."""
@@ -88,17 +79,7 @@ class File:
 
 @dataclass(frozen=True)
 class ShardSettings(Settings):
-    """The settings of a rule that makes files for the models of a shard.
-
-    Attributes:
-        study: name of the study.
-        seed: of the study.
-        case: name of the case.
-        kind: of the case, `object` or `style`.
-        shard: name of the shard.
-        models: the models, in order.
-        class_words: the class word of each model.
-    """
+    """The settings of a rule that makes files for the models of a shard, which are in order, with their class words."""
 
     study: str
     seed: int
@@ -108,12 +89,10 @@ class ShardSettings(Settings):
     models: tuple[str, ...]
     class_words: Mapping[str, str]
 
-    @staticmethod
-    def _names(study: Study, case: str, shard: str) -> dict[str, Any]:
-        models: tuple[Model, ...] = study.shard(case, shard)
-        names = {"study": study.name, "seed": study.seed, "case": case, "kind": study.cases[case].kind, "shard": shard}
-        words = {model.name: model.class_word for model in models}
-        return {**names, "models": tuple(words), "class_words": words}
+    @classmethod
+    def own(cls, study: Study, case: str, shard: str) -> dict[str, Any]:
+        words = {model.name: model.class_word for model in study.shard(case, shard)}
+        return {"models": tuple(words), "class_words": words}
 
     @abstractmethod
     def files(self) -> list[File]:
@@ -122,13 +101,7 @@ class ShardSettings(Settings):
 
 @dataclass(frozen=True)
 class FinetuneSettings(ShardSettings, rules=["finetune"]):
-    """How the models of a shard are made.
-
-    Attributes:
-        base_model: name and version of the base model.
-        prompt: of fine-tuning, with `{class_word}`.
-        customization: the study's section.
-    """
+    """How the models of a shard are made; the `prompt` has `{class_word}`."""
 
     base_model: Mapping[str, Any]
     prompt: str
@@ -137,13 +110,8 @@ class FinetuneSettings(ShardSettings, rules=["finetune"]):
     SPEED: ClassVar = ("models_per_batch", "compile")  # keys of `customization` that decide how fast, but not what
 
     @classmethod
-    def of(cls, study: Study, case: str, shard: str) -> Self:
-        return cls(
-            **cls._names(study, case, shard),
-            base_model=base_model(study),
-            prompt=study.prompts_of(case).finetune,
-            customization=study.sections["customization"],
-        )
+    def own(cls, study: Study, case: str, shard: str) -> dict[str, Any]:
+        return {**super().own(study, case, shard), "prompt": study.prompts_of(case).finetune}
 
     def files(self) -> list[File]:
         names = {"seed": self.seed, "case": self.case, "kind": self.kind, "base_model": self.base_model}
@@ -157,14 +125,7 @@ class FinetuneSettings(ShardSettings, rules=["finetune"]):
 
 @dataclass(frozen=True)
 class Sampling(Course):
-    """The study's section `sampling`.
-
-    Attributes:
-        samples_per_prompt: images of each model and prompt.
-        batch: images at once.
-        precision: of the network.
-        compile: whether the network is compiled first.
-    """
+    """The study's section: how models are sampled."""
 
     samples_per_prompt: int
     batch: int
@@ -180,7 +141,6 @@ class SampleSettings(ShardSettings, rules=["sample"]):
     """How the models of a shard are sampled.
 
     Attributes:
-        base_model: name and version of the base model.
         prompts: the templates of each prompt set, by class word if these have different ones.
         customization: name of the plug-in.
     """
@@ -191,50 +151,31 @@ class SampleSettings(ShardSettings, rules=["sample"]):
     customization: str
 
     @classmethod
-    def of(cls, study: Study, case: str, shard: str) -> Self:
-        models = study.shard(case, shard)
-        words = dict.fromkeys(model.class_word for model in models)
-        templates = study.prompts_of(case).templates[models[0].split]
-        return cls(
-            **cls._names(study, case, shard),
-            base_model=base_model(study),
-            prompts={
-                prompt_set: {word: lines.of(word) for word in words} if lines.by_class_word else lines.of("")
-                for prompt_set, lines in templates.items()
-            },
-            sampling=Sampling(**study.sections["sampling"]),
-            customization=study.sections["customization"]["name"],
-        )
+    def own(cls, study: Study, case: str, shard: str) -> dict[str, Any]:
+        shared, split = super().own(study, case, shard), study.shard(case, shard)[0].split
+        words = dict.fromkeys(shared["class_words"].values())
+        prompts = {
+            prompt_set: {word: lines.of(word) for word in words} if lines.by_class_word else lines.of("")
+            for prompt_set, lines in study.prompts_of(case).templates[split].items()
+        }
+        return {**shared, "prompts": prompts, "customization": study.sections["customization"]["name"]}
 
     def files(self) -> list[File]:
         names = {"seed": self.seed, "base_model": self.base_model, "customization": self.customization}
         shared = {**names, "sampling": without(self.sampling.to_json(), Sampling.SPEED)}
-        return [
-            _sample_file(model, prompt_set, self._prompts(model, prompt_set), shared, self.sampling.samples_per_prompt)
-            for model, prompt_set in itertools.product(self.models, self.prompts)
-        ]
+        files = []
+        for model, prompt_set in itertools.product(self.models, self.prompts):
+            prompts = self._prompts(model, prompt_set)
+            settings = {**shared, "model": model, "prompt_set": prompt_set, "prompts": prompts}
+            entry = {"prompt_set": prompt_set, "n": len(prompts) * self.sampling.samples_per_prompt}
+            files.append(File(f"{model}.{prompt_set}.parquet", model, settings, entry))
+        return files
 
     def _prompts(self, model: str, prompt_set: str) -> list[str]:
         word, templates = self.class_words[model], self.prompts[prompt_set]
         return fill_in(templates[word] if isinstance(templates, Mapping) else templates, word)
 
 
-def _sample_file(model: str, prompt_set: str, prompts: Sequence[str], shared: Mapping, per_prompt: int) -> File:
-    settings = {**shared, "model": model, "prompt_set": prompt_set, "prompts": prompts}
-    entry = {"prompt_set": prompt_set, "n": len(prompts) * per_prompt}
-    return File(f"{model}.{prompt_set}.parquet", model, settings, entry)
-
-
 def fill_in(templates: Sequence[str], class_word: str) -> list[str]:
     """The prompts of a model: `{subject}` becomes `<new1> cat`."""
     return [template.replace("{subject}", f"{TOKEN} {class_word}") for template in templates]
-
-
-def base_model(study: Study) -> dict[str, Any]:
-    """Which base model, but not where it lies: the path must not change an image."""
-    return without(study.sections["base_model"], ("path",))
-
-
-def without(section: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
-    """A section without some keys."""
-    return {key: value for key, value in section.items() if key not in keys}

@@ -1,46 +1,33 @@
-"""The settings of the rules that take what the authors released, see docs/release.md."""
+"""The settings of the rules that take what the authors released, see docs/release.md.
+
+All name the version of the release; a person who imports one file of features or one head may leave it out.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from workflow_scripts.study.settings.base import Settings
 from workflow_scripts.study.settings.evaluation import HeadSettings
 from workflow_scripts.study.settings.exemplars import SelectExemplarsSettings
 from workflow_scripts.study.settings.ground_truth import File, ShardSettings
-from workflow_scripts.study.study import Study
+from workflow_scripts.study.study import UNTUNED, Study
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImportExemplarsSettings(SelectExemplarsSettings, rules=["import_exemplars"]):
-    """The models of a case, of which the release has exemplars.
-
-    Attributes:
-        allow_missing: whether images may be missing; models without all their exemplars are then left out.
-        release: version of the release.
-    """
+    """The models of a case. If images may be missing, those without all their exemplars are left out."""
 
     allow_missing: bool
     release: int
 
     inputs: ClassVar = {}
 
-    @classmethod
-    def _fields(cls, study: Study, name: str) -> dict[str, Any]:
-        return {**super()._fields(study, name), "allow_missing": _allows_missing(study), "release": _version(study)}
-
 
 @dataclass(frozen=True)
 class ImportSamplesSettings(ShardSettings, rules=["import_samples"]):
-    """How many samples the release should have of the models of a shard.
-
-    Attributes:
-        prompts: number of prompts of each prompt set.
-        samples_per_prompt: of each model.
-        allow_missing: whether images may be missing.
-        release: version of the release.
-    """
+    """How many samples the release should have of the models of a shard; `prompts` are counted by prompt set."""
 
     prompts: Mapping[str, int]
     samples_per_prompt: int
@@ -48,14 +35,9 @@ class ImportSamplesSettings(ShardSettings, rules=["import_samples"]):
     release: int
 
     @classmethod
-    def of(cls, study: Study, case: str, shard: str) -> Self:
-        return cls(
-            **cls._names(study, case, shard),
-            prompts={name: lines.count for name, lines in study.prompts_of(case).templates["test"].items()},
-            samples_per_prompt=study.samples_per_prompt,
-            allow_missing=_allows_missing(study),
-            release=_version(study),
-        )
+    def own(cls, study: Study, case: str, shard: str) -> dict[str, Any]:
+        prompts = {name: lines.count for name, lines in study.prompts_of(case).templates["test"].items()}
+        return {**super().own(study, case, shard), "prompts": prompts}
 
     def files(self) -> list[File]:
         """The files that a complete release gives; what they hold depends on it."""
@@ -65,12 +47,7 @@ class ImportSamplesSettings(ShardSettings, rules=["import_samples"]):
 
 @dataclass(frozen=True)
 class ImportDistractorsSettings(Settings, rules=["import_distractors"]):
-    """How many distractors the release has features of.
-
-    Attributes:
-        study: name of the study.
-        release: version of the release.
-    """
+    """How many distractors the release has features of."""
 
     study: str
     count: int
@@ -79,62 +56,38 @@ class ImportDistractorsSettings(Settings, rules=["import_distractors"]):
     inputs: ClassVar = {"features": "features"}
 
     @classmethod
-    def of(cls, study: Study) -> Self:
-        return cls(study.name, study.sections["distractors"]["count"], _version(study))
+    def own(cls, study: Study) -> dict[str, Any]:
+        return {"count": study.sections["distractors"]["count"]}
 
 
 @dataclass(frozen=True)
 class ImportFeaturesSettings(Settings, rules=["import_features"]):
-    """The encoder whose features were released.
-
-    Attributes:
-        options: the encoder's section.
-        release: version of the release; a person who calls the step may leave it out.
-    """
+    """The encoder whose features were released; `options` are its section."""
 
     encoder: str
     options: Mapping[str, Any]
     release: int | None = None
 
-    inputs: ClassVar = {
-        **{"distractors": "source", "exemplars": "source", "samples": "source"},
-        "features": "features",
-    }
+    inputs: ClassVar = {**dict.fromkeys(("distractors", "exemplars", "samples"), "source"), "features": "features"}
 
     @classmethod
-    def of(cls, study: Study, encoder: str) -> Self:
-        return cls(encoder, study.sections["encoders"][encoder], _version(study))
+    def own(cls, study: Study, encoder: str) -> dict[str, Any]:
+        return {"options": study.sections["encoders"][encoder]}
 
 
 @dataclass(frozen=True)
 class ImportHeadSettings(HeadSettings, rules=["import_head"]):
-    """A head that was released, or the untuned one, for which there are no files.
-
-    Attributes:
-        release: version of the release; a person who calls the step may leave it out.
-    """
+    """A head that was released, or the untuned one, of which there are no files."""
 
     release: int | None = None
 
     inputs: ClassVar = {"mapper": "mapper", "calibrator": "calibrator"}
 
-    @classmethod
-    def of(cls, study: Study, **head: str) -> Self:
-        return cls(**head, release=_version(study))
-
     @property
     def learned(self) -> bool:
         """Whether there is a file of its maps."""
-        return self.head != "identity"
+        return self.head != UNTUNED
 
     def recorded(self, **wildcards: str) -> dict[str, Any]:
         """With `raw` for released maps: they apply to features as long as the encoder makes them."""
         return {**self.to_json(), "raw": True} if self.learned else self.to_json()
-
-
-def _allows_missing(study: Study) -> bool:
-    return study.sections.get("allow_missing") in (True, "true")
-
-
-def _version(study: Study) -> int:
-    return study.sections["release"]["version"]

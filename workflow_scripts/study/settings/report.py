@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from workflow_scripts.study.settings.base import Record, Settings, image_encoders
 from workflow_scripts.study.settings.evaluation import Evaluation
@@ -81,12 +81,7 @@ class Labels(Record):
 
 @dataclass(frozen=True)
 class ReportSettings(Settings, rules=["tabulate", "plot", "index", "publish"]):
-    """What the report is about.
-
-    Attributes:
-        study: name of the study.
-        seen: cases on whose other models heads learn.
-    """
+    """What the report is about; `seen` are the cases on whose other models heads learn."""
 
     study: str
     seen: tuple[str, ...]
@@ -95,21 +90,13 @@ class ReportSettings(Settings, rules=["tabulate", "plot", "index", "publish"]):
     report: Labels
 
     @classmethod
-    def of(cls, study: Study) -> Self:
-        sections = Evaluation(**study.sections["evaluation"]), Labels(**study.sections["report"])
-        return cls(study.name, seen(study), Shown.of(study), *sections)
+    def own(cls, study: Study) -> dict[str, Any]:
+        return {"seen": seen(study), "shown": Shown.of(study)}
 
 
 @dataclass(frozen=True)
 class GallerySettings(Settings, rules=["gallery"]):
-    """What the page of pictures shows: see `Shown`, and
-
-    Attributes:
-        study: name of the study.
-        seed: of the study.
-        random: number of samples drawn at random.
-        chosen: number of samples chosen by rule.
-    """
+    """What the page of pictures shows, see `Shown`: numbers of samples drawn at random, and chosen by rule."""
 
     study: str
     seed: int
@@ -121,10 +108,10 @@ class GallerySettings(Settings, rules=["gallery"]):
     chosen: int
 
     @classmethod
-    def of(cls, study: Study) -> Self:
+    def own(cls, study: Study) -> dict[str, Any]:
         shown = Shown.of(study)
-        names = shown.methods, shown.encoders, shown.head, shown.training_set
-        return cls(study.name, study.seed, *names, **study.sections["gallery"])
+        names = {name: getattr(shown, name) for name in ("methods", "encoders", "head", "training_set")}
+        return {**names, **study.sections["gallery"]}
 
 
 @dataclass(frozen=True)
@@ -162,6 +149,6 @@ class DatasetTableSettings(Settings, rules=["dataset_table"]):
     samples_per_prompt: int
 
     @classmethod
-    def of(cls, study: Study) -> Self:
+    def own(cls, study: Study) -> dict[str, Any]:
         pairs = [(name, split) for name, case in study.cases.items() for split in case.splits]
-        return cls(tuple(DatasetRow.of(study, *pair) for pair in pairs), study.samples_per_prompt)
+        return {"rows": tuple(DatasetRow.of(study, *pair) for pair in pairs)}
