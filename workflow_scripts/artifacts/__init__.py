@@ -14,7 +14,6 @@ timm read and write themselves, and layouts of others, each where it is describe
 """
 
 from workflow_scripts.artifacts.files import SIDECAR, atomic, file_hash, input_hash, recorded_hash, sidecar_of
-from workflow_scripts.artifacts.headers import read_metadata, read_provenance
 from workflow_scripts.artifacts.images import (
     MODES,
     Images,
@@ -25,7 +24,14 @@ from workflow_scripts.artifacts.images import (
     open_image,
     write_png,
 )
-from workflow_scripts.artifacts.provenance import PROVENANCE, check_provenance, make_provenance, settings_hash
+from workflow_scripts.artifacts.provenance import (
+    PROVENANCE,
+    check_provenance,
+    make_provenance,
+    read_metadata,
+    read_provenance,
+    settings_hash,
+)
 from workflow_scripts.artifacts.records import read_csv, read_json, read_text, write_csv, write_json, write_text
 from workflow_scripts.artifacts.tables import read_captions, read_table, write_table
 from workflow_scripts.artifacts.tensors import (

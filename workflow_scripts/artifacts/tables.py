@@ -6,8 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.artifacts.files import atomic
-from workflow_scripts.artifacts.headers import provenance_of, read_schema
-from workflow_scripts.artifacts.provenance import PROVENANCE, check_provenance
+from workflow_scripts.artifacts.provenance import PROVENANCE, check_provenance, provenance_of, read_schema
 from workflow_scripts.cli import canonical_json
 
 if TYPE_CHECKING:

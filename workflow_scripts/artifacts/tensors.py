@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workflow_scripts.artifacts.files import atomic
-from workflow_scripts.artifacts.headers import open_tensors, read_provenance
-from workflow_scripts.artifacts.provenance import PROVENANCE, check_provenance
+from workflow_scripts.artifacts.provenance import PROVENANCE, check_provenance, open_tensors, read_provenance
 from workflow_scripts.cli import canonical_json
 
 if TYPE_CHECKING:
