@@ -85,12 +85,9 @@ def test_counted_groups_are_numbered(config: dict, root: Path):
     assert [m.name for m in case.models["train"]] == ["families_seen_train_00000", "families_seen_train_00001"]
     assert case.models["val"][0].class_word == "art"
     assert len(case.models["test"]) == 1
-    rows = settings.dataset_table(study)["rows"]
-    assert {row["split"]: row["exemplars"] for row in rows if row["case"] == "families_seen"} == {
-        "train": None,
-        "val": 7,
-        "test": None,
-    }
+    rows = settings.make("dataset_table", study).rows
+    exemplars = {row.split: row.exemplars for row in rows if row.case == "families_seen"}
+    assert exemplars == {"train": None, "val": 7, "test": None}
 
 
 def test_prompts_may_differ_by_class_word(study: Study, config: dict, root: Path):
