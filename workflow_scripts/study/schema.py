@@ -15,8 +15,8 @@ from jsonschema import Draft202012Validator, ValidationError
 from workflow_scripts import plugins
 from workflow_scripts.study.study import is_released, read_text
 
-PLUGIN_SECTIONS = {"encoders": "encoders", "heads": "heads", "methods": "methods"}
-NAMED_SECTIONS = {"base_model": "base_models", "customization": "customization"}
+PLUGIN_SECTIONS = ("encoders", "heads", "methods")  # kinds of plug-ins with an entry for each
+NAMED_SECTIONS = {"base_model": "base_models", "customization": "customization"}  # the kind of the one plug-in
 
 
 def read_yaml(file: Path) -> Any:
@@ -39,10 +39,10 @@ def study_problems(config: Mapping[str, Any], schema_file: Path) -> list[str]:
     schema = read_yaml(schema_file)
     version = schema["$defs"]["version"]
     violations = list(_violations(config, schema, ()))
-    for section, kind in PLUGIN_SECTIONS.items():
-        for name, settings in _mapping(config.get(section)).items():
-            imported = section == "heads" and is_released(config)  # not learned, so it needs no settings
-            violations += _plugin_violations(settings, kind, name, (section, name), {"version": version}, imported)
+    for kind in PLUGIN_SECTIONS:
+        for name, settings in _mapping(config.get(kind)).items():
+            imported = kind == "heads" and is_released(config)  # not learned, so it needs no settings
+            violations += _plugin_violations(settings, kind, name, (kind, name), {"version": version}, imported)
     for section, kind in NAMED_SECTIONS.items():
         settings = _mapping(config.get(section))
         common = schema["properties"][section]["properties"] | {"version": version}

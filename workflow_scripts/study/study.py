@@ -5,7 +5,6 @@ are relative to the folder of the Snakefile.
 """
 
 import itertools
-import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,12 +40,9 @@ class Case:
     # Class word by id, per split. Objects: the classes, the same in each split; styles: the split's groups.
     members: Mapping[str, Mapping[str, str]]
     models_per_class: Mapping[str, int]  # per split; 1 for styles
-    # Of a style case, on how many of a group's exemplars to tune, a model for each size; empty: on all.
-    set_sizes: tuple[int, ...] = ()
-    # Of an object case, the number of a class's first model, per split; empty: train, val and test follow each other.
-    numbered_from: Mapping[str, int] = field(default_factory=dict)
-    # Of a style case that gives only the number of its groups, that number per split.
-    group_counts: Mapping[str, int] = field(default_factory=dict)
+    set_sizes: tuple[int, ...] = ()  # of a style case: on how many of a group's exemplars to tune; empty: on all
+    numbered_from: Mapping[str, int] = field(default_factory=dict)  # of an object case: see `numbers`
+    group_counts: Mapping[str, int] = field(default_factory=dict)  # of groups that are only counted, per split
     prompts: str = ""  # which of the study's prompts its models have
 
     @classmethod
@@ -88,7 +84,7 @@ class Case:
             yield Model(class_name + ending, split, class_name, word)
 
     def numbers(self, split: str) -> range:
-        """The numbers of the models of each class in a split."""
+        """The numbers of the models of each class in a split; they follow those of the split before, or start anew."""
         follows = sum(self.models_per_class.get(earlier, 0) for earlier in SPLITS[: SPLITS.index(split)])
         first = self.numbered_from.get(split, follows)
         return range(first, first + self.models_per_class.get(split, 0))
@@ -128,13 +124,11 @@ class Prompts:
 
     @classmethod
     def from_mapping(cls, section: Mapping[str, Any], root: Path) -> Self:
+        lists = {prompt_set: section[prompt_set] for prompt_set in PROMPT_SETS}
         templates = {
-            split: {
-                prompt_set: Templates(root / section[prompt_set][split]["file"], section[prompt_set][split]["count"])
-                for prompt_set in PROMPT_SETS
-            }
+            split: {name: Templates(root / own[split]["file"], own[split]["count"]) for name, own in lists.items()}
             for split in SPLITS
-            if all(split in section[prompt_set] for prompt_set in PROMPT_SETS)
+            if all(split in own for own in lists.values())
         }
         return cls(section["finetune"], tuple(read_lines(root / section["regularization"])), templates)
 
@@ -188,24 +182,19 @@ class Study:
 
     def shards(self, case: str, split: str) -> list[str]:
         """Names of the shards of a case and split, in order; with one model per job, the models' names."""
-        models = self.cases[case].models[split]
-        if self.models_per_job == 1:
-            return [model.name for model in models]
-        return [f"{split}_{i:04d}" for i in range(math.ceil(len(models) / self.models_per_job))]
+        return [shard for shard, models in self._shards[case].items() if models[0].split == split]
 
     def shard(self, case: str, shard: str) -> tuple[Model, ...]:
         """The models of a shard, in order."""
-        return self._shards[case, shard]
+        return self._shards[case][shard]
 
     @cached_property
-    def _shards(self) -> dict[tuple[str, str], tuple[Model, ...]]:
-        return {
-            (case, name): batch
-            for case, split in itertools.product(self.cases, SPLITS)
-            for name, batch in zip(
-                self.shards(case, split), _batched(self.cases[case].models[split], self.models_per_job), strict=True
-            )
-        }
+    def _shards(self) -> dict[str, dict[str, tuple[Model, ...]]]:
+        shards: dict[str, dict[str, tuple[Model, ...]]] = {case: {} for case in self.cases}
+        for case, split in itertools.product(self.cases, SPLITS):
+            for i, models in enumerate(_batched(self.cases[case].models[split], self.models_per_job)):
+                shards[case][models[0].name if self.models_per_job == 1 else f"{split}_{i:04d}"] = models
+        return shards
 
     @cached_property
     def blocks(self) -> dict[str, tuple[str, ...]]:
@@ -281,6 +270,11 @@ def prompts_of(section: Mapping[str, Any]) -> str:
     return section.get("prompts", section["kind"])
 
 
+def splits_of(section: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the section of a case says of each split that it has: the models of each class, or the groups."""
+    return section.get("models_per_class", section.get("groups", {}))
+
+
 def _batched(items: Sequence[Any], size: int) -> list[tuple]:
     return [tuple(items[i : i + size]) for i in range(0, len(items), size)]
 
@@ -301,8 +295,5 @@ def read_lines(path: Path) -> list[str]:
 
 def read_list(path: Path, class_word: str | None = None) -> dict[str, str]:
     """Class words by id. A line is an id, or id, tab and class word; without one, the id with spaces for hyphens."""
-    words = {}
-    for line in read_lines(path):
-        name, _, word = line.partition("\t")
-        words[name] = class_word or word.strip() or name.replace("-", " ")
-    return words
+    rows = (line.partition("\t") for line in read_lines(path))
+    return {name: class_word or word.strip() or name.replace("-", " ") for name, _, word in rows}
