@@ -33,10 +33,10 @@ def atomic(path: str | os.PathLike, sidecar: bool = True) -> Iterator[Path]:
     """Yields a `.part` path beside `path`; renames it into place when the block ends well, removes it otherwise.
 
     Args:
-        sidecar: whether to write the sidecar, before the renaming: so a file in place always has the right one.
+        sidecar: whether to write the sidecar; it comes before the renaming, so that a file never has a wrong one.
 
     Raises:
-        OSError: it cannot be written, for the disk is full or read-only; what stood at `path` stands there still.
+        OSError: it cannot be written, for the disk is full or read-only; a file that was at `path` is still there.
     """
     path = Path(path)
     part = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}.part")
@@ -52,7 +52,7 @@ def atomic(path: str | os.PathLike, sidecar: bool = True) -> Iterator[Path]:
     except OSError as error:
         raise OSError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
-        with suppress(OSError):  # a read-only disk has none, but would not have it removed either
+        with suppress(OSError):  # on a read-only disk there is none, but removing it would fail, too
             part.unlink(missing_ok=True)
 
 
@@ -61,11 +61,7 @@ def sidecar_of(path: str | os.PathLike) -> Path:
 
 
 def recorded_hash(path: str | os.PathLike) -> str | None:
-    """The SHA-256 that a file had when it was written, as its sidecar says; None if it has no sidecar.
-
-    Raises:
-        ValueError: the sidecar is corrupt.
-    """
+    """The SHA-256 in a file's sidecar; None if it has no sidecar. Raises `ValueError` if the sidecar is corrupt."""
     sidecar = sidecar_of(path)
     if not sidecar.exists():
         return None

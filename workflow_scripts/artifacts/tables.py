@@ -6,8 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.artifacts.files import atomic
-from workflow_scripts.artifacts.headers import provenance_of, read_schema
-from workflow_scripts.artifacts.provenance import PROVENANCE, check_provenance
+from workflow_scripts.artifacts.provenance import PROVENANCE, check_provenance, provenance_of, read_schema
 from workflow_scripts.cli import canonical_json
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def write_table(
     A column `image` of bytes becomes a Hugging Face `Image` column. How a table is cut changes no byte of the file.
 
     Args:
-        table: a part has the columns of the first, which decides the types; what has no value in it holds strings.
+        table: the first part decides the columns and their types; a column without a value in it holds strings.
 
     Raises:
         ValueError: there is no part, or one has other columns than the first.
@@ -84,7 +83,7 @@ def _to_arrow(path: str | os.PathLike, frame: "pd.DataFrame", schema: Any) -> An
 
 
 def _row_groups(tables: Iterable[Any], rows: int) -> Iterator[Any]:
-    """Cuts tables anew, to `rows` each, in one piece so that pages are cut alike; the last, or only, has the rest."""
+    """Cuts tables anew, to `rows` each; each in one piece, so that their pages are cut alike. The last has the rest."""
     import pyarrow as pa
 
     held = None
@@ -140,7 +139,7 @@ def read_table(
 
 
 def read_captions(path: str | os.PathLike) -> list[str]:
-    """What each image of a parquet file is said to show: its prompt or its caption.
+    """The prompt or caption of each image of a parquet file.
 
     Raises:
         ValueError: the file has none of these columns.

@@ -1,4 +1,4 @@
-"""What must hold between the keys of a study, beyond what its schema can say. All problems are reported at once."""
+"""Reads and checks a study, also what its schema cannot say. All problems are reported at once."""
 
 import itertools
 from collections import Counter, defaultdict
@@ -30,7 +30,7 @@ def study_file(name: str, root: Path) -> str:
     """The file of the study of this name.
 
     Raises:
-        ValueError: there is none, and the message lists those that exist; or it is not YAML with keys.
+        ValueError: there is no such study, and the message lists those that exist; or the file has no keys.
     """
     file = root / STUDIES / f"{name}.yaml"
     if not file.is_file():
@@ -73,7 +73,7 @@ def _refuse(file: Path, lines: Sequence[str]) -> None:
 
 
 def problems(config: Mapping[str, Any], root: Path) -> list[str]:
-    """Every cross-field problem of a configuration that fits the schema, one line each."""
+    """Every problem of a configuration that fits the schema, one line each."""
     files = dict(_lists(config))
     lists = {key: read_list(root / file) for key, file in files.items() if (root / file).is_file()}
     words = defaultdict(dict)  # the class words by the prompts of the case
@@ -186,7 +186,7 @@ def _prompts_of_case(config: Mapping[str, Any], section: Mapping[str, Any]) -> I
 
 
 def _sharing_problems(config: Mapping[str, Any], lists: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Lists of one source that share an id would show a head its test exemplars, or give two models one name."""
+    """Lists of one source that share an id: a head would see its test exemplars, or two models have one name."""
     source = {key: config["cases"][key.split(".")[1]]["source"] for key in lists}
     return [
         f"{second}: shares {', '.join(sorted(shared)[:5])} with {first}; the lists of a source must be disjoint"

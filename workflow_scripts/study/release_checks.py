@@ -1,4 +1,4 @@
-"""What must hold of a study that evaluates the release. Imported by the Snakefile: standard library only."""
+"""Checks a study that evaluates the authors' release."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,6 +1,6 @@
-"""The keys and types of the files in config/, by the schemas in config/schemas/ and each plug-in's own keys.
+"""Checks the keys and types of the files in config/ with the schemas in config/schemas/ and the keys of plug-ins.
 
-Needs no heavy import; the messages are ours, so that a misspelt key is refused by its name.
+The messages are our own: they name the key and what would be valid. The Snakefile asks, so this needs no heavy import.
 """
 
 import difflib
@@ -20,7 +20,7 @@ NAMED_SECTIONS = {"base_model": "base_models", "customization": "customization"}
 
 
 def read_yaml(file: Path) -> Any:
-    """Raises `ValueError` naming file and line if it is not YAML."""
+    """The content of a YAML file; raises `ValueError` naming file and line if it is not YAML."""
     try:
         return yaml.safe_load(read_text(file))
     except yaml.YAMLError as error:
@@ -30,12 +30,12 @@ def read_yaml(file: Path) -> Any:
 
 
 def problems(config: Mapping[str, Any], schema_file: Path) -> list[str]:
-    """Every way in which a configuration departs from a schema, one line each: key, what is wrong, what is valid."""
+    """Every violation of a schema, one line each: key, what is wrong, what is valid."""
     return list(_violations(config, read_yaml(schema_file), ()))
 
 
 def study_problems(config: Mapping[str, Any], schema_file: Path) -> list[str]:
-    """The same for a study, whose schema the plug-ins complete."""
+    """The same for a study, to whose schema plug-ins add their keys."""
     schema = read_yaml(schema_file)
     version = schema["$defs"]["version"]
     violations = list(_violations(config, schema, ()))
@@ -53,7 +53,7 @@ def study_problems(config: Mapping[str, Any], schema_file: Path) -> list[str]:
 def _plugin_violations(
     settings: Any, kind: str, name: Any, path: tuple, common: Mapping[str, Any], bare: bool = False
 ) -> list[str]:
-    """Checks a plug-in's section against the keys that the plug-in declares; an unknown plug-in is `checks`' matter."""
+    """Checks a section with the keys that its plug-in declares; `checks` reports a plug-in that does not exist."""
     if name not in plugins.names(kind) or not isinstance(settings, Mapping):
         return []
     own = {} if bare else section_schema(plugins.settings_type(kind, name))
@@ -100,7 +100,7 @@ def _violations(value: Any, schema: Mapping[str, Any], path: tuple) -> Iterator[
 
 
 def _messages(error: ValidationError, key: str) -> Iterator[str]:
-    """An error of jsonschema in our words."""
+    """Our own messages for an error of jsonschema."""
     prefix = f"{key}." if key else ""
     match error.validator:
         case "additionalProperties":
