@@ -212,25 +212,25 @@ def problems(config: dict, root: Path) -> str:
 
 def test_a_misspelt_key_is_refused_with_the_valid_ones(config: dict, root: Path):
     config["sampling"]["guidence"] = config["sampling"].pop("guidance")
-    found = problems(config, root)
-    assert "config/studies/smoke.yaml: sampling.guidence: unknown key, did you mean 'guidance'?; valid keys: " in found
-    assert "sampling.guidance: missing key (Scale of classifier-free guidance.)" in found
+    text = problems(config, root)
+    assert "config/studies/smoke.yaml: sampling.guidence: unknown key, did you mean 'guidance'?; valid keys: " in text
+    assert "sampling.guidance: missing key (Scale of classifier-free guidance.)" in text
 
 
 def test_a_misspelt_key_of_a_plug_in_is_refused(config: dict, root: Path):
     config["encoders"]["pixels"]["sise"] = 8
     config["customization"]["stepps"] = 8
-    found = problems(config, root)
-    assert "encoders.pixels.sise: unknown key, did you mean 'size'?; valid keys: size, version" in found
-    assert "customization.stepps: unknown key, did you mean 'steps'?" in found
+    text = problems(config, root)
+    assert "encoders.pixels.sise: unknown key, did you mean 'size'?; valid keys: size, version" in text
+    assert "customization.stepps: unknown key, did you mean 'steps'?" in text
 
 
 def test_a_wrong_type_is_refused_with_the_meaning_of_the_key(config: dict, root: Path):
     config["models_per_job"] = "64"
     config["customization"]["learning_rate"] = "1e-3"  # YAML 1.1 reads 1e-3 as a string
-    found = problems(config, root)
-    assert "models_per_job: '64' is not of type 'integer'" in found
-    assert "customization.learning_rate: '1e-3' is not of type 'number' (Learning rate of W_k and W_v.)" in found
+    text = problems(config, root)
+    assert "models_per_job: '64' is not of type 'integer'" in text
+    assert "customization.learning_rate: '1e-3' is not of type 'number' (Learning rate of W_k and W_v.)" in text
 
 
 @pytest.mark.parametrize(

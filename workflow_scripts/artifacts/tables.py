@@ -83,16 +83,16 @@ def _to_arrow(path: str | os.PathLike, frame: "pd.DataFrame", schema: Any) -> An
 
 
 def _row_groups(tables: Iterable[Any], rows: int) -> Iterator[Any]:
-    """Cuts tables anew, to `rows` each; each in one piece, so that their pages are cut alike. The last has the rest."""
+    """Cuts tables anew, to `rows` each; each in one piece, so that pages are cut alike. The last may have fewer."""
     import pyarrow as pa
 
-    held = None
+    rest = None
     for table in tables:
-        held = table if held is None else pa.concat_tables([held, table])
-        while len(held) > rows:
-            yield held[:rows].combine_chunks()
-            held = held[rows:]
-    yield held.combine_chunks()
+        rest = table if rest is None else pa.concat_tables([rest, table])
+        while len(rest) > rows:
+            yield rest[:rows].combine_chunks()
+            rest = rest[rows:]
+    yield rest.combine_chunks()
 
 
 def _hf_features(schema: Any) -> dict:

@@ -1,11 +1,7 @@
-"""Paths of result files, for code that reads results without Snakemake. A test compares them with the rules."""
+"""Paths in the folder of a study's results that are the same for all rules, or that no job of the report makes."""
 
 from pathlib import Path
 
-EXEMPLARS = "results/{study}/exemplars/{case}.parquet"
-MODELS = "results/{study}/models/{case}/{shard}.json"
-SAMPLES = "results/{study}/samples/{case}/{shard}.json"
-SAMPLE_FEATURES = "results/{study}/features/{encoder}/samples/{case}/{shard}.safetensors"
 LOG = "results/{study}/logs/{record}.log"
 BENCHMARK = "results/{study}/benchmarks/{record}.tsv"
 JOBS = "jobs.json.gz"  # the list of the study's jobs

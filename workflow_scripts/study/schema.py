@@ -111,8 +111,8 @@ def _messages(error: ValidationError, key: str) -> Iterator[str]:
             for missing in set(error.validator_value) - error.instance.keys():
                 yield f"{prefix}{missing}: missing key ({_describe(error.schema['properties'].get(missing, {}))})"
         case "dependentRequired":
-            for given, needed in error.validator_value.items():
-                for missing in set(needed) - error.instance.keys() if given in error.instance else ():
+            for present, needed in error.validator_value.items():
+                for missing in set(needed) - error.instance.keys() if present in error.instance else ():
                     yield f"{prefix}{missing}: missing key ({_describe(error.schema['properties'][missing])})"
         case "anyOf" if "required" in error.validator_value[0]:
             valid = " or ".join(choice["required"][0] for choice in error.validator_value)
@@ -124,8 +124,7 @@ def _messages(error: ValidationError, key: str) -> Iterator[str]:
 
 
 def _hint(word: str, valid: list[str]) -> str:
-    close = difflib.get_close_matches(word, valid, n=1)
-    return f", did you mean {close[0]!r}?" if close else ""
+    return "".join(f", did you mean {close!r}?" for close in difflib.get_close_matches(word, valid, n=1))
 
 
 def _describe(schema: Mapping[str, Any]) -> str:
