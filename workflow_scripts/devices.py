@@ -22,11 +22,11 @@ def set_up(threads: int) -> str:
 
 
 def _keep_memory() -> None:
-    """Tells glibc to keep freed memory: every step of training asks for the same arrays, and new pages cost 5 %."""
+    """Tells glibc to keep freed memory: every step needs arrays of the same sizes, and fresh pages cost 5 % of it."""
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):
         libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-        libc.mallopt(M_MMAP_THRESHOLD, 32 * 2**20)  # the largest value that it takes
+        libc.mallopt(M_MMAP_THRESHOLD, 32 * 2**20)  # the most that it takes
 
 
 def decoders(threads: int) -> int:
@@ -40,7 +40,7 @@ def best() -> str:
 
 
 def resolve_precision(precision: str, device: str) -> str:
-    """The precision of a device, `fp32` or `bf16`, for the key `precision` (`auto`, `fp32` or `bf16`)."""
+    """Turns the key `precision` (`auto`, `fp32`, `bf16`) into what this device does: `fp32` or `bf16`."""
     if precision != "auto":
         return precision
     if device == "cpu":
@@ -58,7 +58,7 @@ def autocast(precision: str, device: str) -> AbstractContextManager:
 def in_batches(
     items: Sequence[Item], size: int, compute: Callable[[Sequence[Item]], Sequence[Result]]
 ) -> Iterator[Result]:
-    """Yields the results of `compute` for batches of at most `size` items; halves the size when memory runs out."""
+    """Yields `compute(batch)` of batches of at most `size` items; halves the size for good when memory runs out."""
     start = 0
     while start < len(items):
         batch = items[start : start + size]
@@ -74,11 +74,11 @@ def in_batches(
 def _compute_if_it_fits(
     compute: Callable[[Sequence[Item]], Sequence[Result]], batch: Sequence[Item]
 ) -> Sequence[Result] | None:
-    # A function of its own, so that the tensors of a failed attempt are freed before the next one.
+    # A function of its own, so that the failed attempt's tensors are gone when the next one starts.
     try:
         return compute(batch)
     except RuntimeError as error:
-        # When the CPU's memory is full, PyTorch raises a plain RuntimeError that names its `DefaultCPUAllocator`.
+        # PyTorch raises a plain RuntimeError of its `DefaultCPUAllocator` when the CPU's memory ends.
         full = isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
         if len(batch) == 1 or not full:
             raise

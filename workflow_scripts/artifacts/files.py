@@ -36,7 +36,7 @@ def atomic(path: str | os.PathLike, sidecar: bool = True) -> Iterator[Path]:
         sidecar: whether to write the sidecar; it comes before the renaming, so that a file never has a wrong one.
 
     Raises:
-        OSError: it cannot be written, for the disk is full or read-only; a file that was at `path` is still there.
+        OSError: the disk is full or read-only. A file that was at `path` before stays as it is.
     """
     path = Path(path)
     part = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}.part")
@@ -52,7 +52,7 @@ def atomic(path: str | os.PathLike, sidecar: bool = True) -> Iterator[Path]:
     except OSError as error:
         raise OSError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
-        with suppress(OSError):  # on a read-only disk there is none, but removing it would fail, too
+        with suppress(OSError):  # a read-only disk refuses to remove even what does not exist
             part.unlink(missing_ok=True)
 
 

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 def main() -> None:
     parser = cli.StepParser(__doc__)
-    parser.add_argument("--study", help="name of a study; without it, that of config/config.yaml")
+    parser.add_argument("--study", help="name of a study; default: that of config/config.yaml")
     parser.add_settings(required=False)
     args = parser.parse_args()
 
@@ -32,15 +32,16 @@ def main() -> None:
     done = progress.finished(planned, files)
     seconds = costs.expect(study, planned, costs.read_seconds(done), costs.SECONDS)
     megabytes = costs.expect(study, planned, sizes(done, files), costs.MEGABYTES)
-    pending = progress.without(planned, done)
+    pending = [job for job in planned if job not in done]
 
     exemplars = plan.count_exemplars([Path(job.outputs[0]) for job in done if job.rule == "select_exemplars"])
     dataset = plan.tabulate(DatasetTableSettings.of(study), exemplars)
     by_rule = forecast.expected(planned, done, seconds, megabytes)
     page = forecast.to_markdown(study.name, dataset, by_rule, forecast.waits(pending, seconds))
     print(page)
-    for name, text in zip(layout.PLAN, (page, by_rule.to_csv(index=False)), strict=True):
-        artifacts.write_text(layout.folder(study.name) / name, text, sidecar=False)
+    page_file, table_file = (layout.folder(study.name) / name for name in layout.PLAN)
+    artifacts.write_text(page_file, page, sidecar=False)
+    artifacts.write_csv(table_file, by_rule, sidecar=False)
 
 
 def sizes(done: Iterable[Job], files: progress.Files) -> dict[str, float]:
