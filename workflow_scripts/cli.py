@@ -1,4 +1,4 @@
-"""What all steps share on the command line: flags, JSON settings, logging, and errors of one clear line."""
+"""What all steps share on the command line: JSON settings, logging, and errors of one line."""
 
 import argparse
 import json
@@ -6,18 +6,12 @@ import logging
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 
 def canonical_json(value: Any) -> str:
     """The one spelling of a JSON value: sorted keys, no spaces. Settings hashes and params rely on it."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-class Readable(Protocol):
-    """A type of settings, see `study/settings/`."""
-
-    def from_json(self, value: dict[str, Any]) -> Any: ...
 
 
 class StepParser(argparse.ArgumentParser):
@@ -26,20 +20,20 @@ class StepParser(argparse.ArgumentParser):
     def __init__(self, description: str) -> None:
         super().__init__(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
 
-    def add_settings(self, type_: Readable | None = None, required: bool = True) -> None:
+    def add_settings(self, type_: Any = None, required: bool = True) -> None:
         """Adds `--settings`: the rule's part of the study, as one JSON object.
 
         Linux takes no argument above 128 KiB, which the lists of the paper's largest case exceed: hence `-`.
 
         Args:
-            type_: of `args.settings`, such as `FinetuneSettings`; None leaves it a dictionary.
+            type_: class of `args.settings`, such as `FinetuneSettings`; None leaves it a dictionary.
         """
         text = "settings of the rule, as a JSON object; - reads it from standard input"
         read = partial(_read_settings, type_)
         self.add_argument("--settings", type=read, required=required, metavar="JSON", help=text)
 
 
-def _read_settings(type_: Readable | None, text: str) -> Any:
+def _read_settings(type_: Any, text: str) -> Any:
     value = json.load(sys.stdin) if text == "-" else json.loads(text)
     if not isinstance(value, dict):
         raise argparse.ArgumentTypeError(f"expected a JSON object, got {text!r}")

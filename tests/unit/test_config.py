@@ -9,10 +9,9 @@ import pytest
 import yaml
 
 from workflow_scripts.cli import canonical_json
-from workflow_scripts.study import checks, schema
+from workflow_scripts.study import checks, schema, settings
 from workflow_scripts.study.settings.exemplars import SelectDistractorsSettings, SelectExemplarsSettings
 from workflow_scripts.study.settings.ground_truth import FinetuneSettings, RegularizationSettings, SampleSettings
-from workflow_scripts.study.settings.report import DatasetTableSettings
 from workflow_scripts.study.study import Study, read_list
 
 ROOT = Path(__file__).parents[2]
@@ -86,12 +85,9 @@ def test_counted_groups_are_numbered(config: dict, root: Path):
     assert [m.name for m in case.models["train"]] == ["families_seen_train_00000", "families_seen_train_00001"]
     assert case.models["val"][0].class_word == "art"
     assert len(case.models["test"]) == 1
-    rows = DatasetTableSettings.of(study).rows
-    assert {row.split: row.exemplars for row in rows if row.case == "families_seen"} == {
-        "train": None,
-        "val": 7,
-        "test": None,
-    }
+    rows = settings.make("dataset_table", study).rows
+    exemplars = {row.split: row.exemplars for row in rows if row.case == "families_seen"}
+    assert exemplars == {"train": None, "val": 7, "test": None}
 
 
 def test_prompts_may_differ_by_class_word(study: Study, config: dict, root: Path):
@@ -216,25 +212,25 @@ def problems(config: dict, root: Path) -> str:
 
 def test_a_misspelt_key_is_refused_with_the_valid_ones(config: dict, root: Path):
     config["sampling"]["guidence"] = config["sampling"].pop("guidance")
-    found = problems(config, root)
-    assert "config/studies/smoke.yaml: sampling.guidence: unknown key, did you mean 'guidance'?; valid keys: " in found
-    assert "sampling.guidance: missing key (Scale of classifier-free guidance.)" in found
+    text = problems(config, root)
+    assert "config/studies/smoke.yaml: sampling.guidence: unknown key, did you mean 'guidance'?; valid keys: " in text
+    assert "sampling.guidance: missing key (Scale of classifier-free guidance.)" in text
 
 
 def test_a_misspelt_key_of_a_plug_in_is_refused(config: dict, root: Path):
     config["encoders"]["pixels"]["sise"] = 8
     config["customization"]["stepps"] = 8
-    found = problems(config, root)
-    assert "encoders.pixels.sise: unknown key, did you mean 'size'?; valid keys: size, version" in found
-    assert "customization.stepps: unknown key, did you mean 'steps'?" in found
+    text = problems(config, root)
+    assert "encoders.pixels.sise: unknown key, did you mean 'size'?; valid keys: size, version" in text
+    assert "customization.stepps: unknown key, did you mean 'steps'?" in text
 
 
 def test_a_wrong_type_is_refused_with_the_meaning_of_the_key(config: dict, root: Path):
     config["models_per_job"] = "64"
     config["customization"]["learning_rate"] = "1e-3"  # YAML 1.1 reads 1e-3 as a string
-    found = problems(config, root)
-    assert "models_per_job: '64' is not of type 'integer'" in found
-    assert "customization.learning_rate: '1e-3' is not of type 'number' (Learning rate of W_k and W_v.)" in found
+    text = problems(config, root)
+    assert "models_per_job: '64' is not of type 'integer'" in text
+    assert "customization.learning_rate: '1e-3' is not of type 'number' (Learning rate of W_k and W_v.)" in text
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def sent(made: Settings) -> dict:
 @pytest.mark.parametrize(("study", "rule"), [(study, rule) for study, jobs in JOBS.items() for rule in jobs])
 def test_settings_come_back_from_json_without_a_change(studies: dict[str, Study], study: str, rule: str):
     made = settings.make(rule, studies[study], **JOBS[study][rule])
-    read = settings.type_of(rule).from_json(sent(made))
+    read = settings.TYPES[rule].from_json(sent(made))
     assert cli.canonical_json(read.to_json()) == cli.canonical_json(made.to_json())
 
 

@@ -1,10 +1,10 @@
-"""Provenance: what an artefact was made with, in its header."""
+"""Provenance: what an artefact was made with, in its header or beside it."""
 
 import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +28,12 @@ def make_provenance(settings: Mapping[str, Any], inputs: Mapping[str, str | os.P
 
     Inputs that are folders (a base model) are hashed over their files' names and bytes.
     """
-    return {
-        "settings": dict(settings),
-        "inputs": {name: input_hash(path) for name, path in inputs.items()},
-        "versions": _versions(),
-    }
+    versions = {}
+    for package in VERSIONED:
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    hashes = {name: input_hash(path) for name, path in inputs.items()}
+    return {"settings": dict(settings), "inputs": hashes, "versions": versions}
 
 
 def check_provenance(path: str | os.PathLike, provenance: Mapping[str, Any], expect: Mapping[str, Any] | None) -> None:
@@ -41,16 +42,6 @@ def check_provenance(path: str | os.PathLike, provenance: Mapping[str, Any], exp
     for key, value in (expect or {}).items():
         if settings.get(key) != value:
             raise ValueError(f"{path}: {key} is {settings.get(key)!r} in the file's provenance, expected {value!r}")
-
-
-def _versions() -> dict[str, str]:
-    installed = {}
-    for package in VERSIONED:
-        try:
-            installed[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return installed
 
 
 def read_provenance(path: str | os.PathLike) -> dict:
@@ -90,4 +81,5 @@ def read_schema(path: str | os.PathLike) -> "pa.Schema":
 
 
 def provenance_of(schema: "pa.Schema") -> dict:
+    """The provenance in the header of a parquet file."""
     return json.loads((schema.metadata or {}).get(PROVENANCE.encode(), b"{}"))

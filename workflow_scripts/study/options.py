@@ -1,6 +1,6 @@
-"""Keys that the sections of several plug-ins share, each declared once. Needs no heavy import.
+"""Keys that several plug-ins share. The Snakefile reads them, so this module needs no heavy import.
 
-A plug-in with these keys and no others imports them `as Settings`; one that has more extends them. See `plugins`.
+A plug-in with these keys and no others imports the class `as Settings`; one with more keys extends it. See `plugins`.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Precision = Annotated[
 
 @dataclass(frozen=True)
 class Weights:
-    """Of an encoder whose weights lie in a file or folder."""
+    """Keys of an encoder that reads its weights from a file or folder."""
 
     path: Annotated[str, Meta(description="File or folder of the weights; the module says which.")]
     precision: Precision
@@ -27,7 +27,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class PublishedWeights(Weights):
-    """Of an encoder whose weights others published."""
+    """Keys of an encoder with published weights."""
 
     sha256: Annotated[
         Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None,
@@ -37,7 +37,7 @@ class PublishedWeights(Weights):
 
 @dataclass(frozen=True)
 class Contrastive:
-    """Of a head that learns contrastively."""
+    """Keys of a head that learns contrastively."""
 
     temperatures: Annotated[
         tuple[Positive, ...],
@@ -56,16 +56,16 @@ class Contrastive:
 
 @dataclass(frozen=True)
 class TopK:
-    """Of an attribution method."""
+    """Keys of an attribution method."""
 
     top_k: Annotated[Count, Meta(description="How many of the best candidates of a sample to keep.")]
 
 
 @dataclass(frozen=True)
 class Customization:
-    """Of a customization: what the rule `finetune` itself reads of it."""
+    """Keys of a customization that the rule `finetune` itself reads."""
 
     models_per_batch: Annotated[
-        Count, Meta(description="Models trained in one pass: memory and speed, not what they become.")
+        Count, Meta(description="Models that are trained at once; memory and speed depend on it, but no result.")
     ]
     precision: Precision

@@ -5,33 +5,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from msgspec import UNSET, UnsetType
+
 from workflow_scripts.study.settings.base import Number, Record, Settings
 from workflow_scripts.study.study import Study
 
 
 @dataclass(frozen=True)
 class EmbedSettings(Settings, rules=["embed_exemplars", "embed_distractors", "embed_samples"]):
-    """The section of an encoder. The provenance names the encoder, too, and the weights that it reads from a path."""
+    """An encoder."""
 
-    options: Mapping[str, Any]
+    options: Mapping[str, Any]  # the encoder's section
 
     inputs: ClassVar = {"images": "source", "samples": "source"}
 
     @classmethod
-    def own(cls, study: Study, encoder: str) -> dict[str, Any]:
-        return {"options": study.sections["encoders"][encoder]}
+    def of(cls, study: Study, encoder: str) -> Self:
+        return cls(study.sections["encoders"][encoder])
 
     def recorded(self, **wildcards: str) -> dict[str, Any]:
         return {**self.options, "encoder": wildcards["encoder"]}
 
     def made_from(self, **files: Any) -> dict[str, Path]:
+        """The images and, of an encoder that reads weights from a path, these."""
         weights = {"weights": Path(self.options["path"])} if "path" in self.options else {}
         return {**super().made_from(**files), **weights}
 
 
 @dataclass(frozen=True)
 class HeadSettings(Settings):
-    """The names of an encoder, of a head on its features, and of what the head is learned on."""
+    """The names of a head, and what it is learned on."""
 
     encoder: str
     head: str
@@ -40,65 +43,62 @@ class HeadSettings(Settings):
 
 @dataclass(frozen=True)
 class TrainHeadSettings(HeadSettings, rules=["train_head"]):
-    """How a head is learned; `options` are its section."""
+    """How a head is learned."""
 
-    seed: int
-    share: Number
-    options: Mapping[str, Any]
+    seed: int  # of the study
+    share: Number  # of the train models
+    options: Mapping[str, Any]  # the head's section
 
     inputs: ClassVar = {"exemplar_features": "{path}", "sample_features": "{path}"}
 
     @classmethod
-    def own(cls, study: Study, head: str, **names: str) -> dict[str, Any]:
-        return {"options": study.sections["heads"][head]}
+    def of(cls, study: Study, encoder: str, head: str, training_set: str) -> Self:
+        share = study.training_sets[training_set].share
+        return cls(encoder, head, training_set, study.seed, share, study.sections["heads"][head])
 
 
 @dataclass(frozen=True)
 class CalibrateSettings(HeadSettings, rules=["calibrate"]):
     """How a head's scores are calibrated."""
 
-    memory_mb: Number
+    memory_mb: Number  # for a block of features and its scores
     version: int
 
     inputs: ClassVar = {"head": "head", "distractor_features": "distractor_features"}
 
     @classmethod
-    def own(cls, study: Study, **names: str) -> dict[str, Any]:
-        return dict(study.sections["calibration"])
+    def of(cls, study: Study, **head: str) -> Self:
+        return cls(**head, **study.sections["ranking"], **study.sections["calibration"])
 
 
 @dataclass(frozen=True)
 class AttributeSettings(HeadSettings, rules=["attribute"]):
-    """How the samples of a case are attributed; `options` are the section of the method."""
+    """How the samples of a case are attributed."""
 
     method: str
     case: str
-    memory_mb: Number
-    options: Mapping[str, Any]
+    memory_mb: Number  # for a block of features and its scores
+    options: Mapping[str, Any]  # the method's section
 
     inputs: ClassVar = {
-        **{name: name for name in ("head", "calibration", "distractor_features")},
+        "head": "head",
+        "calibration": "calibration",
+        "distractor_features": "distractor_features",
         "sample_features": "samples_{stem}",
     }
 
     @classmethod
-    def own(cls, study: Study, method: str, **names: str) -> dict[str, Any]:
-        return {"options": study.sections["methods"][method]}
+    def of(cls, study: Study, method: str, **cell: str) -> Self:
+        return cls(method=method, **cell, **study.sections["ranking"], options=study.sections["methods"][method])
 
 
 @dataclass(frozen=True)
 class CaseToScore(Record):
-    """What the evaluation should know of a case.
+    """What the evaluation should know of a case."""
 
-    Attributes:
-        kind: `object` or `style`.
-        sets: whether its models differ in their number of exemplars on purpose.
-        expected: of a release, how many test samples of each prompt set a complete one has.
-    """
-
-    kind: str
-    sets: bool
-    expected: Mapping[str, int] | None = None
+    kind: str  # `object` or `style`
+    sets: bool  # whether its models differ in their number of exemplars on purpose
+    expected: Mapping[str, int] | UnsetType = UNSET  # test samples by prompt set, if a complete release decides that
 
     @classmethod
     def of(cls, study: Study, case: str) -> Self:
@@ -112,11 +112,11 @@ class CaseToScore(Record):
 
 @dataclass(frozen=True)
 class Evaluation(Record):
-    """The study's section: the K of Recall@K, resamples of the models, and the splits whose samples are attributed."""
+    """The study's section `evaluation`."""
 
-    recall_at: tuple[int, ...]
-    bootstrap: int
-    splits: tuple[str, ...]
+    recall_at: tuple[int, ...]  # the K of Recall@K
+    bootstrap: int  # resamples of the models
+    splits: tuple[str, ...]  # whose samples are attributed
     version: int
 
 
@@ -125,13 +125,20 @@ class EvaluateSettings(HeadSettings, rules=["evaluate"]):
     """How the scores of a method with a head are summarized."""
 
     method: str
-    share: Number
+    share: Number  # of the train models, on which the head was learned
     cases: Mapping[str, CaseToScore]
-    seed: int
+    seed: int  # of the study
     evaluation: Evaluation
 
     inputs: ClassVar = {"scores": "scores_{stem}", "untuned": "untuned_{stem}"}
 
     @classmethod
-    def own(cls, study: Study, **names: str) -> dict[str, Any]:
-        return {"cases": {case: CaseToScore.of(study, case) for case in study.cases}}
+    def of(cls, study: Study, training_set: str, **names: str) -> Self:
+        return cls(
+            training_set=training_set,
+            **names,
+            share=study.training_sets[training_set].share,
+            cases={case: CaseToScore.of(study, case) for case in study.cases},
+            seed=study.seed,
+            evaluation=Evaluation(**study.sections["evaluation"]),
+        )

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
+
+from msgspec import UNSET, UnsetType
 
 from workflow_scripts.study.settings.base import Settings
 from workflow_scripts.study.study import Case, Study
@@ -10,44 +12,51 @@ from workflow_scripts.study.study import Case, Study
 
 @dataclass(frozen=True, kw_only=True)
 class FromData(Settings):
-    """What images are chosen from: version of the corpus, or of data at a path, which must not change a choice."""
+    """What images are chosen from: the corpus, or data at a path, which must not change a choice."""
 
-    corpus: int | None = None
-    data: int | None = None
+    study: str  # name of the study
+    seed: int  # of the study
+    source: str  # name of the plug-in that chooses
+    corpus: int | UnsetType = UNSET  # version of the corpus
+    data: int | UnsetType = UNSET  # version of the data
 
     inputs: ClassVar = {"corpus": "{stem}"}
 
-    @staticmethod
-    def _version(study: Study, section: Mapping[str, Any]) -> dict[str, int | None]:
-        if "path" in section:
-            return {"corpus": None, "data": section.get("version", 1)}
-        return {"corpus": study.sections["corpus"]["version"], "data": None}
+    @classmethod
+    def _from(cls, study: Study, section: Mapping[str, Any], **more: Any) -> Self:
+        """With the fields of a subclass in `more`."""
+        own = {"data": section.get("version", 1)} if "path" in section else {}
+        data = own or {"corpus": study.sections["corpus"]["version"]}
+        return cls(study=study.name, seed=study.seed, source=section["source"], **data, **more)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SelectExemplarsSettings(FromData, rules=["select_exemplars"]):
-    """The models of a case, for which exemplars are chosen: `Case`, with classes and class words as pairs."""
+    """The models of a case, for which exemplars are chosen. See `Case` for its fields."""
 
-    study: str
-    seed: int
     case: str
     kind: str
-    source: str
-    members: Mapping[str, tuple[tuple[str, str], ...]]
+    members: Mapping[str, tuple[tuple[str, str], ...]]  # class and class word, in order, per split
     models_per_class: Mapping[str, int]
     numbered_from: Mapping[str, int]
     set_sizes: tuple[int, ...]
     group_counts: Mapping[str, int]
 
     @classmethod
-    def own(cls, study: Study, case: str) -> dict[str, Any]:
+    def of(cls, study: Study, case: str, **more: Any) -> Self:
         own = study.cases[case]
-        return {
-            **cls._version(study, study.sections["cases"][case]),
-            "source": own.source,
-            "members": {split: tuple(own.members[split].items()) for split in own.splits},
-            **{name: getattr(own, name) for name in ("models_per_class", "numbered_from", "set_sizes", "group_counts")},
-        }
+        return cls._from(
+            study,
+            study.sections["cases"][case],
+            case=case,
+            kind=own.kind,
+            members={split: tuple(own.members[split].items()) for split in own.splits},
+            models_per_class=own.models_per_class,
+            numbered_from=own.numbered_from,
+            set_sizes=own.set_sizes,
+            group_counts=own.group_counts,
+            **more,
+        )
 
     def to_case(self) -> Case:
         """The case that these settings describe."""
@@ -58,15 +67,12 @@ class SelectExemplarsSettings(FromData, rules=["select_exemplars"]):
 
 @dataclass(frozen=True, kw_only=True)
 class SelectDistractorsSettings(FromData, rules=["select_distractors"]):
-    """How many distractors are chosen, and by which plug-in: the study's section."""
+    """How many distractors are chosen, and by which plug-in."""
 
-    study: str
-    seed: int
-    source: str
     count: int
     version: int
 
     @classmethod
-    def own(cls, study: Study) -> dict[str, Any]:
+    def of(cls, study: Study) -> Self:
         section = study.sections["distractors"]
-        return {**{key: section[key] for key in ("source", "count", "version")}, **cls._version(study, section)}
+        return cls._from(study, section, count=section["count"], version=section["version"])

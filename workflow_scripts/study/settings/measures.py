@@ -2,32 +2,32 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from workflow_scripts.study.settings.base import Record, Settings, image_encoders
-from workflow_scripts.study.settings.ground_truth import Sampling
+from workflow_scripts.study.settings.ground_truth import Sampling, sampling
 from workflow_scripts.study.study import Study
 
 
 @dataclass(frozen=True)
 class Measured(Settings):
-    """How the samples are drawn that something is measured on; `customization` is the name of the plug-in."""
+    """How the samples are drawn that something is measured on."""
 
-    seed: int
-    base_model: Mapping[str, Any]
+    seed: int  # of the study
+    base_model: Mapping[str, Any]  # without its path
     sampling: Sampling
-    customization: str
-
-    @classmethod
-    def own(cls, study: Study) -> dict[str, Any]:
-        return {"customization": study.sections["customization"]["name"]}
+    customization: str  # name of the plug-in
 
 
 @dataclass(frozen=True)
 class MeasureCustomizabilitySettings(Measured, rules=["measure_customizability"]):
-    """The encoders that should find exemplars again, with their sections."""
+    """The encoders that should retrieve exemplars."""
 
-    encoders: Mapping[str, Mapping[str, Any]]
+    encoders: Mapping[str, Mapping[str, Any]]  # the study's section
+
+    @classmethod
+    def of(cls, study: Study) -> Self:
+        return cls(seed=study.seed, **sampling(study), encoders=study.sections["encoders"])
 
 
 @dataclass(frozen=True)
@@ -52,18 +52,19 @@ class EncoderToUse(Record):
 class MeasureLowRankSettings(Measured, rules=["measure_low_rank"]):
     """The models that are compressed, and the encoder that compares their samples."""
 
-    study: str
+    study: str  # name of the study
     encoder: EncoderToUse
     models: tuple[ModelToCompress, ...]
 
     @classmethod
-    def own(cls, study: Study) -> dict[str, Any]:
+    def of(cls, study: Study) -> Self:
         name = image_encoders(study)[0]
         encoder = EncoderToUse(name, study.sections["encoders"][name])
-        return {**super().own(study), "encoder": encoder, "models": tuple(_some_models(study))}
+        models = tuple(_models_to_compress(study))
+        return cls(seed=study.seed, **sampling(study), study=study.name, encoder=encoder, models=models)
 
 
-def _some_models(study: Study) -> Iterator[ModelToCompress]:
+def _models_to_compress(study: Study) -> Iterator[ModelToCompress]:
     """Test models of each case, the first and the middle one, with two prompts each."""
     for name, case in study.cases.items():
         tested = case.models["test"]

@@ -1,12 +1,11 @@
-"""The settings of the rules that take what the authors released, see docs/release.md.
-
-All name the version of the release; a person who imports one file of features or one head may leave it out.
-"""
+"""The settings of the rules that take what the authors released, see docs/release.md."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
+
+from msgspec import UNSET, UnsetType
 
 from workflow_scripts.study.settings.base import Settings
 from workflow_scripts.study.settings.evaluation import HeadSettings
@@ -17,27 +16,38 @@ from workflow_scripts.study.study import UNTUNED, Study
 
 @dataclass(frozen=True, kw_only=True)
 class ImportExemplarsSettings(SelectExemplarsSettings, rules=["import_exemplars"]):
-    """The models of a case. If images may be missing, those without all their exemplars are left out."""
+    """The models of a case, of which the release has exemplars."""
 
-    allow_missing: bool
-    release: int
+    allow_missing: bool  # whether images may be missing; models without all their exemplars are then left out
+    release: int  # version of the release
 
     inputs: ClassVar = {}
+
+    @classmethod
+    def of(cls, study: Study, case: str) -> Self:
+        return super().of(study, case, allow_missing=_allows_missing(study), release=_version(study))
 
 
 @dataclass(frozen=True)
 class ImportSamplesSettings(ShardSettings, rules=["import_samples"]):
-    """How many samples the release should have of the models of a shard; `prompts` are counted by prompt set."""
+    """How many samples the release should have of the models of a shard."""
 
-    prompts: Mapping[str, int]
-    samples_per_prompt: int
-    allow_missing: bool
-    release: int
+    prompts: Mapping[str, int]  # their number, of each prompt set
+    samples_per_prompt: int  # of each model
+    allow_missing: bool  # whether images may be missing
+    release: int  # version of the release
 
     @classmethod
-    def own(cls, study: Study, case: str, shard: str) -> dict[str, Any]:
-        prompts = {name: lines.count for name, lines in study.prompts_of(case).templates["test"].items()}
-        return {**super().own(study, case, shard), "prompts": prompts}
+    def of(cls, study: Study, case: str, shard: str) -> Self:
+        return cls._of_shard(
+            study,
+            case,
+            shard,
+            prompts={name: lines.count for name, lines in study.prompts_of(case).templates["test"].items()},
+            samples_per_prompt=study.samples_per_prompt,
+            allow_missing=_allows_missing(study),
+            release=_version(study),
+        )
 
     def files(self) -> list[File]:
         """The files that a complete release gives; what they hold depends on it."""
@@ -49,39 +59,43 @@ class ImportSamplesSettings(ShardSettings, rules=["import_samples"]):
 class ImportDistractorsSettings(Settings, rules=["import_distractors"]):
     """How many distractors the release has features of."""
 
-    study: str
+    study: str  # name of the study
     count: int
-    release: int
+    release: int  # version of the release
 
     inputs: ClassVar = {"features": "features"}
 
     @classmethod
-    def own(cls, study: Study) -> dict[str, Any]:
-        return {"count": study.sections["distractors"]["count"]}
+    def of(cls, study: Study) -> Self:
+        return cls(study.name, study.sections["distractors"]["count"], _version(study))
 
 
 @dataclass(frozen=True)
 class ImportFeaturesSettings(Settings, rules=["import_features"]):
-    """The encoder whose features were released; `options` are its section."""
+    """The encoder whose features were released."""
 
     encoder: str
-    options: Mapping[str, Any]
-    release: int | None = None
+    options: Mapping[str, Any]  # the encoder's section
+    release: int | UnsetType = UNSET  # version of the release; a person who calls the step may leave it out
 
-    inputs: ClassVar = {**dict.fromkeys(("distractors", "exemplars", "samples"), "source"), "features": "features"}
+    inputs: ClassVar = {"distractors": "source", "exemplars": "source", "samples": "source", "features": "features"}
 
     @classmethod
-    def own(cls, study: Study, encoder: str) -> dict[str, Any]:
-        return {"options": study.sections["encoders"][encoder]}
+    def of(cls, study: Study, encoder: str) -> Self:
+        return cls(encoder, study.sections["encoders"][encoder], _version(study))
 
 
 @dataclass(frozen=True)
 class ImportHeadSettings(HeadSettings, rules=["import_head"]):
-    """A head that was released, or the untuned one, of which there are no files."""
+    """A head that was released, or the untuned one, for which there are no files."""
 
-    release: int | None = None
+    release: int | UnsetType = UNSET  # version of the release; a person who calls the step may leave it out
 
     inputs: ClassVar = {"mapper": "mapper", "calibrator": "calibrator"}
+
+    @classmethod
+    def of(cls, study: Study, **head: str) -> Self:
+        return cls(**head, release=_version(study))
 
     @property
     def learned(self) -> bool:
@@ -91,3 +105,11 @@ class ImportHeadSettings(HeadSettings, rules=["import_head"]):
     def recorded(self, **wildcards: str) -> dict[str, Any]:
         """With `raw` for released maps: they apply to features as long as the encoder makes them."""
         return {**self.to_json(), "raw": True} if self.learned else self.to_json()
+
+
+def _allows_missing(study: Study) -> bool:
+    return study.sections.get("allow_missing") in (True, "true")
+
+
+def _version(study: Study) -> int:
+    return study.sections["release"]["version"]

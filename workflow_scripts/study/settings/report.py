@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from workflow_scripts.study.settings.base import Record, Settings, image_encoders
 from workflow_scripts.study.settings.evaluation import Evaluation
@@ -13,25 +13,15 @@ RECALL_AT = 10  # the paper's K: sentences of the report are about it if the stu
 
 @dataclass(frozen=True)
 class Shown(Record):
-    """The study's plug-ins as the report sees them. Tables and figures hold all; comparisons need a choice.
-
-    Attributes:
-        methods: all; sentences that name none are about the first.
-        encoders: those that look at images, over which sentences average.
-        head: the learned head that is compared with the untuned features; None if the study learns none.
-        training_set: that of the learned head.
-        untuned_set: the training set that calibrates the untuned features.
-        one_kind: `object` or `style` by training set, of those that hold cases of one kind only.
-        recall_at: the K of the Recall@K that sentences are about.
-    """
+    """The study's plug-ins as the report sees them. Tables and figures hold all; comparisons need a choice."""
 
     methods: tuple[str, ...]
-    encoders: tuple[str, ...]
-    head: str | None
-    training_set: str
-    untuned_set: str
-    one_kind: Mapping[str, str]
-    recall_at: int
+    encoders: tuple[str, ...]  # those that look at images, over which sentences average
+    head: str | None  # the learned head that is compared with the untuned features; None if the study learns none
+    training_set: str  # that of the learned head
+    untuned_set: str  # the training set that calibrates the untuned features
+    one_kind: Mapping[str, str]  # `object` or `style` by training set, of those that hold cases of one kind only
+    recall_at: int  # the K of the Recall@K that sentences are about
 
     @classmethod
     def of(cls, study: Study) -> Self:
@@ -73,62 +63,58 @@ def summarized(study: Study) -> list[str]:
 
 @dataclass(frozen=True)
 class Labels(Record):
-    """What each row of the table says about its origin: whose data, and whose base model."""
+    """What each row of the table says about its origin."""
 
-    data: str
-    weights: str
+    data: str  # whose data
+    weights: str  # whose base model
 
 
 @dataclass(frozen=True)
 class ReportSettings(Settings, rules=["tabulate", "plot", "index", "publish"]):
-    """What the report is about; `seen` are the cases on whose other models heads learn."""
+    """What the report is about."""
 
-    study: str
-    seen: tuple[str, ...]
+    study: str  # name of the study
+    seen: tuple[str, ...]  # cases on whose other models heads learn
     shown: Shown
     evaluation: Evaluation
     report: Labels
 
     @classmethod
-    def own(cls, study: Study) -> dict[str, Any]:
-        return {"seen": seen(study), "shown": Shown.of(study)}
+    def of(cls, study: Study) -> Self:
+        sections = Evaluation(**study.sections["evaluation"]), Labels(**study.sections["report"])
+        return cls(study.name, seen(study), Shown.of(study), *sections)
 
 
 @dataclass(frozen=True)
 class GallerySettings(Settings, rules=["gallery"]):
-    """What the page of pictures shows, see `Shown`: numbers of samples drawn at random, and chosen by rule."""
+    """What the page of pictures shows. See `Shown` for the fields that it shares."""
 
-    study: str
-    seed: int
+    study: str  # name of the study
+    seed: int  # of the study
     methods: tuple[str, ...]
     encoders: tuple[str, ...]
     head: str | None
     training_set: str
-    random: int
-    chosen: int
+    random: int  # samples drawn at random
+    chosen: int  # samples chosen by rule
 
     @classmethod
-    def own(cls, study: Study) -> dict[str, Any]:
+    def of(cls, study: Study) -> Self:
         shown = Shown.of(study)
-        names = {name: getattr(shown, name) for name in ("methods", "encoders", "head", "training_set")}
-        return {**names, **study.sections["gallery"]}
+        names = shown.methods, shown.encoders, shown.head, shown.training_set
+        return cls(study.name, study.seed, *names, **study.sections["gallery"])
 
 
 @dataclass(frozen=True)
 class DatasetRow(Record):
-    """The size of a case and split.
-
-    Attributes:
-        prompts: their number by prompt set.
-        exemplars: how many there will be, if that is known: one of each object model; of styles what the study says.
-    """
+    """The size of a case and split."""
 
     kind: str
     case: str
     split: str
     models: int
-    prompts: Mapping[str, int]
-    exemplars: int | None
+    prompts: Mapping[str, int]  # their number by prompt set
+    exemplars: int | None  # one of each object model; of styles what the study says, None if it does not
 
     @classmethod
     def of(cls, study: Study, name: str, split: str) -> Self:
@@ -149,6 +135,6 @@ class DatasetTableSettings(Settings, rules=["dataset_table"]):
     samples_per_prompt: int
 
     @classmethod
-    def own(cls, study: Study) -> dict[str, Any]:
+    def of(cls, study: Study) -> Self:
         pairs = [(name, split) for name, case in study.cases.items() for split in case.splits]
-        return {"rows": tuple(DatasetRow.of(study, *pair) for pair in pairs)}
+        return cls(tuple(DatasetRow.of(study, *pair) for pair in pairs), study.samples_per_prompt)
