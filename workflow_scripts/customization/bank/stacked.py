@@ -1,7 +1,7 @@
 """The model bank: many customized models on one frozen network (m models; a model-major batch has b = m * r rows).
 
-Custom Diffusion changes only W_k and W_v of the cross-attention layers, and one token's embedding. All other layers
-therefore run once over rows of many models; the few that differ are stacked, and each row uses its own.
+Custom Diffusion changes only W_k and W_v of the cross-attention layers, and one token's embedding. So all other layers
+run once over the rows of many models. The layers that differ are stacked, and each row uses those of its model.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ SUFFIXES = (".delta", ".delta.u", ".delta.v", ".weight")  # of a projection's te
 class StackedLinear(nn.Module):
     """m linear maps x -> x (W + delta_i) that share the frozen W [in, out].
 
-    The transpose of what `nn.Linear` keeps: this way the batched products, forward and backward, need no copies.
+    W is the transpose of the weight of `nn.Linear`, so that batched products need no copies, forward or backward.
     """
 
     def __init__(self, weight: torch.Tensor, models: int) -> None:
@@ -47,7 +47,7 @@ class StackedEmbedding(nn.Module):
 
     @property
     def weight(self) -> torch.Tensor:
-        return self.base.weight  # what text encoders look at for their dtype
+        return self.base.weight  # text encoders take their dtype from it
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """Maps token ids [b, l], model-major, to embeddings [b, l, d]."""
@@ -58,7 +58,7 @@ class StackedEmbedding(nn.Module):
 
 
 class Given(nn.Module):
-    """Stands in for a key or value projection whose output is computed before the network runs."""
+    """Replaces a key or value projection whose output is computed before the network runs."""
 
     def __init__(self, rows: torch.Tensor | None = None) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ def projections(unet: nn.Module) -> dict[str, nn.Linear]:
 
 @contextmanager
 def replaced(unet: nn.Module, modules: Mapping[str, nn.Module]) -> Iterator[None]:
-    """Puts `modules` in the place of the network's own while the block runs."""
+    """Replaces the network's own modules by `modules` while the block runs."""
     originals = {path: unet.get_submodule(path) for path in modules}
     try:
         for path, module in modules.items():
@@ -88,7 +88,7 @@ def replaced(unet: nn.Module, modules: Mapping[str, nn.Module]) -> Iterator[None
 
 @contextmanager
 def embedded(base: "BaseModel", embedding: StackedEmbedding) -> Iterator[None]:
-    """While the block runs, the base model's text encoder knows V*."""
+    """The base model's text encoder knows V* while the block runs."""
     base.text_encoder.set_input_embeddings(embedding)
     try:
         yield
@@ -117,8 +117,9 @@ class ModelBank:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """While the block runs, the base model's networks take model-major batches of the bank's models; before each
-        call of the denoising network, `attend` tells it the text states.
+        """The base model's networks take model-major batches of the bank's models while the block runs.
+
+        Call `attend` with the text states before each call of the denoising network.
         """
         with replaced(self.base.unet, self.given), embedded(self.base, self.embedding):
             yield
@@ -143,18 +144,18 @@ class ModelBank:
 def effective_weights(base: "BaseModel", weights: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
     """W_k and W_v of one customized model by path, fp32 [in, out], from the tensors of its file.
 
-    Of each projection the file holds the change of the base model's weight (`{path}.delta` [out, in]), its factors
+    For each projection the file holds the change of the base model's weight (`{path}.delta` [out, in]), its factors
     (`{path}.delta.u` [out, rank], `{path}.delta.v` [rank, in]), or the weight itself (`{path}.weight` [out, in]).
 
     Raises:
-        ValueError: names or shapes are not this base model's; nothing may be missing or left over.
+        ValueError: names or shapes are not those of this base model; none may be missing or left over.
     """
     effective, known = {}, {TOKEN}
     for path, layer in projections(base.unet).items():
         stored = _stored(weights, path, *layer.weight.shape)
         known |= stored.keys()
         factors = list(stored.values())
-        matrix = factors[0] @ factors[1] if len(factors) == 2 else factors[0]  # by NumPy, which autocast does not round
+        matrix = factors[0] @ factors[1] if len(factors) == 2 else factors[0]  # NumPy: autocast would round
         given = torch.from_numpy(matrix).to(base.device, torch.float32).T
         effective[path] = (given if f"{path}.weight" in stored else layer.weight.T + given).contiguous()
     width = base.text_encoder.get_input_embeddings().weight.shape[1]
@@ -165,7 +166,7 @@ def effective_weights(base: "BaseModel", weights: Mapping[str, np.ndarray]) -> d
 
 
 def _stored(weights: Mapping[str, np.ndarray], path: str, rows: int, columns: int) -> dict[str, np.ndarray]:
-    """The tensors of one projection, in the one form that the file holds them in."""
+    """The tensors of one projection: delta, factors or weight, whichever the file holds."""
     names = [name for suffix in SUFFIXES if (name := f"{path}{suffix}") in weights]
     if names and names[0].endswith((".u", ".v")):
         u, v = f"{path}.delta.u", f"{path}.delta.v"
