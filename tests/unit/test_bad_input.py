@@ -659,7 +659,7 @@ def test_a_folder_with_other_files_is_not_exported_to(customized: Path, base_fol
 
 # Weights of encoders.
 
-CUT = "cannot be read as weights ("
+CUT = "cannot be read as weights, and no code in it is run ("
 ENCODERS: dict[str, tuple[str, str, str]] = {  # the encoder, the file that is cut off or missing, what is said
     "clip_mini": ("data/clip_mini", "open_clip_model.safetensors", f"clip_mini/open_clip_model.safetensors: {CUT}"),
     "dino_mini": ("data/dino_mini", "model.safetensors", f"dino_mini/model.safetensors: {CUT}"),

@@ -87,12 +87,12 @@ def rank(
     top[:, : order.shape[1]] = np.take_along_axis(candidates, order, axis=1)
     top_scores[:, : order.shape[1]] = np.take_along_axis(true_scores, order, axis=1)
     for rows, start, scores in _blocks(queries, distractors, project, memory_mb):
-        floors, found = _floors(scores, top_scores[rows, -1], top_k), []
+        floors, columns = _floors(scores, top_scores[rows, -1], top_k), []
         # Row by row: what is compared and counted then stays in the processor's cache.
         for query, row, floor in zip(range(rows.start, rows.stop), scores, floors, strict=True):
             ranks[query] += [np.count_nonzero(is_ahead(row, true_score)) for true_score in true_scores[query]]
-            found.append((row >= floor).nonzero()[0])
-        _keep_best(top[rows], top_scores[rows], found, start, scores)
+            columns.append((row >= floor).nonzero()[0])
+        _keep_best(top[rows], top_scores[rows], columns, start, scores)
     ranks[truth == NO_EXEMPLAR] = 0
     return Ranking(ranks, true_scores, top, top_scores, len(distractors) + np.sum(truth != NO_EXEMPLAR, axis=1))
 
@@ -205,26 +205,26 @@ def _floors(scores: np.ndarray, worst: np.ndarray, k: int) -> np.ndarray:
 
 
 def _keep_best(
-    top: np.ndarray, top_scores: np.ndarray, found: list[np.ndarray], start: int, scores: np.ndarray
+    top: np.ndarray, top_scores: np.ndarray, columns: list[np.ndarray], start: int, scores: np.ndarray
 ) -> None:
     """Takes distractors into the top k of b queries, in place: best first, of equal scores the lower number first.
 
     Args:
         top: numbers so far [b, k], padded with `NO_EXEMPLAR`.
         top_scores: their scores [b, k], padded with -inf.
-        found: columns of `scores` to consider, per query.
+        columns: those of `scores` to consider, per query.
         start: number of the distractor in the first column.
         scores: of a block [b, c].
     """
-    column = np.concatenate(found)
+    column = np.concatenate(columns)
     if not len(column):
         return
     b, k = top.shape
-    row = np.repeat(np.arange(b), list(map(len, found)))
+    row = np.repeat(np.arange(b), list(map(len, columns)))
     numbers = np.concatenate([top.ravel(), start + column])
     values = np.concatenate([top_scores.ravel(), scores[row, column]])
     row = np.concatenate([np.repeat(np.arange(b), k), row])
     order = np.lexsort((numbers, -values, row))
     first = np.searchsorted(row[order], np.arange(b))  # of each query, which has k entries or more
-    chosen = order[first[:, None] + np.arange(k)]
-    top[:], top_scores[:] = numbers[chosen], values[chosen]
+    best = order[first[:, None] + np.arange(k)]
+    top[:], top_scores[:] = numbers[best], values[best]

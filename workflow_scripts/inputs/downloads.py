@@ -15,7 +15,7 @@ from workflow_scripts import artifacts
 
 log = logging.getLogger(__name__)
 WANTED = ("*.json", "*.txt", "*.safetensors")  # never a pickle: opening one may run code
-UNWANTED = ("safety_checker/*", "*fp16*", "*non_ema*")  # nobody reads them here
+UNWANTED = ("safety_checker/*", "*fp16*", "*non_ema*")  # not used here
 BOOKKEEPING = ".cache"  # of huggingface_hub, in the folder that it fills
 TIMEOUT = 60  # seconds without a byte
 

@@ -1,6 +1,5 @@
 """Files that the authors saved with PyTorch: mappers, calibrators and features. No code in them is ever run."""
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,13 +23,11 @@ def load(file: Path, keys: set[str]) -> Mapping[str, Any]:
     """
     if not file.is_file():
         raise ValueError(f"{file}: no such file; it belongs to the released test set, see docs/release.md")
-    try:
-        content = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-    except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
-        raise ValueError(f"{file}: cannot be read as tensors ({artifacts.first_sentence(error)})") from error
-    if not isinstance(content, Mapping) or set(content) != keys:
-        given = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
-        raise ValueError(f"{file}: expected the entries {', '.join(sorted(keys))}, it has {given}")
+    content = artifacts.read_weights(file, mmap=True)
+    if set(content) != keys:
+        raise ValueError(
+            f"{file}: expected the entries {', '.join(sorted(keys))}, it has {', '.join(map(str, content))}"
+        )
     return content
 
 

@@ -87,6 +87,4 @@ def encoded(folder: Path, path: str) -> bytes:
             rgb = image.convert("RGB")
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"{folder / path}: not a readable image ({error})") from error
-    buffer = io.BytesIO()
-    rgb.save(buffer, "PNG")
-    return buffer.getvalue()
+    return artifacts.encode_image(rgb, "PNG")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from workflow_scripts import artifacts
 from workflow_scripts.release.entries import CASE, PROMPT_SET
 
 ENCODER = {
@@ -37,7 +38,7 @@ def read_results(files: Sequence[Path]) -> pd.DataFrame:
 def _rows(file: Path) -> Iterator[dict[str, Any]]:
     theirs = file.stem.removeprefix("table_")
     case = {value: key for key, value in CASE.items()}.get(theirs, theirs)
-    table = pd.read_csv(file)
+    table = artifacts.read_csv(file)
     for column in ("name", "feature"):
         if column not in table:
             raise ValueError(f"{file}: lacks column {column!r}; it has {', '.join(table.columns)}")
