@@ -61,8 +61,7 @@ class Customized:
     error: str | None = None
 
 
-class Conditioning(Protocol):
-    """What the denoising network needs to know of one model and its prompts, computed once for all steps."""
+Conditioning = Any  # what the denoising network needs of one model and its prompts, computed once for all steps
 
 
 class CustomizationModule(Protocol):
@@ -73,7 +72,6 @@ class CustomizationModule(Protocol):
 
         Args:
             kind: `object` or `style`.
-            settings: the module's `Settings`, from the study's section `customization`.
 
         Raises:
             ValueError: a setting does not fit the base model.

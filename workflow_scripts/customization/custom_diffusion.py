@@ -72,8 +72,8 @@ def condition(base: "BaseModel", weights: Mapping[str, np.ndarray], prompts: Seq
 def conditioned(base: "BaseModel", rows: Sequence[tuple[Prompts, int]]) -> Iterator[torch.Tensor]:
     """See `CustomizationModule.conditioned`."""
     paths = rows[0][0].projected
-    given = {path: Given(torch.stack([prompts.projected[path][i] for prompts, i in rows])) for path in paths}
-    with replaced(base.unet, given):
+    fixed = {path: Given(torch.stack([prompts.projected[path][i] for prompts, i in rows])) for path in paths}
+    with replaced(base.unet, fixed):
         yield torch.stack([prompts.states[i] for prompts, i in rows])
 
 

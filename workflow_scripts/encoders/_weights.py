@@ -1,4 +1,4 @@
-"""Weights that others trained: a file that is checked before it is opened, and fills a network without a gap."""
+"""Weights that others trained: a file that is checked before it is opened, and must fill a network completely."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,27 +6,42 @@ from pathlib import Path
 import torch
 
 from workflow_scripts import artifacts
+from workflow_scripts.study.options import Weights
+
+
+def download(source: str) -> str:
+    """What to do about missing or wrong weights that others published."""
+    return f"download {source} and set `path` and `sha256` to it"
+
+
+def require(folder: Path, name: str, remedy: str) -> Path:
+    """The file `name` of a folder; raises `ValueError` if there is none."""
+    if not (folder / name).is_file():
+        raise ValueError(f"{folder}: lacks {name}; {remedy}")
+    return folder / name
 
 
 class WeightsFile:
     """A file of weights, safetensors or of `torch.save`; no code in it is ever run.
 
     Args:
-        sha256: of the file, as 64 hex digits; None leaves it unchecked.
-        remedy: where to get the file; every refusal ends with it.
+        settings: path and, of published weights, the SHA-256.
+        remedy: where to get the file; every error message ends with it.
+        name: of the file, if the path is a folder.
 
     Raises:
-        ValueError: there is no such file, or it is another one.
+        ValueError: there is no such file, or its SHA-256 is another.
     """
 
-    def __init__(self, path: Path, sha256: str | None, remedy: str) -> None:
-        self.path, self.remedy = path, remedy
-        require(path.parent, path.name, remedy)
-        if sha256 is not None and (digest := artifacts.file_hash(path)) != sha256:
+    def __init__(self, settings: Weights, remedy: str, name: str = "") -> None:
+        self.path, self.remedy = Path(settings.path, name), remedy
+        require(self.path.parent, self.path.name, remedy)
+        sha256 = getattr(settings, "sha256", None)
+        if sha256 is not None and (digest := artifacts.file_hash(self.path)) != sha256:
             raise self.refusal(f"its sha256 is {digest}, but the study says {sha256}")
 
     def refusal(self, problem: str) -> ValueError:
-        """What to raise for a problem with this file."""
+        """The error to raise for a problem with this file."""
         return ValueError(f"{self.path}: {problem}; {self.remedy}")
 
     def read(self, entry: str | None = None) -> Mapping[str, torch.Tensor]:
@@ -54,12 +69,12 @@ class WeightsFile:
         prefix: str = "",
         unused: tuple[str, ...] = (),
     ) -> None:
-        """Copies tensors into a network: all that it has, and nothing else.
+        """Copies tensors into a network, which must have the same keys.
 
         Args:
             state: as from `read`.
-            prefix: of the network's keys in the file; what has another belongs to other networks.
-            unused: beginnings of keys with this prefix that are parts only training needed.
+            prefix: of the network's keys in the file; keys without it belong to other networks.
+            unused: beginnings of keys (with the prefix) of parts that only training needed.
 
         Raises:
             ValueError: a key is missing, unexpected, or of another shape.
@@ -74,10 +89,3 @@ class WeightsFile:
             if given[key].shape != tensor.shape:
                 raise self.refusal(f"{key!r} has shape {list(given[key].shape)}, expected {list(tensor.shape)}")
         network.load_state_dict({key.removeprefix(prefix): tensor for key, tensor in given.items()})
-
-
-def require(folder: Path, name: str, remedy: str) -> Path:
-    """The file `name` of a folder; raises `ValueError` if there is none."""
-    if not (folder / name).is_file():
-        raise ValueError(f"{folder}: lacks {name}; {remedy}")
-    return folder / name

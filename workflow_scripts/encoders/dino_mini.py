@@ -1,4 +1,4 @@
-"""A small DINO, trained by `train_dino_mini` on composed drawings without labels; any folder of timm's works."""
+"""A small DINO that `train_dino_mini` trains on composed drawings without labels; any timm folder works."""
 
 from workflow_scripts.encoders import _timm
 from workflow_scripts.encoders._images import NetworkEncoder

@@ -1,4 +1,4 @@
-"""What the sources of distractors share: images in folders as rows, each once, and none that is an exemplar."""
+"""What the sources of distractors share: images as rows, each once, without exemplars."""
 
 import json
 import logging
@@ -15,18 +15,18 @@ log = logging.getLogger("exemplar_sources")
 
 
 class Sieve:
-    """Lets images through that can be distractors, and counts those that cannot.
+    """Turns images into rows if they can be distractors, and counts those that cannot.
 
     Args:
-        exemplars: `source` and `sha256` of images that may be none.
+        exemplars: `source` and `sha256` of images that may not be distractors.
     """
 
     def __init__(self, exemplars: Set[str]) -> None:
-        self.exemplars, self.seen = exemplars, set()  # SHA-256 of the images let through
+        self.exemplars, self.seen = exemplars, set()  # SHA-256 of the images that became rows
         self.kept_out = Counter()
 
     def pass_on(self, name: str, class_name: str, data: bytes, caption: str, source: str, licence: str) -> dict | None:
-        """A row with DISTRACTOR_COLUMNS; None if the image cannot serve."""
+        """A row with DISTRACTOR_COLUMNS; None if the image cannot be a distractor."""
         try:
             image = to_store(artifacts.open_image(data, name), data)
         except ValueError:
@@ -63,7 +63,7 @@ def below_folder(source: Path, exemplars: Set[str], count: int, seed: int) -> It
     """Rows of `count` images anywhere in a folder, in the order of a hash of seed and path.
 
     Raises:
-        ValueError: there are not as many.
+        ValueError: there are fewer.
     """
     files = {file.relative_to(source).as_posix(): file for file in _find_images(source)}
     if len(files) < count:
@@ -74,8 +74,7 @@ def below_folder(source: Path, exemplars: Set[str], count: int, seed: int) -> It
         caption, url = describe(*(_beside(file, suffix) for suffix in (".txt", ".json")))
         class_name = file.parent.name if file.parent != source else ""
         licence = "see url" if url else "unknown"
-        row = sieve.pass_on(name, class_name, read_bytes(file), caption, url or name_of(file, source), licence)
-        if row:
+        if row := sieve.pass_on(name, class_name, read_bytes(file), caption, url or name_of(file, source), licence):
             yield row
         if len(sieve.seen) == count:
             log.info("%d images, %s", count, sieve)
@@ -89,7 +88,7 @@ def _beside(file: Path, suffix: str) -> bytes | None:
 
 
 def _find_images(source: Path) -> Iterator[Path]:
-    """Files in a folder and in those below; hidden ones are left out."""
+    """The image files in a folder and all folders below it, without hidden ones."""
     if not source.is_dir():
         raise ValueError(f"{source}: no folder of images")
     for folder, folders, names in os.walk(source):

@@ -6,6 +6,7 @@ run once over the rows of many models. The layers that differ are stacked, and e
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,8 +17,6 @@ from workflow_scripts.customization import TOKEN, token_id
 
 if TYPE_CHECKING:
     from workflow_scripts.base_models import BaseModel
-
-SUFFIXES = (".delta", ".delta.u", ".delta.v", ".weight")  # of a projection's tensors in a model's file
 
 
 class StackedLinear(nn.Module):
@@ -154,10 +153,9 @@ def effective_weights(base: "BaseModel", weights: Mapping[str, np.ndarray]) -> d
     for path, layer in projections(base.unet).items():
         stored = _stored(weights, path, *layer.weight.shape)
         known |= stored.keys()
-        factors = list(stored.values())
-        matrix = factors[0] @ factors[1] if len(factors) == 2 else factors[0]  # NumPy: autocast would round
-        given = torch.from_numpy(matrix).to(base.device, torch.float32).T
-        effective[path] = (given if f"{path}.weight" in stored else layer.weight.T + given).contiguous()
+        product = reduce(np.matmul, stored.values())  # by NumPy: autocast would round
+        matrix = torch.from_numpy(product).to(base.device, torch.float32).T
+        effective[path] = (matrix if f"{path}.weight" in stored else layer.weight.T + matrix).contiguous()
     width = base.text_encoder.get_input_embeddings().weight.shape[1]
     _check_shape(weights, TOKEN, (width,))
     for name in sorted(weights.keys() - known):
@@ -167,13 +165,12 @@ def effective_weights(base: "BaseModel", weights: Mapping[str, np.ndarray]) -> d
 
 def _stored(weights: Mapping[str, np.ndarray], path: str, rows: int, columns: int) -> dict[str, np.ndarray]:
     """The tensors of one projection: delta, factors or weight, whichever the file holds."""
-    names = [name for suffix in SUFFIXES if (name := f"{path}{suffix}") in weights]
-    if names and names[0].endswith((".u", ".v")):
-        u, v = f"{path}.delta.u", f"{path}.delta.v"
-        rank = weights[names[0]].size // (rows if names[0] == u else columns)
+    delta, u, v, whole = (f"{path}.{name}" for name in ("delta", "delta.u", "delta.v", "weight"))
+    if delta not in weights and (u in weights or v in weights):
+        rank = weights[u].size // rows if u in weights else weights[v].size // columns
         shapes = {u: (rows, rank), v: (rank, columns)}
     else:
-        shapes = {names[0] if names else f"{path}.delta": (rows, columns)}
+        shapes = {whole if whole in weights and delta not in weights else delta: (rows, columns)}
     for name, shape in shapes.items():
         _check_shape(weights, name, shape)
     return {name: weights[name] for name in shapes}
@@ -183,5 +180,6 @@ def _check_shape(weights: Mapping[str, np.ndarray], name: str, shape: tuple[int,
     if name not in weights:
         raise ValueError(f"weights of another base model: {name} is missing")
     if weights[name].shape != shape:
-        given = list(weights[name].shape)
-        raise ValueError(f"weights of another base model: {name} is of shape {given}, expected {list(shape)}")
+        raise ValueError(
+            f"weights of another base model: {name} has shape {list(weights[name].shape)}, expected {list(shape)}"
+        )
