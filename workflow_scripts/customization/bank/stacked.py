@@ -181,5 +181,5 @@ def _check_shape(weights: Mapping[str, np.ndarray], name: str, shape: tuple[int,
         raise ValueError(f"weights of another base model: {name} is missing")
     if weights[name].shape != shape:
         raise ValueError(
-            f"weights of another base model: {name} has shape {list(weights[name].shape)}, expected {list(shape)}"
+            f"weights of another base model: {name} is of shape {list(weights[name].shape)}, expected {list(shape)}"
         )
