@@ -93,7 +93,7 @@ def test_other_bytes_than_the_hub_lists_are_refused(server: hub.Hub, tmp_path: P
     manifest = manifest_in(tmp_path)
     folder = manifest.with_suffix("")
     last = refusal(manifest, server.url)
-    assert last == f"error: {folder / UNET}: is not the file of {hub.REPOSITORY}, and was deleted; run again"
+    assert last == f"error: {folder / UNET}: differs from the file of {hub.REPOSITORY}, and was deleted; run again"
     server.swapped = None
     assert download(manifest, server.url).returncode == 0
 
@@ -105,7 +105,7 @@ def test_other_bytes_than_the_hub_lists_are_refused(server: hub.Hub, tmp_path: P
         (
             "someone/else",
             hub.REVISION,
-            "{url} has no such repository, or only for those who log in with `hf auth login`",
+            "{url} has no such repository, or it is private: log in with `hf auth login`",
         ),
         (hub.GATED, hub.REVISION, "is gated: accept its terms on the hub, log in with `hf auth login`, and run again"),
     ],
