@@ -350,7 +350,7 @@ DISTRACTORS: dict[str, tuple[str, dict[str, bytes | bool], str]] = {
     "too few images": ("image_folder", {"data/1.jpg": True}, "data: distractors.count is 2, the folder has 1 images"),
     "the same image twice": (
         "image_folder", {"data/1.jpg": True, "data/2.jpg": True},
-        "data: distractors.count is 2, the folder has 2 images; passed over: 1 copies",
+        "data: distractors.count is 2, the folder has 2 images; skipped: 1 copies",
     ),
     "truncated tar": ("distractors", {"data/0.tar": b"0" * 999}, "data/0.tar: truncated, or not a tar ("),
 }  # fmt: skip

@@ -79,13 +79,13 @@ class WeightsFile:
         Raises:
             ValueError: a key is missing, unexpected, or of another shape.
         """
-        given = {key: state[key] for key in state if key.startswith(prefix) and not key.startswith(unused)}
+        content = {key: state[key] for key in state if key.startswith(prefix) and not key.startswith(unused)}
         own = {prefix + name: tensor for name, tensor in network.state_dict().items()}
-        if missing := own.keys() - given.keys():
+        if missing := own.keys() - content.keys():
             raise self.refusal(f"lacks {min(missing)!r} ({len(missing)} of {len(own)} keys are missing)")
-        if unexpected := given.keys() - own.keys():
+        if unexpected := content.keys() - own.keys():
             raise self.refusal(f"has the unexpected key {min(unexpected)!r} ({len(unexpected)} in all)")
         for key, tensor in own.items():
-            if given[key].shape != tensor.shape:
-                raise self.refusal(f"{key!r} has shape {list(given[key].shape)}, expected {list(tensor.shape)}")
-        network.load_state_dict({key.removeprefix(prefix): tensor for key, tensor in given.items()})
+            if content[key].shape != tensor.shape:
+                raise self.refusal(f"{key!r} has shape {list(content[key].shape)}, expected {list(tensor.shape)}")
+        network.load_state_dict({key.removeprefix(prefix): tensor for key, tensor in content.items()})

@@ -23,29 +23,29 @@ class Sieve:
 
     def __init__(self, exemplars: Set[str]) -> None:
         self.exemplars, self.seen = exemplars, set()  # SHA-256 of the images that became rows
-        self.kept_out = Counter()
+        self.skipped = Counter()  # by reason
 
     def pass_on(self, name: str, class_name: str, data: bytes, caption: str, source: str, licence: str) -> dict | None:
         """A row with DISTRACTOR_COLUMNS; None if the image cannot be a distractor."""
         try:
             image = to_store(artifacts.open_image(data, name), data)
         except ValueError:
-            return self._keep_out("unreadable")
+            return self._skip("unreadable")
         digest = sha256(image)
         if not self.exemplars.isdisjoint((source, digest)):
-            return self._keep_out("exemplars")
+            return self._skip("exemplars")
         if bytes.fromhex(digest) in self.seen:
-            return self._keep_out("copies")
+            return self._skip("copies")
         self.seen.add(bytes.fromhex(digest))
         about = {"id": name, "class": class_name, "image": image, "caption": caption, "sha256": digest}
         return {**about, "source": source, "licence": licence, "author": "unknown"}
 
-    def _keep_out(self, reason: str) -> None:
-        self.kept_out[reason] += 1
+    def _skip(self, reason: str) -> None:
+        self.skipped[reason] += 1
 
     def __str__(self) -> str:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(self.kept_out.items()))
-        return f"passed over: {reasons or 'none'}"
+        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(self.skipped.items()))
+        return f"skipped: {reasons or 'none'}"
 
 
 def describe(text: bytes | None, record: bytes | None) -> tuple[str, str | None]:

@@ -43,7 +43,7 @@ class Pool:
 
     def __init__(self, files: list[Path], seed: int) -> None:
         self.files = sorted(files, key=lambda file: (derive_seed(seed, "imagenet", file.name), file.name))
-        self.untried, self.taken, self.passed_over = iter(self.files), 0, Counter()  # passed_over: by reason
+        self.untried, self.taken, self.skipped = iter(self.files), 0, Counter()  # skipped: by reason
 
     def take(self, hashes: list) -> tuple[Path, bytes] | None:
         """The next usable image, with the bytes to store; None if none is left.
@@ -56,10 +56,10 @@ class Pool:
             try:
                 image = artifacts.open_image(data, str(file))
             except ValueError:
-                self.passed_over["unreadable"] += 1
+                self.skipped["unreadable"] += 1
                 continue
             if fault := _fault(image, hashes):
-                self.passed_over[fault] += 1
+                self.skipped[fault] += 1
                 continue
             self.taken += 1
             return file, _photographs.to_store(image, data)
@@ -113,7 +113,7 @@ def _fault(image: Image.Image, hashes: list) -> str | None:
 
 
 def _too_few(source: Path, case: Case, split: str, name: str, count: int, pool: Pool) -> str:
-    reasons = ", ".join(f"{times} {reason}" for reason, times in sorted(pool.passed_over.items()))
+    reasons = ", ".join(f"{times} {reason}" for reason, times in sorted(pool.skipped.items()))
     return (
         f"{_root(source) / split}: class {name!r} of {case.name} needs {count} images, "
         f"{f'{pool.taken} of {len(pool.files)} can be used: {reasons}' if reasons else f'it has {len(pool.files)}'}"
