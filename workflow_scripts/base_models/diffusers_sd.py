@@ -13,10 +13,6 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-LAYOUT = (
-    "model_index.json, tokenizer/ (vocab.json and merges.txt, or tokenizer.json), text_encoder/, vae/ and unet/ "
-    "(config.json and *.safetensors each), scheduler/scheduler_config.json"
-)
 # For each part, alternative sets of glob patterns; all patterns of one set must match.
 PARTS = {
     ".": (("model_index.json",),),
@@ -132,7 +128,8 @@ def check(folder: Path) -> None:
             continue
         missing = next(pattern for pattern in alternatives[0] if not any((folder / part).glob(pattern)))
         raise ValueError(
-            f"{folder}: not a base model, lacks {Path(part, missing)}; a StableDiffusionPipeline folder holds {LAYOUT}"
+            f"{folder}: not a base model, lacks {Path(part, missing)}; copy a whole folder of a StableDiffusionPipeline "
+            f"(model_index.json, {', '.join(f'{name}/' for name in PARTS if name != '.')})"
         )
     _check_value(folder / "model_index.json", "_class_name", ("StableDiffusionPipeline",))
     _check_value(folder / "scheduler" / "scheduler_config.json", "prediction_type", ("epsilon", "v_prediction"))

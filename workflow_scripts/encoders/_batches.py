@@ -70,9 +70,7 @@ class Batches(Dataset):
 def encode_files(files: Sequence[Path], encoder: "Encoder", workers: int = 0, reads: str = "image") -> list[np.ndarray]:
     """Features float32 [n, d] of each file's images (or captions), in one pass over all files.
 
-    Args:
-        workers: processes that decode and preprocess; with 0, this process does.
-        reads: `image` or `prompt`, see `plugins.reads`.
+    `workers` other processes decode and preprocess. `reads` is `image` or `prompt`, see `plugins.reads`.
 
     Raises:
         ValueError: an image cannot be read, or its features are not finite; the message names file and row.

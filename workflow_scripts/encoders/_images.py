@@ -17,8 +17,7 @@ SQUASH_BY_MODE = {"center": False, "shortest": False, "squash": True}  # by mode
 def to_square(images: np.ndarray, size: int, mode: str) -> torch.Tensor:
     """Crops and resizes the central square: uint8 RGB [b, h, w, 3] to float32 [b, 3, size, size] in [0, 1].
 
-    Args:
-        mode: of `torch.nn.functional.interpolate`: `bicubic` (antialiased) or `area`.
+    `mode` is `bicubic` (antialiased) or `area`, see `torch.nn.functional.interpolate`.
     """
     height, width = images.shape[1:3]
     side = min(height, width)
@@ -65,11 +64,7 @@ class NetworkEncoder:
     """A frozen torch network as an `Encoder`, on the best device.
 
     Args:
-        network: maps normalised images [b, 3, size, size] to features [b, dim].
-        size: side in pixels of the images that the network takes.
-        precision: `auto`, `fp32` or `bf16`.
-        mean: of each colour channel, in [0, 1].
-        std: of each colour channel.
+        network: maps images [b, 3, size, size], normalised by `mean` and `std` per colour, to features [b, dim].
         resize: how to resize before cropping; None crops first and resizes then, which is faster.
     """
 

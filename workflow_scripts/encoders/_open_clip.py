@@ -15,15 +15,11 @@ NO_TEXT = {"context_length": 1, "vocab_size": 1, "width": 1, "heads": 1, "layers
 
 
 def load(settings: Weights, remedy: str, crop_first: bool = False, quick_gelu: bool | None = None) -> NetworkEncoder:
-    """The image tower of a folder, with the preprocessing of the folder's configuration.
+    """The image tower of a folder, with the preprocessing of the folder's configuration; see `EncoderModule.load`.
 
     Args:
-        remedy: where to get the folder.
         crop_first: cut out the central square before resizing, whatever the configuration says.
         quick_gelu: replaces the configuration's, unless None.
-
-    Raises:
-        ValueError: a file is missing or does not fit; the message names file, key and remedy.
     """
     config = require(Path(settings.path), CONFIG, remedy)
     file = WeightsFile(settings, remedy, WEIGHTS)

@@ -17,13 +17,7 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 def load_vit_b16(
     settings: Weights, remedy: str, resize: Resize, entry: str | None = None, **keys: Any
 ) -> NetworkEncoder:
-    """ViT-B/16 for images of 224 pixels, from a state dict; its 768 features are the class token's.
-
-    Args:
-        remedy: where to get the file.
-        entry: of the file, see `WeightsFile.read`.
-        keys: arguments of `WeightsFile.fill`.
-    """
+    """ViT-B/16 for images of 224 pixels; `entry` and `keys` are arguments of `WeightsFile.read` and `.fill`."""
     network = timm.create_model("vit_base_patch16_224", num_classes=0)
     file = WeightsFile(settings, remedy)
     file.fill(network, file.read(entry), **keys)
@@ -33,14 +27,8 @@ def load_vit_b16(
 def load(settings: Weights, remedy: str, **changes: Any) -> NetworkEncoder:
     """The network of a folder without its classifier, with the preprocessing of the folder's configuration.
 
-    timm could load the weights as well, but ignores missing ones once the classifier is left out.
-
-    Args:
-        remedy: where to get the folder.
-        changes: arguments of the network that replace those of the folder.
-
-    Raises:
-        ValueError: a file is missing or does not fit; the message names file, key and remedy.
+    timm could load the weights as well, but ignores missing ones once the classifier is left out. `changes` replace
+    arguments of the network in the folder.
     """
     config = require(Path(settings.path), CONFIG, remedy)
     artifacts.read_json(config)

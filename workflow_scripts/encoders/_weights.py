@@ -22,15 +22,9 @@ def require(folder: Path, name: str, remedy: str) -> Path:
 
 
 class WeightsFile:
-    """A file of weights, safetensors or of `torch.save`; no code in it is ever run.
+    """A file of weights, safetensors or of `torch.save`, in the folder or at the path of an encoder's settings.
 
-    Args:
-        settings: path and, of published weights, the SHA-256.
-        remedy: where to get the file; every error message ends with it.
-        name: of the file, if the path is a folder.
-
-    Raises:
-        ValueError: there is no such file, or its SHA-256 is another.
+    Its methods raise `ValueError` if the file does not fit. Each message ends with `remedy`: where to get the file.
     """
 
     def __init__(self, settings: Weights, remedy: str, name: str = "") -> None:
@@ -45,11 +39,7 @@ class WeightsFile:
         return ValueError(f"{self.path}: {problem}; {self.remedy}")
 
     def read(self, entry: str | None = None) -> Mapping[str, torch.Tensor]:
-        """The tensors by key, or those in one entry of a checkpoint that holds more.
-
-        Raises:
-            ValueError: the file holds no tensors by key, or no such entry.
-        """
+        """The tensors by key, or those in one entry of a checkpoint that holds more. No code in the file is run."""
         try:
             content = artifacts.read_weights(self.path)
         except ValueError as error:
@@ -75,9 +65,6 @@ class WeightsFile:
             state: as from `read`.
             prefix: of the network's keys in the file; keys without it belong to other networks.
             unused: beginnings of keys (with the prefix) of parts that only training needed.
-
-        Raises:
-            ValueError: a key is missing, unexpected, or of another shape.
         """
         content = {key: state[key] for key in state if key.startswith(prefix) and not key.startswith(unused)}
         own = {prefix + name: tensor for name, tensor in network.state_dict().items()}

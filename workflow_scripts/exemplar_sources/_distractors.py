@@ -15,14 +15,11 @@ log = logging.getLogger("exemplar_sources")
 
 
 class Sieve:
-    """Turns images into rows if they can be distractors, and counts those that cannot.
-
-    Args:
-        exemplars: `source` and `sha256` of images that may not be distractors.
-    """
+    """Turns images into rows if they can be distractors, and counts those that cannot."""
 
     def __init__(self, exemplars: Set[str]) -> None:
-        self.exemplars, self.seen = exemplars, set()  # SHA-256 of the images that became rows
+        self.exemplars = exemplars  # their `source` and `sha256`
+        self.seen = set()  # SHA-256 of the images that became rows
         self.skipped = Counter()  # by reason
 
     def pass_on(self, name: str, class_name: str, data: bytes, caption: str, source: str, licence: str) -> dict | None:
@@ -60,11 +57,7 @@ def describe(text: bytes | None, record: bytes | None) -> tuple[str, str | None]
 
 
 def below_folder(source: Path, exemplars: Set[str], count: int, seed: int) -> Iterator[dict]:
-    """Rows of `count` images anywhere in a folder, in the order of a hash of seed and path.
-
-    Raises:
-        ValueError: there are fewer.
-    """
+    """Rows of `count` images anywhere in a folder, in the order of a hash of seed and path."""
     files = {file.relative_to(source).as_posix(): file for file in _find_images(source)}
     if len(files) < count:
         raise ValueError(f"{source}: distractors.count is {count}, the folder has {len(files)} images")

@@ -46,11 +46,7 @@ class Pool:
         self.untried, self.taken, self.skipped = iter(self.files), 0, Counter()  # skipped: by reason
 
     def take(self, hashes: list) -> tuple[Path, bytes] | None:
-        """The next usable image, with the bytes to store; None if none is left.
-
-        Args:
-            hashes: of the images that the class has taken; the new image's is added.
-        """
+        """The next usable image, with the bytes to store; None if none is left. Adds its hash to the class's."""
         for file in self.untried:
             data = _photographs.read_bytes(file)
             try:

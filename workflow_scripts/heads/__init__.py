@@ -56,11 +56,7 @@ class HeadModule(Protocol):
 
 
 def read_head(path: str | os.PathLike, encoder: str) -> Head:
-    """Reads a head that was fitted on features of `encoder`.
-
-    Raises:
-        ValueError: the file is corrupt, or belongs to another encoder.
-    """
+    """Reads a head; raises `ValueError` if the file is corrupt, or the head was fitted to another encoder."""
     tensors = artifacts.read_tensors(path, {"encoder": encoder})
     settings = artifacts.read_provenance(path)["settings"]
     return Head(settings["head"], tensors, settings.get("raw", False))
@@ -73,14 +69,9 @@ def normalize(features: np.ndarray) -> np.ndarray:
 
 
 def project(head: Head, side: Side, features: np.ndarray) -> np.ndarray:
-    """Maps raw encoder features with a head, so that an inner product of two sides is their similarity.
+    """Maps raw encoder features, float32 [n, d], to rows [n, d'] of length 1; the inner product is the similarity.
 
-    Args:
-        side: `exemplar` for exemplars and distractors, `sample` for samples.
-        features: float32 [n, d], of any length.
-
-    Returns:
-        float32 [n, d'] of length 1.
+    `side` is `exemplar` for exemplars and distractors, `sample` for samples.
     """
     inputs = features if head.raw else normalize(features)
     return normalize(plugins.load("heads", head.name).apply(head.tensors, side, inputs))

@@ -50,9 +50,7 @@ def fit(
 ) -> tuple[Tensors, History]:
     """Trains from the same start at each temperature, and keeps the epoch with the best mAP on val.
 
-    Args:
-        head: the plug-in whose `apply` reads the maps' tensors.
-        build: makes the map of one side for a width of features; it may draw from PyTorch's global generator.
+    `build` makes the map of one side for a width of features; it may draw from PyTorch's global generator.
     """
     if len(set(train.exemplar_model)) < 2:
         raise ValueError("the training set has one model of train; contrastive learning needs at least two")

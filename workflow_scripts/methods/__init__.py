@@ -54,14 +54,11 @@ class Method(Protocol):
         """Ranks each query's candidates and says how much the best of them influenced it."""
 
     def score(self, samples: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-        """The scores that `rank` ranks by, for some candidates only.
+        """The scores that `rank` ranks by, float32 [q, c], for some candidates only.
 
         Args:
             samples: raw encoder features, float32 [q, d].
             candidates: int64 [c], numbered as in `Attribution`.
-
-        Returns:
-            float32 [q, c].
         """
 
 

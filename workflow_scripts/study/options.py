@@ -11,6 +11,7 @@ from msgspec import Meta
 Count = Annotated[int, Meta(ge=1)]
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
+PAIR = Meta(min_length=2, max_length=2)
 Precision = Annotated[
     Literal["auto", "fp32", "bf16"],
     Meta(description="Arithmetic of the network; auto is bf16 where the hardware is fast at it, else fp32."),
@@ -89,11 +90,8 @@ class CustomDiffusion(Customization):
         weight: Annotated[NotNegative, Meta(description="How often it is drawn, relative to the others.")]
         scale: Annotated[
             tuple[Positive, ...],
-            Meta(
-                min_length=2,
-                max_length=2,
-                description="Smallest and largest size: below 1 shrunk and pasted, above 1 zoomed and cropped.",
-            ),
+            PAIR,
+            Meta(description="Smallest and largest size: below 1 shrunk and pasted, above 1 zoomed and cropped."),
         ]
         words: Annotated[
             Words, Meta(description="Put before the prompt; one of the list for the kind of model is drawn.")
@@ -119,8 +117,7 @@ class CustomDiffusion(Customization):
     learning_rate: Annotated[Positive, Meta(description="Learning rate of W_k and W_v.")]
     token_learning_rate: Annotated[Positive, Meta(description="Learning rate of V*.")]
     betas: Annotated[
-        tuple[Annotated[float, Meta(ge=0, lt=1)], ...],
-        Meta(min_length=2, max_length=2, description="Decay of AdamW's two moving averages."),
+        tuple[Annotated[float, Meta(ge=0, lt=1)], ...], PAIR, Meta(description="Decay of AdamW's two moving averages.")
     ]
     weight_decay: Annotated[NotNegative, Meta(description="AdamW's, on the differences from the base model.")]
     max_grad_norm: Annotated[
@@ -141,11 +138,8 @@ class CustomDiffusion(Customization):
         bool, Meta(description="Compile the network with torch.compile: faster steps after a minute of compiling.")
     ]
     compression_ratio: Annotated[
-        float,
+        Annotated[float, Meta(gt=0, le=1)],
         Meta(
-            gt=0,
-            le=1,
-            description="Share of the sum of its singular values that the file keeps of each change of W_k and W_v, "
-            "the leading ones as factors; 1 keeps all, as full matrices.",
+            description="Share of its singular values' sum that the file keeps of each change of W_k and W_v; 1: all."
         ),
     ]

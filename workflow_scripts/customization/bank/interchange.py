@@ -26,11 +26,7 @@ DTYPES = (torch.float32, torch.float16)
 
 
 def write_folder(base: "BaseModel", weights: Mapping[str, np.ndarray], folder: Path, file_format: str) -> None:
-    """Writes a customized model for diffusers.
-
-    Args:
-        weights: the tensors of the model's file, see `effective_weights`.
-        file_format: one of `FORMATS`.
+    """Writes a customized model (see `effective_weights`) for diffusers, in one of `FORMATS`.
 
     Raises:
         ValueError: the weights belong to another base model, or the folder holds other files.

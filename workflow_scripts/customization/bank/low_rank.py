@@ -12,12 +12,7 @@ ROUNDING = 1e-6  # a sum of singular values in fp32 may be this much smaller tha
 def compress(
     weights: Mapping[str, np.ndarray], ratio: float, device: str = "cpu"
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """Keeps the leading singular values of each delta: as many as sum to at least the share `ratio` of all.
-
-    Args:
-        weights: the tensors of a model's file, with `{path}.delta` [out, in] per projection.
-        ratio: in (0, 1]; 1 changes nothing.
-        device: where the decompositions are computed.
+    """Keeps the leading singular values of each `{path}.delta` [out, in]: as many as sum to the share `ratio` of all.
 
     Returns:
         The tensors with the factors `{path}.delta.u` [out, rank] and `{path}.delta.v` [rank, in] in place of each

@@ -96,11 +96,7 @@ def embedded(base: "BaseModel", embedding: StackedEmbedding) -> Iterator[None]:
 
 
 class ModelBank:
-    """m customized models of one base model: their deltas of W_k and W_v, and their V*.
-
-    Args:
-        initial: first value of V* [d].
-    """
+    """m customized models of one base model: their deltas of W_k and W_v, and their V*, at first `initial` [d]."""
 
     def __init__(self, base: "BaseModel", initial: torch.Tensor, models: int) -> None:
         self.base = base

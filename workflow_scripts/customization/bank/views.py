@@ -22,13 +22,7 @@ class View:
 def draw_views(
     exemplars: Sequence[np.ndarray], size: int, kind: str, settings: CustomDiffusion, rng: random.Random
 ) -> list[View]:
-    """Draws `view_pool` views, at least one per exemplar, taking the exemplars in turn.
-
-    Args:
-        exemplars: uint8 [h, w, 3] each.
-        size: side of the square views in pixels.
-        kind: `object` or `style`, which decides the words.
-    """
+    """Draws `view_pool` views of exemplars (uint8 [h, w, 3] each) in turn, at least one of each, of `size` pixels."""
     count = max(settings.view_pool, len(exemplars))
     return [_draw_view(exemplars[i % len(exemplars)], size, kind, settings, rng) for i in range(count)]
 
