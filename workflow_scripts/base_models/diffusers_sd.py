@@ -127,9 +127,10 @@ def check(folder: Path) -> None:
         if any(all(any((folder / part).glob(pattern)) for pattern in patterns) for patterns in alternatives):
             continue
         missing = next(pattern for pattern in alternatives[0] if not any((folder / part).glob(pattern)))
+        others = ", ".join(f"{name}/" for name in PARTS if name != ".")
         raise ValueError(
-            f"{folder}: not a base model, lacks {Path(part, missing)}; copy a whole folder of a StableDiffusionPipeline "
-            f"(model_index.json, {', '.join(f'{name}/' for name in PARTS if name != '.')})"
+            f"{folder}: not a base model, lacks {Path(part, missing)}; a StableDiffusionPipeline folder holds "
+            f"model_index.json, {others}"
         )
     _check_value(folder / "model_index.json", "_class_name", ("StableDiffusionPipeline",))
     _check_value(folder / "scheduler" / "scheduler_config.json", "prediction_type", ("epsilon", "v_prediction"))

@@ -8,5 +8,4 @@ CONFIG, WEIGHTS = _open_clip.CONFIG, _open_clip.WEIGHTS
 
 
 def load(settings: Settings) -> NetworkEncoder:
-    """See `EncoderModule.load`."""
     return _open_clip.load(settings, "make it with `snakemake clip_mini`, or get it by `dvc pull`", crop_first=True)

@@ -7,7 +7,6 @@ from workflow_scripts.study.options import PublishedWeights as Settings
 
 
 def load(settings: Settings) -> NetworkEncoder:
-    """See `EncoderModule.load`."""
     remedy = download("timm/vit_base_patch32_clip_224.openai from huggingface.co")
     # OpenAI trained with QuickGELU; a configuration that does not say so would silently change the features.
     return _open_clip.load(settings, remedy, quick_gelu=True)

@@ -41,7 +41,6 @@ class StyleTower(torch.nn.Module):
 
 
 def load(settings: Settings) -> NetworkEncoder:
-    """See `EncoderModule.load`."""
     file = WeightsFile(settings, download("pytorch_model.bin of tomg-group-umd/CSD-ViT-L from huggingface.co"))
     with torch.serialization.safe_globals(METADATA):
         state = file.read("model_state_dict")

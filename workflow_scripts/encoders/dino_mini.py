@@ -8,5 +8,4 @@ CONFIG, WEIGHTS = _timm.CONFIG, _timm.WEIGHTS
 
 
 def load(settings: Settings) -> NetworkEncoder:
-    """See `EncoderModule.load`."""
     return _timm.load(settings, "make it with `snakemake dino_mini`, or get it by `dvc pull`")

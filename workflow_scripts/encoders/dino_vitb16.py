@@ -9,5 +9,4 @@ URL = "https://dl.fbaipublicfiles.com/dino/dino_vitbase16_pretrain/dino_vitbase1
 
 
 def load(settings: Settings) -> NetworkEncoder:
-    """See `EncoderModule.load`."""
     return _timm.load_vit_b16(settings, download(URL), Resize(256))

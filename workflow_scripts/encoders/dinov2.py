@@ -7,5 +7,4 @@ from workflow_scripts.study.options import PublishedWeights as Settings
 
 
 def load(settings: Settings) -> NetworkEncoder:
-    """See `EncoderModule.load`."""
     return _timm.load(settings, download("timm/vit_base_patch14_dinov2.lvd142m from huggingface.co"))

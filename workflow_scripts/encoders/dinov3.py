@@ -7,7 +7,6 @@ from workflow_scripts.study.options import PublishedWeights as Settings
 
 
 def load(settings: Settings) -> NetworkEncoder:
-    """See `EncoderModule.load`."""
     remedy = download("timm/vit_base_patch16_dinov3.lvd1689m from huggingface.co")
     # timm would average the patches; the authors of DINOv3, as of the earlier DINOs, take the class token.
     return _timm.load(settings, remedy, global_pool="token")

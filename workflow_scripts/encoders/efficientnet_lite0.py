@@ -79,7 +79,6 @@ def _weights(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def load(settings: Settings) -> NetworkEncoder:
-    """See `EncoderModule.load`."""
     network = MultiLevel(imagenet_network())
     half = (0.5, 0.5, 0.5)
     return NetworkEncoder(network, DIM, settings.size, settings.precision, mean=half, std=half)

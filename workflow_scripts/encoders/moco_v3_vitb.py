@@ -10,7 +10,6 @@ ENCODER = "module.base_encoder."  # the file also holds its moving average and t
 
 
 def load(settings: Settings) -> NetworkEncoder:
-    """See `EncoderModule.load`."""
     resize = Resize(256, interpolation="bilinear")  # as the authors of MoCo evaluate it
     keys = {"prefix": ENCODER, "unused": (f"{ENCODER}head.",)}
     return _timm.load_vit_b16(settings, download(URL), resize, "state_dict", **keys)

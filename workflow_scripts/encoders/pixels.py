@@ -35,5 +35,4 @@ class Pixels:
 
 
 def load(settings: Settings) -> Pixels:
-    """See `EncoderModule.load`."""
     return Pixels(settings.size)

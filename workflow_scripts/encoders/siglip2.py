@@ -10,5 +10,4 @@ from workflow_scripts.study.options import PublishedWeights as Settings
 
 
 def load(settings: Settings) -> NetworkEncoder:
-    """See `EncoderModule.load`."""
     return _open_clip.load(settings, download("timm/ViT-B-16-SigLIP2 from huggingface.co"))

@@ -12,7 +12,6 @@ DIM, SIZE = 512, 288
 
 
 def load(settings: Settings) -> NetworkEncoder:
-    """See `EncoderModule.load`."""
     file = WeightsFile(settings, download(URL))
     try:
         # wrapped, because modules of TorchScript cannot be frozen

@@ -49,7 +49,6 @@ class Text:
 
 
 def load(settings: Settings) -> Text:
-    """See `EncoderModule.load`."""
     from transformers import CLIPTextModel, CLIPTokenizer
 
     folder = Path(settings.path)

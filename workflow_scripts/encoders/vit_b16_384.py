@@ -10,5 +10,4 @@ from workflow_scripts.study.options import PublishedWeights as Settings
 
 
 def load(settings: Settings) -> NetworkEncoder:
-    """See `EncoderModule.load`."""
     return _timm.load(settings, download("timm/vit_base_patch16_384.augreg_in21k_ft_in1k from huggingface.co"))

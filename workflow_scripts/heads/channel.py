@@ -16,5 +16,4 @@ def fit(train: Pairs, val: Pairs, settings: Settings, seed: int) -> tuple[Tensor
 
 
 def apply(tensors: Mapping[str, np.ndarray], side: Side, features: np.ndarray) -> np.ndarray:
-    """See `HeadModule.apply`."""
     return features * tensors[f"{side}.scale"]

@@ -16,5 +16,4 @@ def fit(train: Pairs, val: Pairs, settings: None, seed: int) -> tuple[Tensors, H
 
 
 def apply(tensors: Mapping[str, np.ndarray], side: Side, features: np.ndarray) -> np.ndarray:
-    """See `HeadModule.apply`."""
     return features

@@ -32,7 +32,6 @@ def fit(train: Pairs, val: Pairs, settings: Settings, seed: int) -> tuple[Tensor
 
 
 def apply(tensors: Mapping[str, np.ndarray], side: Side, features: np.ndarray) -> np.ndarray:
-    """See `HeadModule.apply`."""
     hidden = features @ tensors[f"{side}.weight1"].T  # [n, hidden]
     hidden = np.maximum(hidden * tensors[f"{side}.scale1"] + tensors[f"{side}.shift1"], 0)
     return hidden @ tensors[f"{side}.weight2"].T + tensors[f"{side}.bias2"]

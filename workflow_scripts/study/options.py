@@ -139,7 +139,5 @@ class CustomDiffusion(Customization):
     ]
     compression_ratio: Annotated[
         Annotated[float, Meta(gt=0, le=1)],
-        Meta(
-            description="Share of its singular values' sum that the file keeps of each change of W_k and W_v; 1: all."
-        ),
+        Meta(description="Share of the sum of its singular values that each change of W_k or W_v keeps in the file."),
     ]
