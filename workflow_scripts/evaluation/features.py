@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts import artifacts
-from workflow_scripts.evaluation.ranking import NO_EXEMPLAR
 from workflow_scripts.ground_truth.shards import read_manifest
 
+NO_EXEMPLAR = -1  # pads rows of `truth`
 EXEMPLAR = ["model", "split", "class", "k", "new_artist", "source", "twins", "seen_twin"]
 CHECKED_AT_ONCE = 16_384  # rows, so that checking takes little memory
 
