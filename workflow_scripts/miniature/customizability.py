@@ -1,4 +1,4 @@
-"""How well the base model takes to an exemplar: whether untuned features find it again from samples of plain prompts.
+"""How well a customized model has learned its exemplar: whether untuned features find it from samples of plain prompts.
 
 Each held-out exemplar is ranked among the others of its case and the distractors' drawings, all of them on white as
 exemplars are. Shapes: e exemplars, n distractors, q samples, d features.
