@@ -38,7 +38,7 @@ wildcard_constraints:
 
 
 onstart:
-    if any(job.output for job in workflow.dag.needrun_jobs()):  # who only looks is in nobody's way
+    if any(job.output for job in workflow.dag.needrun_jobs()):  # a run with nothing to do blocks nobody
         checked(alone.hold)
         checked(slurm_queue.refuse_orphans, workflow.executor_plugin.name, workflow.workdir_init)
 

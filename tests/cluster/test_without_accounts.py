@@ -25,6 +25,6 @@ def test_the_check_knows_which_profile_fits(project: Project):
     other = project.check("--profile", "slurm")
     assert other.returncode == 1
     assert other.stderr.startswith(
-        "error: config/profiles/slurm/config.yaml: slurm-status-command: 'sacct' says nothing here"
+        "error: config/profiles/slurm/config.yaml: slurm-status-command: 'sacct' knows no jobs"
     )
     assert len(other.stderr.strip().splitlines()) == 1

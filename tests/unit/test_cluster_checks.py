@@ -104,7 +104,7 @@ def test_a_wish_that_is_not_met_names_the_key_that_holds_it():
     ("command", "storage", "age", "expected"),
     [
         ("sacct", "slurmdbd", 300, ""),
-        ("sacct", "none", 300, "'sacct' says nothing here"),
+        ("sacct", "none", 300, "'sacct' knows no jobs"),
         ("squeue", "none", 300, ""),
         ("squeue", "none", 60, "'squeue' forgets jobs 60 seconds after"),
     ],

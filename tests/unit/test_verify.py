@@ -341,7 +341,7 @@ def test_orphans_are_removed_after_asking(project: Path, tmp_path: Path, monkeyp
     stray.write_bytes(b"12345")
     (tmp_path / "elsewhere").touch()
     Path("results/smoke/link").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ValueError, match="standard input: is no terminal to ask at; --yes"):
+    with pytest.raises(ValueError, match="standard input: is not a terminal, so nobody can confirm; --yes"):
         run(monkeypatch, "--clean-orphans")
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     for answer in ("", "n"):
@@ -360,9 +360,9 @@ def test_orphans_are_removed_after_asking(project: Path, tmp_path: Path, monkeyp
 
 def test_nothing_is_removed_while_snakemake_works(project: Path, monkeypatch):
     Path("results/smoke/stray").touch()
-    Path(".snakemake/locks").mkdir(parents=True)
+    Path(".snakemake/locks").mkdir(parents=True, exist_ok=True)
     Path(".snakemake/locks/0.output.lock").touch()
-    with pytest.raises(ValueError, match=r"^\.snakemake/locks: Snakemake works in this folder"):
+    with pytest.raises(ValueError, match=r"^\.snakemake/locks: Snakemake is running in this folder"):
         run(monkeypatch, "--clean-orphans", "--yes")
     assert Path("results/smoke/stray").exists()
 

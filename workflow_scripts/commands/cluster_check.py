@@ -1,8 +1,8 @@
-"""Tells before anything is submitted what a SLURM cluster would refuse of a profile, one line for each problem.
+"""Checks a profile against a SLURM cluster before anything is submitted, and prints one line for each problem.
 
-Asks sinfo, scontrol, sacctmgr and `sbatch --test-only`, with what the rules of the study ask for at their last attempt,
-and runs a job of a second on a node of each partition, to see whether it sees the project's folder and this Python.
-Exits 1 if there is a problem.
+Asks sinfo, scontrol, sacctmgr and `sbatch --test-only` about the requests of each rule in its last attempt. Then
+a short job on a node of each partition tests whether the node sees the project's folder and this Python. The exit code
+is 1 if there is a problem.
 
 Example:
     python -m workflow_scripts cluster_check --profile slurm --config study=smoke
@@ -24,14 +24,14 @@ COMMANDS = ("sinfo", "sbatch", "srun", "squeue", "scancel", "scontrol")
 
 
 def profile_file(name: str) -> Path:
-    """The file of a profile that is named as for Snakemake.
+    """The file of a profile, named as on the command line of Snakemake.
 
     Raises:
         ValueError: there is none, or it is not for SLURM.
     """
     file = next((f for f in (Path(name, "config.yaml"), PROFILES / name / "config.yaml") if f.is_file()), None)
     if file is None:
-        known = ", ".join(sorted(found.parent.name for found in PROFILES.glob("*/config.yaml")))
+        known = ", ".join(sorted(other.parent.name for other in PROFILES.glob("*/config.yaml")))
         raise ValueError(f"--profile: {name!r} has no config.yaml; profiles in {PROFILES}: {known}")
     file = Path(file.parent.resolve(), file.name)
     file = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
@@ -41,7 +41,7 @@ def profile_file(name: str) -> Path:
 
 
 def weight_problems(overrides: list[str]) -> Iterator[str]:
-    """Weights that are not on disk, and that nodes without internet could not fetch."""
+    """Weights that are not on disk. Compute nodes often have no internet to fetch them."""
     name = dict(item.partition("=")[::2] for item in overrides).get("study")
     name = name or schema.read_yaml(Path("config/config.yaml"))["study"]
     file = checks.study_file(name, Path())
@@ -65,7 +65,7 @@ def weight_problems(overrides: list[str]) -> Iterator[str]:
 
 
 def problems(file: Path, overrides: list[str], jobs: bool, wait: int) -> Iterator[str]:
-    """Every problem, one line each. Prints what is as it should be. Stops where the rest would only repeat it."""
+    """Every problem, one line each. Prints what is fine. Stops where further checks would repeat the problem."""
     profile = schema.read_yaml(file)
     if missing := [command for command in COMMANDS if not shutil.which(command)]:
         yield f"{file}: executor: 'slurm' needs {', '.join(missing)}, which this machine lacks; run on a login node"

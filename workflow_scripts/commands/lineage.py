@@ -1,4 +1,4 @@
-"""Tells where a sample comes from: model, exemplars with their artists, training losses, prompt, seed and commands.
+"""Shows where a sample comes from: model, exemplars with their artists, training losses, prompt, seed and commands.
 
 Example:
     python -m workflow_scripts lineage results/miniature/samples/emoji_seen/airplane_0004.llm.parquet \\

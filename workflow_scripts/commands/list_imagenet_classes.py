@@ -1,4 +1,4 @@
-"""Rebuilds a list of ImageNet classes: gives each class the coarse word that stands in its prompts.
+"""Rebuilds a list of ImageNet classes, each with the coarse class word of its prompts.
 
 Takes the ids from a list, the first column of each line, and keeps its comment lines, so that a list rebuilds itself:
 

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 def main() -> None:
     parser = cli.StepParser(__doc__)
-    parser.add_argument("--study", help="name of a study; without it, that of config/config.yaml")
+    parser.add_argument("--study", help="name of a study; default: that of config/config.yaml")
     parser.add_settings(required=False)
     args = parser.parse_args()
 
@@ -32,7 +32,7 @@ def main() -> None:
     done = progress.finished(planned, files)
     seconds = costs.expect(study, planned, costs.read_seconds(done), costs.SECONDS)
     megabytes = costs.expect(study, planned, sizes(done, files), costs.MEGABYTES)
-    pending = progress.without(planned, done)
+    pending = [job for job in planned if job not in done]
 
     exemplars = plan.count_exemplars([Path(job.outputs[0]) for job in done if job.rule == "select_exemplars"])
     dataset = plan.tabulate(DatasetTableSettings.of(study), exemplars)

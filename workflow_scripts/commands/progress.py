@@ -1,8 +1,8 @@
 """How far a study is: jobs done, running, failed and remaining, by rule, and how long the rest takes.
 
-Looks at files alone: it can be asked at any time, on any machine that sees the folder, and changes nothing. What is
-left takes as long as the jobs that are done did, in proportion to their size, with as many at once as ran lately, or
-run now if these are more; before any is done, the section `costs` of the study says how long.
+Looks at files only. It can run at any time, on any machine that sees the folder, and changes no result. The rest is
+expected to take as long as finished jobs took, in proportion to the size of jobs, with as many jobs at once as ran
+lately or run now. Before the first job is done, the section `costs` of the study says how long jobs take.
 
 Example:
     python -m workflow_scripts progress --study smoke --watch
@@ -35,7 +35,7 @@ HEADINGS = ("rule", "jobs", "done", "running", "failed", "remaining", "left", "t
 
 def main() -> None:
     parser = cli.StepParser(__doc__)
-    parser.add_argument("--study", help="name of a study; without it, that of config/config.yaml")
+    parser.add_argument("--study", help="name of a study; default: that of config/config.yaml")
     parser.add_argument("--watch", action="store_true", help="look again every few seconds, until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     args = parser.parse_args()
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def look(study: Study) -> dict[str, Any]:
-    """Where a study stands.
+    """The state of a study.
 
     Returns:
         `rules`, each with counts and `seconds_left`; `all` of them; `jobs_at_once`; the jobs that are running, failed
@@ -62,7 +62,7 @@ def look(study: Study) -> dict[str, Any]:
     ended = progress.lately(done, files, MEASURED)
     measured = costs.read_seconds(job for job, _ in ended)
     seconds = costs.expect(study, planned, measured, costs.SECONDS)
-    pending = progress.standings(progress.without(planned, done), seconds, files)
+    pending = progress.standings([job for job in planned if job not in done], seconds, files)
     running = sum(standing.state == RUNNING for standing in pending)
     at_once = max(1.0, running, progress.jobs_at_once(ended[-LATELY:], measured))
     left = progress.left(seconds, pending)
@@ -103,7 +103,7 @@ def _named(pending: list[progress.Standing], state: str) -> list[dict[str, Any]]
 
 
 def to_text(found: dict[str, Any]) -> str:
-    """What `look` found, as a table for the terminal, with the jobs that are not done but begun."""
+    """The result of `look` as a table for the terminal, and the jobs that have begun but are not done."""
     rows = [_row(row) for row in [*found["rules"], {"rule": "all", "time_from": "", **found["all"]}]]
     lines = ["  ".join(cells).rstrip() for cells in padded([HEADINGS, *rows])]
     lines.append("")
@@ -129,7 +129,7 @@ def _described(job: dict[str, Any]) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A time in the unit that suits it; a dash for one that is not known."""
+    """A time in a suitable unit; a dash if it is unknown."""
     if seconds is None:
         return "-"
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):

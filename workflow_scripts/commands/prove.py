@@ -1,8 +1,8 @@
-"""Puts in place what `dvc fetch` has brought, and proves that data, results, code and settings are those of dvc.lock.
+"""Checks out what `dvc fetch` has brought, and proves that data, results, code and settings are those of dvc.lock.
 
-Nothing is put in place unless all of it has arrived undamaged. Results that the remote does not keep (`cache: false` in
-dvc.yaml) may be absent; every other difference is an error, a line each. `make pull` needs the proof before it tells
-Snakemake that what is there is up to date.
+Nothing is checked out unless everything arrived undamaged. Results that the remote does not keep (`cache: false` in
+dvc.yaml) may be absent. Every other difference is an error, one line each. `make pull` needs this proof before it tells
+Snakemake that the files are up to date.
 
 Example:
     dvc fetch && python -m workflow_scripts prove

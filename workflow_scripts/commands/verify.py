@@ -1,13 +1,13 @@
 """Checks every file of a study: its bytes by the hash recorded when it was written, its provenance by today's study.
 
-  corrupt    its bytes have changed, it cannot be read, or it is gone though its shard's manifest lists it
+  corrupt    its bytes have changed, it cannot be read, or it is missing although its shard's manifest lists it
   stale      made with other settings or from other inputs than the study has now
-  orphaned   no job makes it, no manifest lists it, no living worker writes it
+  orphaned   no job makes it, no manifest lists it, no running worker writes it
   missing    the job that makes it has not finished
 
-For what is corrupt it prints the commands that make it again, and nothing else: what depends on a file runs again only
-if the file does not come out the same, byte for byte. The exit code is 1 if anything is corrupt, stale or orphaned; an
-unfinished study is no fault. Reads every file once: best while nothing runs.
+Prints the commands that make corrupt files again. Jobs that depend on such a file run again only if its bytes come out
+different. The exit code is 1 if anything is corrupt, stale or orphaned; an unfinished study is fine. Every file is read
+once, so it is best to run this while nothing else runs.
 
 Example:
     python -m workflow_scripts verify --study smoke
@@ -35,7 +35,7 @@ CLEAN = "python -m workflow_scripts verify --study {study} --clean-orphans"
 
 def main() -> None:
     parser = cli.StepParser(__doc__)
-    parser.add_argument("--study", help="name of the study; without, the one that config/config.yaml names")
+    parser.add_argument("--study", help="name of a study; default: that of config/config.yaml")
     parser.add_argument(
         "--clean-orphans", action="store_true", help="check nothing; remove orphaned files, asking first"
     )
@@ -72,7 +72,7 @@ def clean(study: Study, yes: bool) -> None:
     """Removes the orphaned files of a study, after asking.
 
     Raises:
-        ValueError: Snakemake is at work in this folder, or there is nobody to ask.
+        ValueError: Snakemake is running in this folder, or standard input is not a terminal.
     """
     found = orphans(study.name, jobs(study))
     if not found:
@@ -82,12 +82,14 @@ def clean(study: Study, yes: bool) -> None:
     _show("orphaned", (f"  {file} ({readable(size)})" for file, size in sizes.items()))
     if not yes:
         if not sys.stdin.isatty():
-            raise ValueError("standard input: is no terminal to ask at; --yes removes without asking")
+            raise ValueError("standard input: is not a terminal, so nobody can confirm; --yes removes without asking")
         if input(f"Remove {len(found)} files of {readable(sum(sizes.values()))}? [y/N] ").strip().lower() != "y":
             print("Nothing is removed.")
             return
     if LOCKS.is_dir() and any(LOCKS.iterdir()):
-        raise ValueError(f"{LOCKS}: Snakemake works in this folder; wait for it, or after a crash: snakemake --unlock")
+        raise ValueError(
+            f"{LOCKS}: Snakemake is running in this folder; wait for it, or after a crash: snakemake --unlock"
+        )
     remove(found, layout.folder(study.name))
     print(f"{len(found)} files of {readable(sum(sizes.values()))} removed.")
 

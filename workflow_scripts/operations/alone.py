@@ -1,7 +1,7 @@
 """One run at a time in a folder.
 
-Snakemake's own lock outlives a killed run, and does not say whether its run is alive. This one is the operating
-system's: it ends with the process, however that ends. Who gets it may undo Snakemake's; this command is for that.
+Snakemake's own lock stays behind when a run is killed, and does not tell whether its run is alive. This lock belongs to
+the operating system and ends with the process. Whoever holds it may safely remove Snakemake's lock: this command does.
 
 Example:
     python -m workflow_scripts.operations.alone snakemake --unlock
@@ -16,10 +16,10 @@ LOCK = Path(".snakemake/alone.lock")
 
 
 def hold() -> None:
-    """Takes the lock of the working directory, until this process ends.
+    """Takes the lock of the working directory until this process ends.
 
     Raises:
-        ValueError: a run holds it.
+        ValueError: another run holds it.
     """
     LOCK.parent.mkdir(exist_ok=True)
     file = os.open(LOCK, os.O_RDWR | os.O_CREAT)

@@ -1,13 +1,13 @@
-"""What the jobs of a study cost: those that are done what was measured, the others what these let expect.
+"""What the jobs of a study cost: measured for jobs that are done, expected for the others.
 
-A job's cost is taken to be in proportion to `job + unit * size`. The two numbers stand in the section `costs` of the
-study: priors, expected as they are until the first job of a rule is done. From then on the jobs that are done set the
-scale, and the section only says how unequal jobs compare. A rule that it does not name goes by size alone.
+The cost of a job is proportional to `job + unit * size`. Both numbers are priors in the section `costs` of the study.
+They are the expected cost until the first job of a rule is done. Then finished jobs set the scale, and the priors only
+say how jobs of different sizes compare. For a rule without priors, cost is proportional to size.
 """
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,24 +15,19 @@ from workflow_scripts.operations.jobs import Job
 from workflow_scripts.study.study import Study
 
 SECONDS, MEGABYTES = "seconds", "mb"
-KEPT = re.compile(r" to make, (\d+) there already$", re.MULTILINE)  # what the worker of a shard logs when it begins
-GLANCE = 4096  # bytes of a log that surely hold that
+KEPT = re.compile(r" to make, (\d+) there already$", re.MULTILINE)  # the worker of a shard logs this when it begins
+GLANCE = 4096  # bytes at the start of a log that hold this line
 
 
 @dataclass(frozen=True)
 class Costs:
-    """What each job costs.
+    """What each job costs."""
 
-    Attributes:
-        by_record: seconds or megabytes by the job's record; a job of which nothing is known is missing.
-        measured: the records of jobs that have been measured.
-    """
-
-    by_record: Mapping[str, float]
-    measured: frozenset[str]
+    by_record: Mapping[str, float]  # seconds or megabytes by the job's record; jobs of unknown cost are missing
+    measured: frozenset[str]  # records of the jobs that have been measured
 
     def total(self, jobs: Collection[Job]) -> float | None:
-        """What jobs cost together; None unless it is known of each."""
+        """The cost of all these jobs; None if the cost of one is unknown."""
         known = [self.by_record[job.record] for job in jobs if job.record in self.by_record]
         return sum(known) if len(known) == len(jobs) else None
 
@@ -41,7 +36,7 @@ class Costs:
         return max((self.by_record[job.record] for job in jobs if job.record in self.by_record), default=0.0)
 
     def basis(self, jobs: Collection[Job]) -> str:
-        """What the cost of the jobs of a rule rests on, in words."""
+        """Where the cost of the jobs of a rule comes from, in words."""
         count = len(self.measured.intersection(job.record for job in jobs))
         if count:
             return f"measured, {count:,} of {len(jobs):,} jobs"
@@ -49,36 +44,26 @@ class Costs:
 
 
 def expect(study: Study, jobs: Iterable[Job], measured: Mapping[str, float], kind: str) -> Costs:
-    """The costs of jobs, given those of some.
+    """The costs of all jobs, given the measured costs of some.
 
     Args:
-        measured: cost by record, of jobs that are done.
-        kind: of cost, `seconds` or `mb`.
+        measured: cost by record of jobs that are done.
+        kind: `seconds` or `mb`.
     """
     expected = {}
-    for rule, listed in by_rule(jobs).items():
-        known = [job for job in listed if job.record in measured]
-        shape = _shape(study, rule, kind)
-        if known:
-            if shape is None or not sum(map(shape, known)):
-                shape = _size
-            scale = sum(measured[job.record] for job in known) / sum(map(shape, known))
-            expected |= {job.record: scale * shape(job) for job in listed}
-        elif shape:
-            expected |= {job.record: shape(job) for job in listed}
+    for rule, of_rule in by_rule(jobs).items():
+        done = [job for job in of_rule if job.record in measured]
+        prior = study.sections.get("costs", {}).get(rule)
+        per_job, per_unit = ((prior or {}).get(f"{name}_{kind}", 0) for name in ("job", "unit"))
+        shape = {job.record: per_job + per_unit * job.size for job in of_rule}
+        if done:
+            if not sum(shape[job.record] for job in done):
+                shape = {job.record: job.size for job in of_rule}
+            scale = sum(measured[job.record] for job in done) / sum(shape[job.record] for job in done)
+            expected |= {record: scale * cost for record, cost in shape.items()}
+        elif prior is not None:
+            expected |= shape
     return Costs(expected | dict(measured), frozenset(measured))
-
-
-def _shape(study: Study, rule: str, kind: str) -> Callable[[Job], float] | None:
-    prior = study.sections.get("costs", {}).get(rule)
-    if prior is None:
-        return None
-    per_job, per_unit = prior.get(f"job_{kind}", 0), prior.get(f"unit_{kind}", 0)
-    return lambda job: per_job + per_unit * job.size
-
-
-def _size(job: Job) -> float:
-    return job.size
 
 
 def by_rule(jobs: Iterable[Job]) -> dict[str, list[Job]]:
@@ -90,22 +75,22 @@ def by_rule(jobs: Iterable[Job]) -> dict[str, list[Job]]:
 
 
 def wall_time(costs: Costs, jobs: Iterable[Job], workers: float) -> float | None:
-    """Seconds until jobs are done by so many workers, one rule after the other; None where a cost is unknown.
+    """Seconds until this many workers have done the jobs, rule by rule; None if a cost is unknown.
 
-    The jobs of a rule are packed perfectly, but none is shorter than its longest job. Waiting for a free machine is not
-    counted, nor is it that the first jobs of a rule may run beside the last ones of another.
+    The jobs of a rule are packed perfectly, but a rule takes at least as long as its longest job. Rules do not overlap,
+    and time in a queue is not counted.
     """
     rules = by_rule(jobs).values()
-    totals = [costs.total(listed) for listed in rules]
+    totals = [costs.total(of_rule) for of_rule in rules]
     if None in totals:
         return None
-    return sum(max(total / workers, costs.longest(listed)) for total, listed in zip(totals, rules, strict=True))
+    return sum(max(total / workers, costs.longest(of_rule)) for total, of_rule in zip(totals, rules, strict=True))
 
 
 def read_seconds(jobs: Iterable[Job]) -> dict[str, float]:
-    """Wall time by record, of the jobs whose benchmark tells it.
+    """Wall time by record, from the benchmark files.
 
-    That of a shard that was interrupted does not: it is of the last try alone, which found some of the models made.
+    A shard that was interrupted is left out: its benchmark measures the last try only, which did not make all models.
     """
     seconds = {}
     for job in jobs:
@@ -113,16 +98,16 @@ def read_seconds(jobs: Iterable[Job]) -> dict[str, float]:
             _, row, *_ = Path(job.benchmark).read_text(encoding="utf-8").splitlines()
             if not (job.is_shard and kept(job)):
                 seconds[job.record] = float(row.partition("\t")[0])
-        except (FileNotFoundError, ValueError):  # pulled from DVC, which keeps none; or being written
+        except (FileNotFoundError, ValueError):  # DVC keeps no benchmarks, or the file is being written
             continue
     return seconds
 
 
 def kept(job: Job) -> int:
-    """Files of a shard that its last worker found good when it began."""
+    """How many files of a shard were complete when its last worker began."""
     try:
         with open(job.log, "rb") as file:
-            found = KEPT.search(file.read(GLANCE).decode(errors="replace"))
+            line = KEPT.search(file.read(GLANCE).decode(errors="replace"))
     except FileNotFoundError:
         return 0
-    return int(found[1]) if found else 0
+    return int(line[1]) if line else 0

@@ -1,4 +1,4 @@
-"""What a study is going to cost: jobs, hours and storage by rule, and how long it takes on so many machines."""
+"""What a study will cost: jobs, hours and storage by rule, and the time with several jobs at once."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -25,11 +25,11 @@ COLUMNS = {
     "size_from": "size from",
 }
 COSTS_NOTE = """\
-GPU-hours: of the rules that ask for a GPU; without one they run on the CPU. Measured: jobs that are done as they were,
-the others in proportion. Prior: from the section `costs` of the study. `>`: part of it is unknown."""
+GPU-hours: rules that request a GPU; without one they run on the CPU. Measured: taken from finished jobs, and for the
+others in proportion to them. Prior: from the section `costs` of the study. `>`: a part is unknown."""
 WAITS_NOTE = """\
-The jobs of a rule packed perfectly, but not faster than the longest of them, one rule after the other. Waiting for a
-free machine comes on top."""
+One rule after the other. The jobs of a rule are packed perfectly, but take at least as long as the longest of them.
+Time in a queue comes on top."""
 
 
 def expected(jobs: Sequence[Job], done: Collection[Job], seconds: Costs, megabytes: Costs) -> pd.DataFrame:

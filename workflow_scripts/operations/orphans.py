@@ -1,4 +1,4 @@
-"""Orphaned files in a study's folder: no job makes them, no manifest lists them, no living worker writes them."""
+"""Orphaned files in a study's folder: no job makes them, no manifest lists them, no running worker writes them."""
 
 import fcntl
 import os
@@ -14,16 +14,12 @@ from workflow_scripts.ground_truth.shards import read_manifest
 from workflow_scripts.operations.jobs import Job
 from workflow_scripts.study import layout
 
-DVC = ".gitignore"  # which DVC writes beside what it keeps
-ELSEWHERE = 3600  # seconds without a change, after which a worker on another machine is taken for dead
+DVC = ".gitignore"  # DVC writes it beside its outputs
+ELSEWHERE = 3600  # a worker on another machine counts as dead after so many seconds without a change
 
 
 def orphans(study: str, jobs: Sequence[Job]) -> list[Path]:
-    """The orphaned files in the study's folder, sorted; links count as files and are not followed.
-
-    Args:
-        jobs: all of the study's.
-    """
+    """The orphaned files in the study's folder, sorted. Links count as files and are not followed."""
     folder = layout.folder(study)
     known = {*layout.without_job(study), *_known(jobs)}
     above = {parent for file in known for parent in file.parents}
@@ -32,7 +28,7 @@ def orphans(study: str, jobs: Sequence[Job]) -> list[Path]:
 
 
 def remove(files: Sequence[Path], folder: Path) -> None:
-    """Removes orphans, and the folders of the study that are empty then."""
+    """Removes orphans, and folders of the study that become empty."""
     for file in files:
         file.unlink(missing_ok=True)
         for parent in file.parents:
@@ -42,7 +38,7 @@ def remove(files: Sequence[Path], folder: Path) -> None:
 
 
 def _known(jobs: Sequence[Job]) -> Iterator[Path]:
-    """What jobs make, with what Snakemake writes of them."""
+    """The files of all jobs: outputs, sidecars, files beside manifests, logs and benchmarks."""
     for job in jobs:
         yield from map(Path, (*job.outputs, *map(artifacts.sidecar_of, job.outputs), job.log, job.benchmark))
         yield from map(Path, job.parts)
@@ -58,14 +54,14 @@ def _listed_in(manifest: Path) -> list[Path]:
 
 
 def _files(folder: Path, above: set[Path]) -> Iterator[Path]:
-    """Every file, and every link to a folder in which the study keeps nothing."""
+    """Every file, and every link to a folder that holds no known file."""
     for root, names, files in os.walk(folder):
         yield from (Path(root, name) for name in files)
         yield from (link for link in (Path(root, name) for name in names) if link.is_symlink() and link not in above)
 
 
 def _is_of_a_worker(file: Path) -> bool:
-    """Whether a file is the lock of a shard, or half an artefact, of a worker that may be alive."""
+    """Whether a worker that may still run uses this file: the lock of a shard, or a file that is being written."""
     if file.suffix == ".lock":
         return _is_held(file)
     if file.suffix != ".part":

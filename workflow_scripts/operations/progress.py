@@ -1,15 +1,15 @@
-"""Where the jobs of a study stand, from their files alone: no plan is made, no lock is taken, nothing is changed.
+"""The state of each job of a study, from its files alone. Nothing is locked or changed.
 
-A job is done when its outputs are there, all that it needs is done, and, of a shard, its manifest was made by the
-settings of now. Whatever else lies in the folder, such as the outputs of an earlier configuration, counts for nothing.
-Snakemake knows more: it also sees that the settings of a rule without manifests have changed.
+A job is done when its outputs exist, all jobs that it needs are done, and, for a shard, its manifest was made with
+today's settings. Other files in the folder do not count, for example the outputs of an earlier configuration. Snakemake
+knows more: it also sees changed settings of rules without manifests.
 
 A job that is not done is
 
-- running: of a shard, its worker holds the lock; of the others, its log is there and young;
-- failed: its log ends in an error;
-- stopped: its log is there, but says nothing of an error: killed, or out of memory;
-- waiting: else.
+- running: the worker of the shard holds its lock; for other rules, the log is there and recent;
+- failed: the log ends with an error;
+- stopped: the log is there without an error, because the job was killed or ran out of memory;
+- waiting: none of these.
 """
 
 import math
@@ -26,31 +26,31 @@ from workflow_scripts.operations.costs import Costs, by_rule, kept
 from workflow_scripts.operations.jobs import Job
 
 RUNNING, FAILED, STOPPED, WAITING = "running", "failed", "stopped", "waiting"
-YOUNG = 600  # seconds; or thrice what the job is expected to take, if that is more
-TAIL = 8192  # bytes of a log in which its last words are sought
+RECENT = 600  # seconds, or three times the expected time of the job if that is more
+TAIL = 8192  # bytes at the end of a log that are read
 WORKER = re.compile(r"process (?P<pid>\d+) on (?P<host>\S+)")
 
 
 class Files:
-    """The files of a study, by listing each folder once: a thousand times fewer questions than one for each file."""
+    """The files of a study. Each folder is listed once, which asks the file system a thousand times less."""
 
     def __init__(self) -> None:
         self._folders: dict[str, dict[str, os.DirEntry]] = {}
 
     def get(self, path: str) -> os.DirEntry | None:
-        """The entry of a file, None if there is none."""
+        """The entry of a file; None if it does not exist."""
         folder, _, name = path.rpartition("/")
         if folder not in self._folders:
-            self._folders[folder] = _listed(folder)
+            self._folders[folder] = _entries(folder)
         return self._folders[folder].get(name)
 
     def size(self, path: str) -> int:
-        """The bytes of a file; 0 if there is none."""
+        """Bytes of a file; 0 if it does not exist."""
         entry = self.get(path)
         return entry.stat().st_size if entry else 0
 
 
-def _listed(folder: str) -> dict[str, os.DirEntry]:
+def _entries(folder: str) -> dict[str, os.DirEntry]:
     try:
         with os.scandir(folder) as entries:
             return {entry.name: entry for entry in entries}
@@ -58,14 +58,14 @@ def _listed(folder: str) -> dict[str, os.DirEntry]:
         return {}
 
 
-def finished(jobs: Iterable[Job], files: Files) -> list[Job]:
-    """The jobs that are done.
+def finished(jobs: Iterable[Job], files: Files) -> dict[Job, None]:
+    """The jobs that are done, in order.
 
     Args:
         jobs: each after those that it needs.
     """
-    done, pending = [], set()
-    complete: dict[int, bool] = {}  # by list of files: many jobs share one of thousands
+    done, pending = {}, set()
+    complete: dict[int, bool] = {}  # by list of files, because many jobs share a list of thousands
 
     def is_complete(needed: Sequence[str]) -> bool:
         if id(needed) not in complete:
@@ -75,7 +75,7 @@ def finished(jobs: Iterable[Job], files: Files) -> list[Job]:
     for job in jobs:
         there = all(map(is_complete, job.inputs.values())) and all(map(files.get, job.outputs))
         if there and (not job.is_shard or _is_current(job)):
-            done.append(job)
+            done[job] = None
         else:
             pending.update(job.outputs)
     return done
@@ -85,50 +85,32 @@ def _is_current(job: Job) -> bool:
     """Whether the manifest of a shard was made with the settings of today."""
     try:
         manifest = artifacts.read_json(job.outputs[0])
-    except (OSError, ValueError):  # removed a moment ago, or damaged
+    except (OSError, ValueError):  # just removed, or damaged
         return False
     return manifest.get("settings_hash") == job.settings_hash
 
 
-def without(jobs: Iterable[Job], done: Iterable[Job]) -> list[Job]:
-    """The jobs that are not done."""
-    records = {job.record for job in done}
-    return [job for job in jobs if job.record not in records]
-
-
 @dataclass(frozen=True)
 class Standing:
-    """Where a job stands that is not done.
-
-    Attributes:
-        made: of a running shard, how many of its `parts` are there; a part is a model, or a model's samples of a prompt
-            set. Else 0 of 1.
-        note: who makes it, or what its log ends with.
-    """
+    """The state of a job that is not done."""
 
     job: Job
     state: str
-    made: int = 0
-    parts: int = 1
-    note: str = ""
+    made: int = 0  # files of a running shard that are complete
+    parts: int = 1  # files of a running shard
+    note: str = ""  # which worker makes it, or the last line of the log
 
 
 def standings(jobs: Iterable[Job], costs: Costs, files: Files) -> list[Standing]:
-    """Where jobs stand that are not done.
-
-    Args:
-        costs: seconds of each job.
-    """
+    """The state of jobs that are not done; `costs` are the seconds of each job."""
     lockers = _lockers()
     return [_standing(job, costs.by_record.get(job.record, 0), files, lockers) for job in jobs]
 
 
 def left(seconds: Costs, pending: Iterable[Standing]) -> Costs:
-    """What remains of the jobs that are not done: of a running shard, the share of its files that is not there."""
-    known = [found for found in pending if found.job.record in seconds.by_record]
-    remaining = {
-        found.job.record: seconds.by_record[found.job.record] * (1 - found.made / found.parts) for found in known
-    }
+    """The remaining cost of jobs that are not done. For a running shard, it is the share of the missing files."""
+    known = [each for each in pending if each.job.record in seconds.by_record]
+    remaining = {each.job.record: seconds.by_record[each.job.record] * (1 - each.made / each.parts) for each in known}
     return Costs(remaining, frozenset())
 
 
@@ -142,17 +124,17 @@ def _standing(job: Job, seconds: float, files: Files, lockers: set[int] | None) 
     ended_well = log and benchmark and _changed(benchmark) >= _changed(log)
     if log is None or ended_well or all(map(files.get, job.outputs)):
         return Standing(job, WAITING)
-    last, in_error = _last_words(job.log)
+    last, in_error = _last_line(job.log)
     if in_error:
         return Standing(job, FAILED, note=last)
-    young = time.time() - _changed(log) < max(YOUNG, 3 * seconds)
-    return Standing(job, RUNNING if young and not job.is_shard else STOPPED, note=last)
+    recent = time.time() - _changed(log) < max(RECENT, 3 * seconds)
+    return Standing(job, RUNNING if recent and not job.is_shard else STOPPED, note=last)
 
 
 def _lockers() -> set[int] | None:
-    """The processes of this machine that hold a lock, by its kernel's word; None where it gives none.
+    """The processes of this machine that hold a lock, as the kernel lists them; None if it lists none.
 
-    To try the lock instead would take it, for a moment, from a worker that is just starting.
+    Trying the lock instead could take it from a worker that is just starting.
     """
     try:
         rows = [row.split() for row in Path("/proc/locks").read_text(encoding="utf-8").splitlines()]
@@ -162,9 +144,9 @@ def _lockers() -> set[int] | None:
 
 
 def _worker(lock: os.DirEntry, lockers: set[int] | None) -> str | None:
-    """What the lock file of a shard says of its worker; None if that one is no more.
+    """The worker that a shard's lock file names; None if that process has ended.
 
-    Of a worker on another machine nothing else is known: its lock file is believed.
+    A worker on another machine cannot be checked. It counts as running while its lock file exists.
     """
     try:
         text = Path(lock).read_text(encoding="utf-8")
@@ -178,47 +160,42 @@ def _worker(lock: os.DirEntry, lockers: set[int] | None) -> str | None:
 
 
 def _made(job: Job, lock: os.DirEntry, files: Files) -> int:
-    """Files that the worker found good when it began, by its log, and those written since."""
+    """Files that were complete when the worker began, by its log, and files written since."""
     begun = _changed(lock)
     new = sum(_changed(entry) >= begun for entry in map(files.get, job.parts) if entry)
     return min(len(job.parts), kept(job) + new)
 
 
 def _changed(entry: os.DirEntry) -> float:
-    """When a file was changed; never, if it is gone by now."""
+    """When a file was changed; 0 if it has been removed."""
     try:
         return entry.stat().st_mtime
     except FileNotFoundError:
         return 0.0
 
 
-def _last_words(log: str) -> tuple[str, bool]:
-    """The last line of a log, and whether the log ends in an error."""
-    tail = _tail(log)
+def _last_line(log: str) -> tuple[str, bool]:
+    """The last line of a log, and whether the log ends with an error."""
+    try:
+        with open(log, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
+            tail = file.read().decode(errors="replace")
+    except FileNotFoundError:
+        return "", False
     last = next((line.strip() for line in reversed(tail.splitlines()) if line.strip()), "")
     return last, bool(re.search(r"(^|: )error: ", last)) or "Traceback (most recent call last)" in tail
 
 
-def _tail(log: str) -> str:
-    try:
-        with open(log, "rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
-            return file.read().decode(errors="replace")
-    except FileNotFoundError:
-        return ""
-
-
 def lately(jobs: Iterable[Job], files: Files, count: int) -> list[tuple[Job, float]]:
-    """The jobs that have a benchmark and when they ended, the last `count` of each rule, in the order of their ends."""
+    """The last `count` jobs of each rule that have a benchmark, and when they ended, in the order of their ends."""
     ended = [(job, _changed(entry)) for job in jobs if (entry := files.get(job.benchmark))]
     ended.sort(key=lambda pair: pair[1])
-    rules = by_rule(job for job, _ in ended)
-    kept = {job.record for listed in rules.values() for job in listed[-count:]}
-    return [(job, end) for job, end in ended if job.record in kept]
+    last = {job for of_rule in by_rule(job for job, _ in ended).values() for job in of_rule[-count:]}
+    return [(job, end) for job, end in ended if job in last]
 
 
 def jobs_at_once(ended: Sequence[tuple[Job, float]], seconds: Mapping[str, float]) -> float:
-    """How many of these jobs ran at a time, on average of the time when any did; nights between runs do not count.
+    """How many jobs ran at once, on average over the time when at least one ran.
 
     Args:
         ended: jobs with the time of their end.

@@ -1,7 +1,7 @@
-"""How corrupt files are made again: as few jobs as possible, as lines for the shell.
+"""Shell commands that make corrupt or stale files again, with as few jobs as possible.
 
-Results are deterministic, so that a file made again is the same byte for byte, and nothing that depends on it need run.
-But Snakemake compares large files by time: hence a file that is the same again gets the time of its sidecar back.
+Results are deterministic. A file that is made again has the same bytes, and jobs that depend on it need not run. But
+Snakemake compares large files by time, so a file that came out the same gets its old time back.
 """
 
 import shlex
@@ -22,10 +22,10 @@ AGAIN = """again() {{
 
 
 def repair(study: str, corrupt: Sequence[Finding]) -> list[str]:
-    """Lines for the shell that make corrupt files of a study again, run in the project's folder.
+    """Shell lines that make the corrupt files of a study again, to be run in the project's folder.
 
-    Rule by rule, so that jobs between two that are repaired see no newer input. A file of a single model goes together
-    with the manifest of its shard, whose worker then makes this file alone.
+    They go rule by rule, so that no job in between sees a newer input. A file of one model is removed together with the
+    manifest of its shard. The worker then makes only this file.
 
     Args:
         corrupt: in the order of the data flow.
@@ -43,7 +43,7 @@ def repair(study: str, corrupt: Sequence[Finding]) -> list[str]:
 
 
 def remake(study: str, stale: Sequence[Finding]) -> list[str]:
-    """Lines for the shell that make stale files again, and all that depends on them."""
+    """Shell lines that make stale files again, and everything that depends on them."""
     if not stale:
         return []
     bad = dict.fromkeys(finding.job.outputs[0] if finding.job.is_shard else str(finding.file) for finding in stale)

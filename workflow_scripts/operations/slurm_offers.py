@@ -1,4 +1,4 @@
-"""What a SLURM cluster offers, and what of a profile's wishes it would refuse."""
+"""What a SLURM cluster offers, and which requests of a profile it would refuse."""
 
 import logging
 import math
@@ -21,17 +21,17 @@ NODES = "%R|%c|%m|%G|%l"  # of sinfo: partition, CPUs, memory, generic resources
 
 @dataclass
 class Partition:
-    """What the best of its nodes offer; GPUs by model, `gpu` if they have none; `minutes` that a job may take."""
+    """What its best nodes offer."""
 
     cpus: int = 0
     mem_mb: int = 0
-    minutes: float = 0
-    gpus: dict[str, int] = field(default_factory=dict)
+    minutes: float = 0  # that a job may take
+    gpus: dict[str, int] = field(default_factory=dict)  # number by model; `gpu` if the model has no name
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the jobs of a rule ask for, as Snakemake evaluates profile and rules."""
+    """What the jobs of a rule request, as Snakemake evaluates profile and rules."""
 
     rule: str
     threads: int
@@ -77,7 +77,7 @@ def minutes(limit: str) -> float:
 
 
 def requests(profile: Path, attempt: int, config: Sequence[str]) -> list[Request]:
-    """What each rule of a study asks for at an attempt, from a dry run of all its jobs.
+    """What each rule of a study requests in its nth attempt, from a dry run of all its jobs.
 
     Raises:
         ValueError: Snakemake cannot plan it.
@@ -92,7 +92,7 @@ def requests(profile: Path, attempt: int, config: Sequence[str]) -> list[Request
 
 
 def parse_plan(plan: str) -> list[Request]:
-    """The requests of the rules in the output of a dry run; all jobs of a rule ask for the same."""
+    """The requests of the rules in the output of a dry run; all jobs of a rule request the same."""
     found: dict[str, Request] = {}
     for block in re.split(r"^(?:local)?rule ", plan, flags=re.MULTILINE)[1:]:
         rule = block.partition(":")[0]
@@ -108,7 +108,7 @@ def parse_plan(plan: str) -> list[Request]:
 def request_problems(
     profile: Mapping[str, Any], asked: Sequence[Request], offered: Mapping[str, Partition]
 ) -> dict[str, list[str]]:
-    """What a cluster does not offer: by problem, the profile's keys that have it."""
+    """What the cluster does not offer: the problems, each with the keys of the profile that cause it."""
     found: dict[str, list[str]] = {}
     for request in asked:
         for resource, problem in _request_problems(request, offered):
@@ -142,7 +142,7 @@ def _request_problems(request: Request, offered: Mapping[str, Partition]) -> Ite
 
 
 def key_of(profile: Mapping[str, Any], rule: str, resource: str) -> str:
-    """The key of a profile that decides, or would decide, a resource of a rule."""
+    """The key of the profile that sets a resource of a rule, or could set it."""
     if resource == "threads":
         return f"set-threads.{rule}"
     own = profile.get("set-resources", {}).get(rule, {})
@@ -151,13 +151,13 @@ def key_of(profile: Mapping[str, Any], rule: str, resource: str) -> str:
 
 
 def status_problem(command: str, settings: str) -> str:
-    """Why sacct or squeue cannot tell the states of jobs, by `scontrol show config`; empty if it can."""
+    """Why sacct or squeue cannot tell the states of jobs, from `scontrol show config`; empty if it can."""
     values = dict(re.findall(r"^(\w+)\s*= (.*)$", settings, re.MULTILINE))
     if command == "sacct" and values.get("AccountingStorageType", "").endswith("/none"):
-        return "'sacct' says nothing here, for nothing keeps accounts (AccountingStorageType); valid: squeue"
+        return "'sacct' knows no jobs, because this cluster stores no accounting (AccountingStorageType); valid: squeue"
     age = re.match(r"\d+", values.get("MinJobAge", ""))
     if command == "squeue" and age and int(age[0]) < 120:
-        return f"'squeue' forgets jobs {age[0]} seconds after their end here (MinJobAge), 120 are needed; valid: sacct"
+        return f"'squeue' forgets jobs {age[0]} seconds after they end (MinJobAge), but 120 are needed; valid: sacct"
     return ""
 
 
@@ -174,12 +174,12 @@ def account_problem(account: str) -> str:
 
 
 def submission_problems(profile: Mapping[str, Any], asked: Sequence[Request]) -> dict[str, list[str]]:
-    """What sbatch refuses of the jobs of these rules: by problem, the rules that have it."""
+    """What sbatch refuses: the problems, each with the rules that cause it."""
     found: dict[str, list[str]] = {}
     answers: dict[str, str] = {}
     for request in asked:
         wish = repr((request.threads, sorted(request.resources.items())))
-        if wish not in answers:  # each question costs slurmctld some work
+        if wish not in answers:  # each test costs slurmctld some work
             answers[wish] = submission_problem(profile, request)
         if answers[wish]:
             found.setdefault(answers[wish], []).append(request.rule)
@@ -187,7 +187,7 @@ def submission_problems(profile: Mapping[str, Any], asked: Sequence[Request]) ->
 
 
 def submission_problem(profile: Mapping[str, Any], request: Request) -> str:
-    """Why sbatch would refuse a rule's job, submitted as the executor does; empty if it would not."""
+    """Why sbatch would refuse a job of a rule, submitted as the executor does it; empty if it accepts it."""
     from snakemake_executor_plugin_slurm.submit_string import get_submit_command
     from snakemake_executor_plugin_slurm.utils import set_gres_string
 
@@ -248,7 +248,7 @@ def folder_problem(profile: Mapping[str, Any], request: Request, folder: Path, w
 
 
 def _appears(file: Path, seconds: int) -> bool:
-    """Whether a file is there within some seconds, which network file systems may take."""
+    """Whether a file appears within some seconds; network file systems may take that long."""
     for _ in range(seconds):
         if file.exists():
             return True

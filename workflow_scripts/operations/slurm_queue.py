@@ -1,6 +1,6 @@
-"""What of an earlier run still works on a SLURM cluster.
+"""Jobs of an earlier run that are still in the SLURM queue.
 
-A controller that is killed leaves its jobs running, and another run in the same folder would submit them again.
+When Snakemake is killed, its SLURM jobs go on. A new run in the same folder would submit them a second time.
 """
 
 import logging
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 class Job(NamedTuple):
-    """A job in SLURM's queue: its id, its state, and the rule and wildcards that it is for."""
+    """A job in SLURM's queue: id, state, and its rule with wildcards."""
 
     id: str
     state: str
@@ -25,27 +25,27 @@ class Job(NamedTuple):
 
 
 def refuse_orphans(executor: str, folder: str | Path) -> None:
-    """To be called before a run submits anything, when every job of this folder is another run's.
+    """Refuses to start while jobs of an earlier run are in the queue. Call it before a run submits its first job.
 
     Args:
-        executor: Snakemake's; only `slurm` leaves jobs behind.
-        folder: the run's working directory.
+        executor: of Snakemake; only `slurm` leaves jobs behind.
+        folder: the working directory of the run.
 
     Raises:
-        ValueError: there are such jobs; the message names them, and the command that ends them.
+        ValueError: there are such jobs; the message names them and the command that ends them.
     """
     if executor != "slurm":
         return
     try:
         queue = ask("squeue", "--me", "--noheader", f"--format={QUEUE}")
     except ValueError as error:
-        logger.warning("cannot tell whether jobs of an earlier run still work here: %s", error)
+        logger.warning("cannot tell whether jobs of an earlier run are still in the queue: %s", error)
         return
     if jobs := orphans(queue, Path(folder)):
         shown = ", ".join(f"{job.id} ({job.makes}, {job.state.lower()})" for job in jobs[:SHOWN])
         more = f" and {len(jobs) - SHOWN} more" if len(jobs) > SHOWN else ""
         raise ValueError(
-            f"{folder}: SLURM jobs of an earlier run still work here: {shown}{more}; "
+            f"{folder}: SLURM jobs of an earlier run are still in the queue: {shown}{more}; "
             f"wait until they end, or end them: scancel {' '.join(job.id for job in jobs)}"
         )
 
