@@ -15,4 +15,4 @@ from workflow_scripts.study.settings.report import DatasetTableSettings
 )
 def main(args: cli.Args, settings: DatasetTableSettings) -> None:
     counts = plan.count_exemplars(args.exemplars)
-    artifacts.write_text(args.output, plan.tabulate(settings, counts).to_csv(index=False))
+    artifacts.write_csv(args.output, plan.tabulate(settings, counts))

@@ -21,7 +21,7 @@ def read_points(metrics: Sequence[Path]) -> pd.DataFrame:
 
 def read_histories(files: Sequence[Path]) -> dict[str, pd.DataFrame]:
     """`heads/{encoder}/{head}/{training_set}.history.csv` by encoder; of heads that learned."""
-    tables = {file.parent.parent.name: pd.read_csv(file) for file in files}
+    tables = {file.parent.parent.name: artifacts.read_csv(file) for file in files}
     return {encoder: table for encoder, table in tables.items() if len(table) > 1}
 
 
@@ -34,6 +34,6 @@ def read_histories(files: Sequence[Path]) -> dict[str, pd.DataFrame]:
 )
 def main(args: cli.Args, settings: ReportSettings) -> None:
     data = {"points": read_points(args.metrics), "histories": read_histories(args.histories)}
-    results = Results.of_table(settings.shown, pd.read_csv(args.table), **data)
+    results = Results.of_table(settings.shown, artifacts.read_csv(args.table), **data)
     for name in reporting.FIGURES:
         artifacts.write_text(args.output_dir / f"{name}.svg", reporting.question(name).figure(results))

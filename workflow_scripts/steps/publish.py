@@ -128,8 +128,8 @@ def effort(manifests: Sequence[Path], benchmarks: Path) -> str:
 def main(args: cli.Args, settings: ReportSettings) -> None:
     results = Results.of_table(
         settings.shown,
-        pd.read_csv(args.table),
-        calibrations=pd.read_csv(args.calibrations),
+        artifacts.read_csv(args.table),
+        calibrations=artifacts.read_csv(args.calibrations),
         largest_group=largest_group(args.exemplars),
     )
     blocks = {"results": results_table(results), "findings": findings_list(findings.findings(results))}

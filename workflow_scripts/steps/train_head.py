@@ -30,5 +30,5 @@ def main(args: cli.Args, settings: TrainHeadSettings) -> None:
     tensors, history = plugins.load("heads", settings.head).fit(train, val, options, seed)
 
     provenance = artifacts.make_provenance(settings.to_json(), settings.made_from(**vars(args)))
-    artifacts.write_text(args.history, pd.DataFrame(history).to_csv(index=False))
+    artifacts.write_csv(args.history, pd.DataFrame(history))
     artifacts.write_tensors(args.output, tensors, provenance)

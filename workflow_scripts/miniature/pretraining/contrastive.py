@@ -1,7 +1,7 @@
 """The miniature's CLIP: image and text towers of open_clip, trained on composed pictures and their captions.
 
-Its captions name the object, background, style and medium, but no drawing: a real CLIP, too, learns from captions that
-do not tell an image from all others.
+Its captions say what is drawn, on what background, and in which style and medium. They have no words for single
+drawings, as the captions of a real CLIP have none for single images.
 """
 
 from collections.abc import Mapping, Sequence
