@@ -4,14 +4,19 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 
 def canonical_json(value: Any) -> str:
     """The one spelling of a JSON value: sorted keys, no spaces. Settings hashes and params rely on it."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+log = logging.getLogger("step")
+Args = argparse.Namespace  # the flags of a command line, by name
 
 
 class StepParser(argparse.ArgumentParser):
@@ -41,6 +46,58 @@ def _read_settings(type_: Any, text: str) -> Any:
         return type_.from_json(value) if type_ else value
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def flag(text: str | None = None, **options: Any) -> dict[str, Any]:
+    """A flag of `command_line`: its help and the options of `argparse.ArgumentParser.add_argument`."""
+    return {"help": text, **options}
+
+
+def file(text: str | None = None, required: bool = True) -> dict[str, Any]:
+    """A flag that takes one path."""
+    return flag(text, type=Path, required=required)
+
+
+def files(text: str, required: bool = True) -> dict[str, Any]:
+    """A flag that takes one path or more; if it is not required, also none."""
+    return flag(text, type=Path, required=required, nargs="+" if required else "*", default=[])
+
+
+def threads(text: str = "threads of PyTorch", default: int = 1) -> dict[str, Any]:
+    return flag(text, type=int, default=default)
+
+
+def command_line(
+    settings: type | None = None, one_of: Mapping[str, dict[str, Any]] | None = None, **flags: dict[str, Any]
+) -> Callable[[Callable[..., None]], Callable[[], None]]:
+    """Makes a function the command line of its module, with the module's docstring as help.
+
+    The function gets the parsed flags and, if the step has some, its settings. Under `python -m` it runs at once, so it
+    is the last one of its file.
+
+    Args:
+        settings: type of the settings, such as `FinetuneSettings`, or dict; None for a command without `--settings`.
+        one_of: flags of which exactly one must be given.
+        flags: by name, with `_` for `-`; made by `flag`, `file`, `files` and `threads`.
+    """
+
+    def decorate(main: Callable[..., None]) -> Callable[[], None]:
+        def parse_and_run() -> None:
+            parser = StepParser(main.__globals__["__doc__"])
+            group = parser.add_mutually_exclusive_group(required=True) if one_of else parser
+            for owner, part in ((group, one_of or {}), (parser, flags)):
+                for name, options in part.items():
+                    owner.add_argument(f"--{name.replace('_', '-')}", **options)
+            if settings:
+                parser.add_settings(None if settings is dict else settings)
+            args = parser.parse_args()
+            main(args, args.settings) if settings else main(args)
+
+        if main.__module__ == "__main__":
+            run(parse_and_run)
+        return parse_and_run
+
+    return decorate
 
 
 def run(main: Callable[[], None]) -> None:
