@@ -22,7 +22,7 @@ def set_up(threads: int) -> str:
 
 
 def _keep_memory() -> None:
-    """Tells glibc not to give freed arrays back: every step asks for the same ones, and fresh pages cost 5 % of it."""
+    """Tells glibc to keep freed memory: every step needs arrays of the same sizes, and fresh pages cost 5 % of it."""
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):
         libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
@@ -30,7 +30,7 @@ def _keep_memory() -> None:
 
 
 def decoders(threads: int) -> int:
-    """How many processes shall decode images for an encoder: on a CPU the encoder itself needs most of the threads."""
+    """How many processes decode images for an encoder: on a CPU the encoder itself needs most of the threads."""
     return threads if best() == "cuda" else threads // 4
 
 

@@ -1,13 +1,16 @@
 """Artefacts: what is written is read again, atomically, with provenance, and errors name the file."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from tests import projects
 from workflow_scripts import artifacts, cli
 from workflow_scripts.artifacts import tables
 
@@ -214,3 +217,42 @@ def test_a_table_without_rows_is_read_again(tmp_path: Path, table: pd.DataFrame)
     artifacts.write_table(tmp_path / "x.parquet", table.head(0), PROVENANCE)
     assert list(artifacts.read_table(tmp_path / "x.parquet").columns) == ["model", "k", "image"]
     assert len(artifacts.Images(tmp_path / "x.parquet")) == 0
+
+
+def test_what_pandas_does_not_read_is_named(tmp_path: Path):
+    (tmp_path / "x.csv").write_text('a,b\n1,"2\n')
+    with pytest.raises(ValueError, match=r"x\.csv: not a valid CSV table \("):
+        artifacts.read_csv(tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize("ending", ["safetensors", "bin"])
+def test_weights_are_read_again(tmp_path: Path, ending: str):
+    file, weights = tmp_path / f"x.{ending}", {"a": torch.arange(6.0).view(2, 3).T, "b": torch.zeros(0)}
+    artifacts.write_weights(file, weights, {"step": "3"})
+    read = artifacts.read_weights(file)
+    assert read.keys() == weights.keys() and all(torch.equal(read[name], weights[name]) for name in weights)
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_code_in_weights_is_not_run(tmp_path: Path):
+    torch.save({"a": print}, tmp_path / "x.pt")
+    with pytest.raises(ValueError, match=r"x\.pt: cannot be read as weights, and no code in it is run \("):
+        artifacts.read_weights(tmp_path / "x.pt")
+    torch.save([torch.zeros(1)], tmp_path / "x.pt")
+    with pytest.raises(ValueError, match=r"x\.pt: holds a list, expected tensors by key"):
+        artifacts.read_weights(tmp_path / "x.pt")
+
+
+FORMATS = re.compile(
+    r"\bpd\.read_|\.to_(csv|parquet)\(|\bpyarrow\b|\bsafe_open\b|\b(load|save)_file\(|\btorch\.(load|save)\(|"
+    r"\bimport pickle\b|\bBytesIO\b|\bnp\.(load|save)\w*\("
+)
+BITMAPS_OF_OTHERS = {"miniature/corpus/rendering.py", "release/images.py"}  # of any kind, also those that we refuse
+
+
+def test_no_other_module_knows_file_formats():
+    package = projects.ROOT / "workflow_scripts"
+    files = {file.relative_to(package).as_posix(): file.read_text() for file in package.rglob("*.py")}
+    others = {name for name, text in files.items() if not name.startswith("artifacts/") and FORMATS.search(text)}
+    assert others == BITMAPS_OF_OTHERS
+    assert FORMATS.search(files["artifacts/tables.py"]) and FORMATS.search(files["artifacts/tensors.py"])

@@ -481,7 +481,7 @@ def test_a_file_that_is_no_manifest_is_refused(mistake: str, workshop: Workshop)
 
 def test_a_model_that_is_not_the_manifest_s_is_refused(workshop: Workshop):
     (workshop.root / "cat_0000.safetensors").write_bytes(b"another")
-    assert "cat_0000.safetensors: is missing, or not the one that " in workshop.sample()
+    assert "cat_0000.safetensors: is missing, or not the one in " in workshop.sample()
 
 
 def replace(name: str, content: bytes) -> Callable[[Path], None]:
@@ -659,7 +659,7 @@ def test_a_folder_with_other_files_is_not_exported_to(customized: Path, base_fol
 
 # Weights of encoders.
 
-CUT = "cannot be read as weights ("
+CUT = "cannot be read as weights, and no code in it is run ("
 ENCODERS: dict[str, tuple[str, str, str]] = {  # the encoder, the file that is cut off or missing, what is said
     "clip_mini": ("data/clip_mini", "open_clip_model.safetensors", f"clip_mini/open_clip_model.safetensors: {CUT}"),
     "dino_mini": ("data/dino_mini", "model.safetensors", f"dino_mini/model.safetensors: {CUT}"),
@@ -833,14 +833,14 @@ SYNSET = "00000002 03 n 01 animal 0 000 | a living thing\n"
 CLASS_LISTS: dict[str, tuple[str, bytes | None, str]] = {
     "no WordNet": ("data.noun", None, "data.noun'"),
     "another file than WordNet's": ("data.noun", b"animal\n", "data.noun:1: expected a noun synset of WordNet 3.0"),
-    "id of no synset": ("wnids.txt", b"n00000009\n", "class 'n00000009': no noun synset of WordNet 3.0; expected"),
-    "id without n": ("wnids.txt", b"00000002\n", "class '00000002': no noun synset of WordNet 3.0; expected"),
+    "id of no synset": ("wnids.txt", b"n00000009\n", "class 'n00000009': not a noun synset of WordNet 3.0; expected"),
+    "id without n": ("wnids.txt", b"00000002\n", "class '00000002': not a noun synset of WordNet 3.0; expected"),
     "ids that are not text": ("wnids.txt", b"\xff", "wnids.txt: not UTF-8 text ("),
     "no list of ids": ("wnids.txt", None, "wnids.txt'"),
     "word for no ancestor": ("words.txt", b"00000003\tdog\tdog\n", "class n00000002: none of its hypernyms is"),
     "word without lemma": ("words.txt", b"00000002\tanimal\n", "words.txt: expected an 8-digit offset, a word"),
     "offset named twice": (
-        "words.txt", b"00000002\ta\ta\n00000002\tb\ta\n", "words.txt: offset 00000002 stands there twice",
+        "words.txt", b"00000002\ta\ta\n00000002\tb\ta\n", "words.txt: offset 00000002 is in it twice",
     ),
 }  # fmt: skip
 

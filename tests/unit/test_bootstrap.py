@@ -24,8 +24,8 @@ def test_several_measures_share_their_resamples():
 
 def test_mean_is_over_queries_not_models():
     interval = mean_interval(np.array([1.0, 1.0, 1.0, 0.0]), ["a", "a", "a", "b"], 200, "test")
-    assert interval.value == 0.75
-    assert interval.low == 0.0 and interval.high == 1.0  # resamples: {a a}, {a b}, {b b}
+    assert interval["value"] == 0.75
+    assert interval["low"] == 0.0 and interval["high"] == 1.0  # resamples: {a a}, {a b}, {b b}
 
 
 def test_samples_of_one_model_do_not_narrow_the_interval():
@@ -33,15 +33,15 @@ def test_samples_of_one_model_do_not_narrow_the_interval():
     per_model = rng.normal(size=30)
     once = mean_interval(per_model, [f"m{i}" for i in range(30)], 2000, "same")
     copied = mean_interval(np.repeat(per_model, 10), [f"m{i}" for i in range(30) for _ in range(10)], 2000, "same")
-    assert copied.low == pytest.approx(once.low) and copied.high == pytest.approx(once.high)
+    assert copied["low"] == pytest.approx(once["low"]) and copied["high"] == pytest.approx(once["high"])
 
 
 def test_interval_matches_normal_theory():
     values = np.random.default_rng(1).normal(size=400)
     interval = mean_interval(values, [str(i) for i in range(400)], 4000, "normal")
     half = 1.96 * values.std() / 20
-    assert interval.low == pytest.approx(values.mean() - half, abs=0.01)
-    assert interval.high == pytest.approx(values.mean() + half, abs=0.01)
+    assert interval["low"] == pytest.approx(values.mean() - half, abs=0.01)
+    assert interval["high"] == pytest.approx(values.mean() + half, abs=0.01)
 
 
 def test_seeded_by_name():
@@ -57,7 +57,7 @@ def test_order_of_queries_does_not_matter():
     order = rng.permutation(60)
     first = mean_interval(values, models, 300, "x")
     again = mean_interval(values[order], models[order], 300, "x")
-    assert (again.low, again.high) == pytest.approx((first.low, first.high))
+    assert (again["low"], again["high"]) == pytest.approx((first["low"], first["high"]))
 
 
 def test_pairing_finds_a_small_but_constant_gain():
@@ -80,7 +80,7 @@ def test_no_difference_has_a_large_p():
 
 
 def test_one_model_has_no_interval():
-    assert mean_interval(np.array([0.5, 1.0]), ["a", "a"], 100, "one").as_dict() == {
+    assert mean_interval(np.array([0.5, 1.0]), ["a", "a"], 100, "one") == {
         "value": 0.75,
         "low": None,
         "high": None,
@@ -91,5 +91,5 @@ def test_one_model_has_no_interval():
 def test_median_over_all_true_exemplars():
     ranks = [np.array([1, 9]), np.array([3]), np.array([5])]
     interval = bootstrap.median_interval(ranks, ["a", "b", "b"], 500, "median")
-    assert interval.value == 4.0  # of 1, 3, 5, 9
-    assert interval.low == 4.0 and interval.high == 5.0  # {b b}: 4, {a b}: 4, {a a}: 5
+    assert interval["value"] == 4.0  # of 1, 3, 5, 9
+    assert interval["low"] == 4.0 and interval["high"] == 5.0  # {b b}: 4, {a b}: 4, {a a}: 5

@@ -9,9 +9,10 @@ import pytest
 import yaml
 
 from workflow_scripts.cli import canonical_json
-from workflow_scripts.study import checks, schema, settings
+from workflow_scripts.study import checks, schema
 from workflow_scripts.study.settings.exemplars import SelectDistractorsSettings, SelectExemplarsSettings
 from workflow_scripts.study.settings.ground_truth import FinetuneSettings, RegularizationSettings, SampleSettings
+from workflow_scripts.study.settings.report import DatasetTableSettings
 from workflow_scripts.study.study import Study, read_list
 
 ROOT = Path(__file__).parents[2]
@@ -85,8 +86,8 @@ def test_counted_groups_are_numbered(config: dict, root: Path):
     assert [m.name for m in case.models["train"]] == ["families_seen_train_00000", "families_seen_train_00001"]
     assert case.models["val"][0].class_word == "art"
     assert len(case.models["test"]) == 1
-    rows = settings.dataset_table(study)["rows"]
-    assert {row["split"]: row["exemplars"] for row in rows if row["case"] == "families_seen"} == {
+    rows = DatasetTableSettings.of(study).rows
+    assert {row.split: row.exemplars for row in rows if row.case == "families_seen"} == {
         "train": None,
         "val": 7,
         "test": None,

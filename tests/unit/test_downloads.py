@@ -93,7 +93,7 @@ def test_other_bytes_than_the_hub_lists_are_refused(server: hub.Hub, tmp_path: P
     manifest = manifest_in(tmp_path)
     folder = manifest.with_suffix("")
     last = refusal(manifest, server.url)
-    assert last == f"error: {folder / UNET}: is not the file of {hub.REPOSITORY}, and was deleted; run again"
+    assert last == f"error: {folder / UNET}: differs from the file of {hub.REPOSITORY}, and was deleted; run again"
     server.swapped = None
     assert download(manifest, server.url).returncode == 0
 
@@ -105,7 +105,7 @@ def test_other_bytes_than_the_hub_lists_are_refused(server: hub.Hub, tmp_path: P
         (
             "someone/else",
             hub.REVISION,
-            "{url} has no such repository, or only for those who log in with `hf auth login`",
+            "{url} has no such repository, or it is private: log in with `hf auth login`",
         ),
         (hub.GATED, hub.REVISION, "is gated: accept its terms on the hub, log in with `hf auth login`, and run again"),
     ],
@@ -176,8 +176,7 @@ def test_the_table_of_downloads_names_the_files_that_encoders_want():
     rows = weights.read_downloads(ROOT / "config/downloads.txt")
     for encoder in ("dino_vitb16", "moco_v3_vitb", "sscd"):
         source = (ROOT / f"workflow_scripts/encoders/{encoder}.py").read_text()
-        file = next(file for file in rows if f"File {file}." in source)
-        assert rows[file].url in source
+        assert [file for file, row in rows.items() if row.url in source and row.url.endswith(file)], encoder
     assert all(row.sha256 is None or len(row.sha256) == 64 for row in rows.values())
 
 

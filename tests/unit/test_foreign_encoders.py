@@ -449,7 +449,7 @@ class Harm:
 def test_no_code_of_a_file_is_run(name, folder):
     file, harm = folder / "weights.pt", folder / "harm"
     torch.save({"state_dict": {}, "model_state_dict": {}, "x": Harm(harm)}, file)
-    assert f"{file}: cannot be read as weights (" in refusal(name, file)
+    assert f"{file}: cannot be read as weights, and no code in it is run (" in refusal(name, file)
     assert not harm.exists()
 
 
@@ -457,7 +457,7 @@ def test_no_code_of_a_file_is_run(name, folder):
 def test_a_damaged_folder_is_refused(name, folder):
     path, weights = save(name, folder, {})
     weights.write_bytes(b"no safetensors")
-    assert f"{weights}: cannot be read as weights (" in refusal(name, path)
+    assert f"{weights}: cannot be read as weights, and no code in it is run (" in refusal(name, path)
     config = next(folder.glob("*config.json"))
     config.write_text(json.dumps({"architecture": "vit_of_tomorrow", "pretrained_cfg": {}}))
     assert f"{config}: " in refusal(name, path)

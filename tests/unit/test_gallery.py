@@ -9,6 +9,7 @@ from workflow_scripts.reporting import choice, gallery, pages
 from workflow_scripts.reporting.gallery import Answer, Comparison, Entry, Guess, Picture, Pictures
 from workflow_scripts.reporting.lineage import Lineage, Origin
 from workflow_scripts.reporting.thumbnails import Sheet, shrunk_uri
+from workflow_scripts.study.settings.report import GallerySettings
 
 NASTY = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
 
@@ -17,6 +18,10 @@ def queries(models: list[str], best: list[int] | None = None, prompt_set: str = 
     best = best or [1] * len(models)
     columns = {"model": models, "prompt_index": range(len(models)), "best": best, "ranks": [[rank] for rank in best]}
     return pd.DataFrame(columns).assign(split="test", prompt_set=prompt_set, index=0)
+
+
+def settings(random: int, chosen: int) -> GallerySettings:
+    return GallerySettings("test", 0, ("feature_similarity",), ("pixels",), "linear", "all", random, chosen)
 
 
 def picture(shade: int, size: int = 16) -> bytes:
@@ -57,7 +62,7 @@ def test_choice_spreads_over_cells_and_names_its_reasons():
         queries(["a", "b", "c"], best, name) for best in ([9, 9, 9], [1, 9, 99]) for name in ("llm", "procedural")
     ]
     untuned, tuned = (pd.concat(tables[i : i + 2], ignore_index=True) for i in (0, 2))
-    picked = choice.choose({"x": untuned}, {"x": tuned}, {"seed": 0, "random": 6, "chosen": 4})["x"]
+    picked = choice.choose({"x": untuned}, {"x": tuned}, settings(random=6, chosen=4))["x"]
     assert len(picked) == 6  # all of them, drawn at random: the extremes are among them
     assert {row.model: row.reasons for row in picked.itertuples() if row.prompt_set == "llm"} == {
         "a": (choice.RANDOM, choice.GAIN),
@@ -65,7 +70,7 @@ def test_choice_spreads_over_cells_and_names_its_reasons():
         "c": (choice.RANDOM, choice.LOSS),
     }
     # One of each cell: where one shows a gain, the next shows a loss.
-    picked = choice.choose({"x": untuned}, {"x": tuned}, {"seed": 0, "random": 2, "chosen": 2})["x"]
+    picked = choice.choose({"x": untuned}, {"x": tuned}, settings(random=2, chosen=2))["x"]
     reasons = {reason for reasons in picked["reasons"] for reason in reasons}
     assert reasons == {choice.RANDOM, choice.GAIN, choice.LOSS}
 

@@ -115,7 +115,7 @@ def test_a_folder_that_diffusers_wrote_is_read(safe, base, base_folder, model, t
     theirs, name = tmp_path / "theirs", f"<new1>.{'safetensors' if safe else 'bin'}"
     as_pipeline(base_folder, tmp_path / "ours", "bin").unet.save_attn_procs(theirs, safe_serialization=safe)
     token = {"<new1>": torch.from_numpy(artifacts.read_tensors(model)["<new1>"])}
-    interchange._write(theirs / name, token)
+    artifacts.write_weights(theirs / name, token, interchange.METADATA)
     ours, read = (interchange.read_folder(base, tmp_path / folder) for folder in ("ours", "theirs"))
     assert all(np.array_equal(ours[name], read[name]) for name in (*ours, *read))
     assert len(read) == len(projections(base.unet)) + 1

@@ -95,7 +95,7 @@ def test_the_released_prompts_are_read(tmp_path: Path):
         ('{"dataset/a.png": ["a"]}', "'dataset/a.png' has the prompt .*; expected a text"),
         ('{"dataset/a.png": {"prompt": "a"}}', "'dataset/a.png' has the prompt .*; expected a text"),
         ('{"dataset/a.png": " "}', "'dataset/a.png' has the prompt ' '; expected a text"),
-        ('{"dataset/a.png": "a", "dataset/a.png": "b"}', "'dataset/a.png' stands there twice"),
+        ('{"dataset/a.png": "a", "dataset/a.png": "b"}', "'dataset/a.png' is in it twice"),
     ],
 )
 def test_released_prompts_of_another_form_are_refused(text: str, says: str, tmp_path: Path):

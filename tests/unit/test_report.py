@@ -18,6 +18,7 @@ from workflow_scripts.evaluation import cells
 from workflow_scripts.reporting import findings, page
 from workflow_scripts.reporting.table import markdown, tabulate
 from workflow_scripts.steps import publish
+from workflow_scripts.steps.plot import read_points
 from workflow_scripts.study import checks
 from workflow_scripts.study.schema import read_yaml
 from workflow_scripts.study.settings.evaluation import CaseToScore
@@ -167,3 +168,14 @@ def test_a_study_may_have_no_learned_head_and_any_recall():
     sets = {"all": {"cases": ["emoji_seen"]}}
     names = shown(heads={"identity": {"version": 1}}, training_sets=sets, evaluation=evaluation)
     assert (names["head"], names["training_set"], names["recall_at"]) == (None, "all", 5)
+
+
+def test_the_reliability_is_that_of_the_default_training_sets(reported):
+    points = read_points([reported.metrics(*head) for head in reported.fitted])
+    results = results_of(pd.read_csv(reported.report("table.csv")))
+    others = points.assign(training_set="others", true=50.0)
+    drawn = [
+        reporting.question("reliability").figure(replace(results, points=rows))
+        for rows in (points, pd.concat([points, others]), points.assign(true=50.0))
+    ]
+    assert drawn[0] == drawn[1] == reported.report("figures/reliability.svg").read_text() != drawn[2]

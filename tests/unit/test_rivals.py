@@ -20,11 +20,6 @@ def test_neither_the_same_image_nor_a_twin_is_a_rival():
     assert rivals.other_exemplars(exemplars, np.array([0])).tolist() == [3, 5]
 
 
-def test_hard_distractors_are_numbered_by_class():
-    found = rivals.hard_distractors(pd.Series(["cat", "dog", "cat"]))
-    assert {name: rows.tolist() for name, rows in found.items()} == {"cat": [0, 2], "dog": [1]}
-
-
 @pytest.fixture
 def method():
     """Two distractors and three exemplars in the plane, by their angle; scores are cosines."""
@@ -44,8 +39,15 @@ def test_scores_are_those_of_the_ranking(method):
 
 
 def test_each_model_has_rivals_of_its_own(method):
-    samples = np.array([[1, 0], [0, 1]], np.float32)  # at 0 and 90 degrees
-    truth = np.array([[0, -1], [1, 2]])  # exemplars at 60; at 90 and 10
-    groups = {"a": np.array([0, 4]), "b": np.array([1])}  # at 0 and 10; at 30
-    ahead = rivals.ahead_of_truth(method.score, samples, truth, ["a", "b"], groups, first_exemplar=2)
-    assert ahead.tolist() == [[2, 0], [0, 1]]
+    """Model a has an exemplar at 60 degrees, model b has two, at 90 and 10; distractors are at 0 (a cat) and 30."""
+    samples = np.array([[0, 1], [1, 0], [0, 1]], np.float32)  # at 90, 0 and 90 degrees
+    queries = Queries(samples, np.array([[0, -1], [0, -1], [1, 2]]))
+    table = pd.DataFrame({"model": ["a", "a", "b"], "class": ["cat", "cat", "dog"]})
+    exemplars = pd.DataFrame({"source": ["60", "90", "10"], "twins": [[], [], []]})
+    counts = rivals.count_rivals(method, queries, table, exemplars, pd.Series(["cat", None]))
+    assert {name: rows.tolist() for name, rows in counts.items()} == {
+        "hard": [1, 1, 0],
+        "hard_ahead": [[0, 0], [1, 0], [0, 0]],
+        "others": [2, 2, 1],
+        "others_ahead": [[1, 0], [1, 0], [0, 1]],
+    }

@@ -33,10 +33,11 @@ def atomic(path: str | os.PathLike, sidecar: bool = True) -> Iterator[Path]:
     """Yields a `.part` path beside `path`; renames it into place when the block ends well, removes it otherwise.
 
     Args:
-        sidecar: whether to write the sidecar, before the renaming: so a file in place always has the right one.
+        sidecar: whether to write the sidecar. That happens before the renaming, so that a file in place always has the
+            right one.
 
     Raises:
-        OSError: it cannot be written, for the disk is full or read-only; what stood at `path` stands there still.
+        OSError: the disk is full or read-only. A file that was at `path` before stays as it is.
     """
     path = Path(path)
     part = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}.part")
@@ -52,7 +53,7 @@ def atomic(path: str | os.PathLike, sidecar: bool = True) -> Iterator[Path]:
     except OSError as error:
         raise OSError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
-        with suppress(OSError):  # a read-only disk has none, but would not have it removed either
+        with suppress(OSError):  # a read-only disk refuses to remove even what does not exist
             part.unlink(missing_ok=True)
 
 

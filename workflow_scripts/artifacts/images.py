@@ -106,7 +106,7 @@ def _check_image(image: "Image.Image", name: str) -> None:
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
         raise ValueError(f"{name}: has {frames} frames; expected a still image: choose one of them")
-    # Pillow calls 16-bit colours RGB and cuts them to 8 bits; only the settings of its decoder tell.
+    # Pillow calls 16-bit colours RGB and cuts them to 8 bits; only the settings of its decoder show it.
     mode = f"{image.mode} of 16 bits" if ";16" in str(image.tile) else image.mode
     if mode not in MODES:
         raise ValueError(f"{name}: mode is {mode}; expected 8-bit RGB or grey: convert it first")

@@ -25,10 +25,11 @@ def write_table(
 ) -> None:
     """Writes a data frame as parquet, or the parts of one as they come, with one row group in memory.
 
-    A column `image` of bytes becomes a Hugging Face `Image` column. How a table is cut changes no byte of the file.
+    A column `image` of bytes becomes a Hugging Face `Image` column. The file does not depend on how a table is cut.
 
     Args:
-        table: a part has the columns of the first, which decides the types; what has no value in it holds strings.
+        table: every part has the columns of the first, whose values decide the types. A column without a value in the
+            first part holds strings.
 
     Raises:
         ValueError: there is no part, or one has other columns than the first.
@@ -56,7 +57,7 @@ def _schema_of(frame: "pd.DataFrame", provenance: Mapping[str, Any]) -> Any:
     schema = pa.Table.from_pandas(plain, preserve_index=False).schema
     empty = [field.name for field in schema if pa.types.is_null(field.type)]
     empty_lists = [field.name for field in schema if field.type == pa.list_(pa.null())]
-    if empty or empty_lists:  # once more, because the schema's metadata name types, too
+    if empty or empty_lists:  # again, because the metadata of the schema name the types, too
         plain = plain.astype(dict.fromkeys(empty, "str"))
         fields = [field for field in schema if field.name not in empty + empty_lists]
         fields += [pa.field(name, pa.large_string()) for name in empty]
@@ -84,7 +85,7 @@ def _to_arrow(path: str | os.PathLike, frame: "pd.DataFrame", schema: Any) -> An
 
 
 def _row_groups(tables: Iterable[Any], rows: int) -> Iterator[Any]:
-    """Cuts tables anew, to `rows` each, in one piece so that pages are cut alike; the last, or only, has the rest."""
+    """Cuts tables into groups of so many rows, the last with the rest. A group is one piece: pages depend on pieces."""
     import pyarrow as pa
 
     held = None

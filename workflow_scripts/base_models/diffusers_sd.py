@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workflow_scripts import artifacts
 from workflow_scripts.base_models import naming
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ PARTS = {
     "unet": (("config.json", "diffusion_pytorch_model*.safetensors"),),
     "scheduler": (("scheduler_config.json",),),
 }
-PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle")  # of torch.save and the like: opening one may run code
 VAE_BATCH = 16  # images per pass of the autoencoder: bounds its memory, whatever the callers' batches
 
 
@@ -135,7 +135,7 @@ def _suit(device: str, text_encoder: Any, vae: Any, unet: Any) -> None:
 def check(folder: Path) -> None:
     """See `BaseModelModule.check`."""
     for file in sorted(folder.rglob("*")):
-        if file.suffix in PICKLES:
+        if file.suffix in artifacts.PICKLES:
             name = file.relative_to(folder)
             raise ValueError(f"{folder}: holds the pickle {name}, which may run code; keep *.safetensors only")
     for part, alternatives in PARTS.items():

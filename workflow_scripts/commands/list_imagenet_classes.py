@@ -1,6 +1,6 @@
 """Rebuilds a list of ImageNet classes, each with the coarse class word of its prompts.
 
-Takes the ids from a list, the first column of each line, and keeps its comment lines, so that a list rebuilds itself:
+Takes the ids from a list, the first column of each line, and keeps its comment lines. A list can be its own source:
 
     python -m workflow_scripts list_imagenet_classes --wordnet /usr/share/wordnet \\
         --wnids config/classes/imagenet_seen.txt --words config/classes/coarse_words.txt \\

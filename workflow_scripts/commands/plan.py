@@ -39,8 +39,9 @@ def main() -> None:
     by_rule = forecast.expected(planned, done, seconds, megabytes)
     page = forecast.to_markdown(study.name, dataset, by_rule, forecast.waits(pending, seconds))
     print(page)
-    for name, text in zip(layout.PLAN, (page, by_rule.to_csv(index=False)), strict=True):
-        artifacts.write_text(layout.folder(study.name) / name, text, sidecar=False)
+    page_file, table_file = (layout.folder(study.name) / name for name in layout.PLAN)
+    artifacts.write_text(page_file, page, sidecar=False)
+    artifacts.write_csv(table_file, by_rule, sidecar=False)
 
 
 def sizes(done: Iterable[Job], files: progress.Files) -> dict[str, float]:

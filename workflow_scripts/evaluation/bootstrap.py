@@ -4,24 +4,13 @@ A resample draws whole models with replacement; a mean over queries is then a ra
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 
 import numpy as np
 from scipy import stats
 
 from workflow_scripts.seeds import derive_seed
 
-
-@dataclass(frozen=True)
-class Interval:
-    """An estimate with the ends of its 95 % interval; ends are None where fewer than two models leave none."""
-
-    value: float
-    low: float | None
-    high: float | None
-
-    def as_dict(self) -> dict[str, float | None]:
-        return asdict(self)
+Interval = dict[str, float | None]  # `value`, and the ends of its 95 % interval: `low` and `high`, None of one model
 
 
 def mean_intervals(
@@ -43,21 +32,20 @@ def paired_differences(
     models: Sequence[str],
     resamples: int,
     *seed: str | int,
-) -> dict[str, dict[str, float | None]]:
+) -> dict[str, Interval]:
     """How much the mean of each of several `values` [q] exceeds that of its `baseline` [q] on the same queries.
 
     Returns:
-        value, low, high, and the two-sided p: twice the smaller share of resamples on either side of zero, counted
-        with the observed one so that it is never 0. None where there are fewer than two models.
+        Intervals with the two-sided `p`: twice the smaller share of resamples on either side of zero, where the
+        observed sample counts as one, so that p is never 0. None where there are fewer than two models.
     """
     differences = np.stack([values[name] - baseline[name] for name in values])
     intervals, draws = _ratio_bootstrap(differences, models, resamples, *seed)
-    if draws is None:
-        p: list[float | None] = [None] * len(values)
-    else:
+    p: list[float | None] = [None] * len(values)
+    if draws is not None:
         tails = np.minimum((draws <= 0).sum(axis=1), (draws >= 0).sum(axis=1))
         p = np.minimum(1.0, 2 * (tails + 1) / (draws.shape[1] + 1)).tolist()
-    return {name: {**i.as_dict(), "p": own} for name, i, own in zip(values, intervals, p, strict=True)}
+    return {name: {**interval, "p": own} for name, interval, own in zip(values, intervals, p, strict=True)}
 
 
 def median_interval(ranks: Sequence[np.ndarray], models: Sequence[str], resamples: int, *seed: str | int) -> Interval:
@@ -70,16 +58,18 @@ def median_interval(ranks: Sequence[np.ndarray], models: Sequence[str], resample
     groups = [np.concatenate([ranks[row] for row in np.flatnonzero(names == name)]) for name in np.unique(names)]
     median = float(np.median(np.concatenate(groups)))
     if len(groups) < 2:
-        return Interval(median, None, None)
-    rng = np.random.default_rng(derive_seed(*seed))
-    draws = rng.integers(len(groups), size=(resamples, len(groups)))
+        return _interval(median)
+    draws = np.random.default_rng(derive_seed(*seed)).integers(len(groups), size=(resamples, len(groups)))
     padded = np.full((len(groups), max(map(len, groups))), np.nan)
     for row, group in zip(padded, groups, strict=True):
         row[: len(group)] = group
-    whole = not np.isnan(padded).any()  # then the quicker function serves
-    medians = [(np.median if whole else np.nanmedian)(padded[draw]) for draw in draws]
-    low, high = np.percentile(medians, [2.5, 97.5])
-    return Interval(median, float(low), float(high))
+    median_of = np.nanmedian if np.isnan(padded).any() else np.median  # the latter is faster
+    return _interval(median, *np.percentile([median_of(padded[draw]) for draw in draws], [2.5, 97.5]))
+
+
+def _interval(value: float, low: float | None = None, high: float | None = None) -> Interval:
+    ends = {"value": value, "low": low, "high": high}
+    return {name: None if end is None else float(end) for name, end in ends.items()}
 
 
 def _ratio_bootstrap(
@@ -92,7 +82,7 @@ def _ratio_bootstrap(
     counts = np.broadcast_to(np.bincount(cluster), sums.shape)
     means = values.mean(axis=1)
     if sums.shape[1] < 2:
-        return [Interval(float(mean), None, None) for mean in means], None
+        return list(map(_interval, means)), None
     result = stats.bootstrap(
         (sums, counts),
         lambda total, count, axis: total.sum(axis=axis) / count.sum(axis=axis),
@@ -102,5 +92,4 @@ def _ratio_bootstrap(
         axis=1,
         rng=np.random.default_rng(derive_seed(*seed)),
     )
-    low, high = result.confidence_interval
-    return [Interval(*map(float, ends)) for ends in zip(means, low, high, strict=True)], result.bootstrap_distribution
+    return list(map(_interval, means, *result.confidence_interval)), result.bootstrap_distribution

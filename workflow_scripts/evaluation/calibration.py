@@ -3,10 +3,10 @@
 P_{tau,lambda}(x | x~) = ReLU(exp((s - s0) / tau) - lambda) / sum_j ReLU(exp((s_j - s0) / tau) - lambda), with s0 the
 query's largest score, so that candidates far below the top get exactly zero. tau and lambda minimise KL(S || P) on
 validation queries, where S spreads the influence evenly over the query's m true exemplars. While fitting, ReLU is
-softplus(beta = 100), whose gradient never vanishes and whose logarithm is finite.
+softplus(beta = 100), because its gradient never vanishes and its logarithm is finite.
 
-Scores of all distractors against all queries do not fit in memory at the paper's size, but only the gaps s0 - s enter:
-they are counted in fine bins, finest near zero. Gaps of the true exemplars are kept exactly.
+At the paper's size, the scores of all distractors do not fit in memory. The fit needs only the gaps s0 - s: they are
+counted in fine bins, finest near zero. Gaps of the true exemplars are kept exactly.
 """
 
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ LARGEST_GAP = 2.0  # between two cosines
 
 @dataclass(frozen=True)
 class Calibration:
-    """The two parameters of the influence: temperature tau > 0 and threshold 0 <= lambda < 1 (`lam`)."""
+    """The two parameters of the influence."""
 
-    tau: float
-    lam: float
+    tau: float  # temperature, more than 0
+    lam: float  # lambda, the threshold, from 0 to less than 1
 
     def weight(self, gaps: np.ndarray) -> np.ndarray:
-        """Unnormalised influence ReLU(exp(-gap / tau) - lambda) of candidates `gap` below their query's top."""
+        """Unnormalised influence ReLU(exp(-gap / tau) - lambda) of candidates with these gaps."""
         return np.maximum(np.exp(-gaps / self.tau) - self.lam, 0.0)
 
     def soft_weight(self, gaps: np.ndarray) -> np.ndarray:
@@ -45,27 +45,17 @@ UNFITTED = Calibration(tau=1.0, lam=0.0)  # where the authors' fit starts
 
 @dataclass(frozen=True)
 class GapCounts:
-    """All that the fit needs to know of the validation queries.
+    """What the fit needs of the validation queries: gaps below each query's largest score."""
 
-    Attributes:
-        counts: [q, BINS], distractors per bin of their gap below the query's top score.
-        true_gaps: [q, m], gaps of the true exemplars; inf where padded.
-    """
-
-    counts: np.ndarray
-    true_gaps: np.ndarray
+    counts: np.ndarray  # [q, BINS], distractors by gap
+    true_gaps: np.ndarray  # [q, m], of the true exemplars; inf where padded
 
 
 def measure_gaps(head: heads.Head, images: Images, memory_mb: float) -> GapCounts:
-    """How far the candidates of each sample score below its best one.
-
-    Args:
-        images: with the features of the distractors.
-        memory_mb: as in `ranking.rank`.
-    """
-    project = partial(heads.project, head, "exemplar")
-    queries, distractors = heads.project(head, "sample", images.sample_features), images.distractor_features  # [q, d]
-    truth, exemplars = images.exemplars.truth(images.samples), project(images.exemplars.features)
+    """Gaps of all candidates of each sample. `images` must have distractors; `memory_mb` is as in `ranking.rank`."""
+    project, distractors = partial(heads.project, head, "exemplar"), images.distractor_features
+    queries, exemplars = heads.project(head, "sample", images.sample_features), project(images.exemplars.features)
+    truth = images.exemplars.truth(images.samples)
     ranked = ranking.rank(queries, distractors, exemplars, truth, 1, project, memory_mb)
     peak = ranked.peak[:, None]  # [q, 1]
     counts = ranking.sum_over_distractors(
@@ -75,7 +65,7 @@ def measure_gaps(head: heads.Head, images: Images, memory_mb: float) -> GapCount
 
 
 def gap_histogram(gaps: np.ndarray) -> np.ndarray:
-    """Counts gaps [q, c] in [0, 2] per query, float32 [q, BINS]; bins are even in the square root of the gap."""
+    """Counts gaps [q, c] from 0 to 2 per query, float32 [q, BINS]. Bins are even in the square root of the gap."""
     bins = np.sqrt(np.clip(gaps, 0.0, LARGEST_GAP) / LARGEST_GAP) * BINS
     bins = np.minimum(bins.astype(np.int64), BINS - 1)
     flat = bins + BINS * np.arange(len(gaps))[:, None]
@@ -84,7 +74,7 @@ def gap_histogram(gaps: np.ndarray) -> np.ndarray:
 
 
 def bin_centres() -> np.ndarray:
-    """The gap that stands for each bin, [BINS]."""
+    """The gap at the middle of each bin, [BINS]."""
     return LARGEST_GAP * ((np.arange(BINS) + 0.5) / BINS) ** 2
 
 
@@ -100,8 +90,8 @@ def divergence(calibration: Calibration, gaps: GapCounts) -> float:
 
 
 def fit(gaps: GapCounts) -> Calibration:
-    """The tau and lambda of least divergence: a coarse grid, then Nelder-Mead from its best point."""
-    from scipy import optimize  # a fifth of a second, which whoever only applies a calibration need not wait
+    """The tau and lambda of the least divergence: a coarse grid, then Nelder-Mead from its best point."""
+    from scipy import optimize  # slow to import, and applying a calibration does not need it
 
     best = optimize.brute(
         lambda point: divergence(_from_free(point), gaps),

@@ -4,25 +4,18 @@ from pathlib import Path
 
 from workflow_scripts import artifacts
 from workflow_scripts.encoders import Encoder, encode_files
-from workflow_scripts.evaluation.features import FeaturesOfShard
+from workflow_scripts.evaluation.features import ShardFeatures
 from workflow_scripts.ground_truth.shards import read_manifest
 
 
-def embed_shard(manifest: Path, encoder: Encoder, workers: int, reads: str) -> FeaturesOfShard:
-    """Features of a shard's samples.
+def embed_shard(manifest: Path, encoder: Encoder, workers: int, reads: str) -> ShardFeatures:
+    """Encodes the samples of a shard; raises `ValueError` if a file of samples is not the one in the manifest.
 
-    Args:
-        workers: as in `encode_files`, and so is `reads`.
-
-    Raises:
-        ValueError: a file of samples is not the one that the manifest lists, or it is no manifest.
+    `workers` and `reads` are as in `encode_files`.
     """
     entries = read_manifest(manifest)
+    for entry in entries:
+        if artifacts.file_hash(entry["file"]) != entry["sha256"]:
+            raise ValueError(f"{entry['file']}: its sha256 is not the one in {manifest}; delete both and run again")
     files = [entry["file"] for entry in entries]
-    for file, entry in zip(files, entries, strict=True):
-        if artifacts.file_hash(file) != entry["sha256"]:
-            raise ValueError(f"{file}: its sha256 is not the one in {manifest}; delete both and run again")
-    gathered = FeaturesOfShard()
-    for entry, features in zip(entries, encode_files(files, encoder, workers, reads), strict=True):
-        gathered.add(entry, features)
-    return gathered
+    return ShardFeatures.gather(entries, encode_files(files, encoder, workers, reads))

@@ -1,4 +1,4 @@
-"""Pairs of exemplar and sample, on which heads are learned."""
+"""The pairs of exemplar and sample that heads learn on."""
 
 import numpy as np
 import pandas as pd
@@ -8,10 +8,10 @@ from workflow_scripts.evaluation.features import Images
 
 
 def make_pairs(images: Images, split: str, share: float = 1.0) -> heads.Pairs:
-    """Takes the models of one split, or a share of each case's.
+    """The exemplars and samples of the models of a split.
 
     Args:
-        share: chosen by a hash of the models' names, so that a smaller share is part of a larger one.
+        share: of each case's models, in the order of a hash of their names; a smaller share is part of a larger one.
 
     Raises:
         ValueError: there is no model of this split, or one lacks samples.
@@ -21,13 +21,12 @@ def make_pairs(images: Images, split: str, share: float = 1.0) -> heads.Pairs:
     models = [model for _, part in own.groupby("case", sort=False) for model in _first(part, share)]
     if not models:
         raise ValueError(f"split {split!r}: no exemplars; a training set's cases must have models of train and val")
-    made = images.samples.groupby(["case", "model"], sort=False).indices
+    rows, rows_of_samples = exemplars.rows(), images.samples.groupby(["case", "model"], sort=False).indices
     for case, model in models:
-        if (case, model) not in made:
+        if (case, model) not in rows_of_samples:
             raise ValueError(f"{case}: model {model!r} of split {split!r} has no samples")
-    rows = exemplars.rows()
     exemplar_rows = [rows[model] for model in models]
-    sample_rows = [made[model] for model in models]
+    sample_rows = [rows_of_samples[model] for model in models]
     return heads.Pairs(
         exemplars=heads.normalize(exemplars.features[np.concatenate(exemplar_rows)]),
         exemplar_model=np.repeat(np.arange(len(models)), list(map(len, exemplar_rows))),

@@ -1,9 +1,8 @@
 """Exact ranking of queries against any number of candidates, in constant memory.
 
 A query is a generated sample. Its candidates are all distractors and the exemplars of its own model (paper section
-5; "truth" here), so a ranking needs one pass over the distractors: count how many score at least as high as each true
-exemplar and keep a running top k. The normaliser of the influence needs a second pass, because it depends on the
-query's largest score.
+5; "truth" here). One pass over the distractors counts how many score at least as high as each true exemplar, and keeps
+a running top k. The normaliser of the influence needs a second pass, because it depends on the query's largest score.
 
 Shapes: q queries, n distractors, e exemplars, m the largest number of true exemplars of a query, d features.
 Candidates are numbered: 0 ... n-1 are the distractors, n + i is exemplar i.
@@ -28,21 +27,13 @@ Project = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Ranking:
-    """What one pass over the distractors leaves.
+    """The result of one pass over the distractors."""
 
-    Attributes:
-        ranks: int64 [q, m], 1-based rank of each true exemplar; 0 where `truth` is padded.
-        true_scores: float32 [q, m]; -inf where padded.
-        top: int64 [q, k] candidate numbers, best first; of equal scores the lower number comes first.
-        top_scores: float32 [q, k].
-        candidates: int64 [q], the number of candidates of each query.
-    """
-
-    ranks: np.ndarray
-    true_scores: np.ndarray
-    top: np.ndarray
-    top_scores: np.ndarray
-    candidates: np.ndarray
+    ranks: np.ndarray  # int64 [q, m], 1-based rank of each true exemplar; 0 where `truth` is padded
+    true_scores: np.ndarray  # float32 [q, m]; -inf where padded
+    top: np.ndarray  # int64 [q, k], numbers of candidates, best first; of equal scores the lower number comes first
+    top_scores: np.ndarray  # float32 [q, k]
+    candidates: np.ndarray  # int64 [q], how many each query has
 
     @property
     def peak(self) -> np.ndarray:
@@ -66,15 +57,15 @@ def rank(
 
     Args:
         queries: float32 [q, d].
-        distractors: [n, d]; may be a memory map, is read block by block.
+        distractors: [n, d], read block by block; may be a memory map.
         exemplars: float32 [e, d].
-        truth: int [q, m], rows of `exemplars` that influenced the query, padded at the end with `NO_EXEMPLAR`.
+        truth: int [q, m], rows of the query's true exemplars, padded at the end with `NO_EXEMPLAR`.
         top_k: how many of the best candidates to keep.
         project: maps a block of raw distractors to the space of the queries, such as a head.
         memory_mb: megabytes that a block of features and its scores may take.
 
     Raises:
-        ValueError: a feature is NaN or infinite, which would otherwise pass as the best of ranks.
+        ValueError: a feature is NaN or infinite. Its comparisons would be false, and so its rank too good.
     """
     _check_finite("query", queries)
     _check_finite("exemplar", exemplars)
@@ -87,12 +78,11 @@ def rank(
     top[:, : order.shape[1]] = np.take_along_axis(candidates, order, axis=1)
     top_scores[:, : order.shape[1]] = np.take_along_axis(true_scores, order, axis=1)
     for rows, start, scores in _blocks(queries, distractors, project, memory_mb):
-        floors, found = _floors(scores, top_scores[rows, -1], top_k), []
-        # Row by row: what is compared and counted then stays in the processor's cache.
-        for query, row, floor in zip(range(rows.start, rows.stop), scores, floors, strict=True):
+        floors, best = _floors(scores, top_scores[rows, -1], top_k), []
+        for query, row, floor in zip(range(rows.start, rows.stop), scores, floors, strict=True):  # a row fits the cache
             ranks[query] += [np.count_nonzero(is_ahead(row, true_score)) for true_score in true_scores[query]]
-            found.append((row >= floor).nonzero()[0])
-        _keep_best(top[rows], top_scores[rows], found, start, scores)
+            best.append((row >= floor).nonzero()[0])
+        _keep_best(top[rows], top_scores[rows], best, start, scores)
     ranks[truth == NO_EXEMPLAR] = 0
     return Ranking(ranks, true_scores, top, top_scores, len(distractors) + np.sum(truth != NO_EXEMPLAR, axis=1))
 
@@ -104,10 +94,7 @@ def sum_over_distractors(
     project: Project | None = None,
     memory_mb: float = MEMORY_MB,
 ) -> np.ndarray:
-    """The second pass: sums `function(scores [b, c], rows of the queries)` -> [b, ...] over all distractors.
-
-    Used for the influence's normaliser and, while calibrating, for histograms of score gaps.
-    """
+    """The second pass: sums `function(scores [b, c], rows of the queries)` -> [b, ...] over all distractors."""
     total: np.ndarray | None = None
     for rows, _, scores in _blocks(queries, distractors, project, memory_mb):
         part = function(scores, rows)
@@ -138,14 +125,12 @@ def _ranks_among_truth(true_scores: np.ndarray, truth: np.ndarray) -> np.ndarray
 def _blocks(
     queries: np.ndarray, distractors: np.ndarray, project: Project | None, memory_mb: float
 ) -> Iterator[tuple[slice, int, np.ndarray]]:
-    """Yields (rows of the queries, number of the block's first distractor, scores [b, c] in float32, overwritten by the
-    next block).
+    """Yields rows of the queries, the number of the block's first distractor, and float32 scores [b, c].
 
-    Raises:
-        ValueError: a distractor's features are not finite.
+    The next block overwrites the scores.
     """
     d = max(queries.shape[1], distractors.shape[1])
-    half = memory_mb * 2**20 / 2 / 4  # numbers of float32, for the features and for the scores each
+    half = memory_mb * 2**20 / 2 / 4  # float32 numbers of a block of features, and of its scores
     columns = min(max(1, int(half / d)), max(1, len(distractors)))
     rows = min(max(1, int(half / columns)), max(1, len(queries)))
     buffer = np.empty(rows * columns, np.float32)
@@ -159,18 +144,19 @@ def _blocks(
             shape = part.stop - part.start, len(block)
             scores = buffer[: shape[0] * shape[1]].reshape(shape)
             multiply(placed[part], block, scores)
-            bad = ~np.isfinite(scores[0])  # a distractor that is not finite has no finite score, whatever the query
+            bad = ~np.isfinite(scores[0])  # if a distractor is not finite, none of its scores is
             if bad.any():
                 raise ValueError(f"distractor {start + np.argmax(bad)}: its features hold NaN or infinity")
             yield part, start, scores
 
 
 def _arithmetic(device: str | None = None) -> tuple[Callable[[np.ndarray], Any], Callable[[Any, Any, np.ndarray], Any]]:
-    """How to place an array [n, d] where products are computed, and how to write a product a @ b.T into a third: on the
-    GPU if there is one, else by the BLAS of numpy, which uses the cores it is given.
+    """Two functions: one moves an array [n, d] to the device, one writes the product a @ b.T into an array.
+
+    The device is the GPU if there is one, else the CPU with numpy.
     """
     if device is None and shutil.which("nvidia-smi"):
-        import torch  # takes a second, so not on machines without a GPU
+        import torch  # takes a second: only on machines with a GPU
 
         device = "cuda" if torch.cuda.is_available() else None
     if device is None:
@@ -190,41 +176,34 @@ def _check_finite(name: str, features: np.ndarray) -> None:
 
 
 def _floors(scores: np.ndarray, worst: np.ndarray, k: int) -> np.ndarray:
-    """The least score [b] that can still be among each query's k best.
-
-    Args:
-        scores: of a block [b, c].
-        worst: the k-th best so far [b].
-    """
+    """The least score [b] that can be among each query's k best, from a block's scores [b, c] and the k-th best [b]."""
     groups = scores.shape[1] // GROUP
     if groups < k or not (worst == -np.inf).any():
         return np.maximum(worst, LEAST)
-    # The k-th best of the groups' maxima is at most the k-th best of all, and quicker to find.
+    # The k-th best of the groups' maxima is at most the k-th best of all scores, and faster to find.
     maxima = scores[:, : groups * GROUP].reshape(-1, GROUP, groups).max(axis=1)
     return np.maximum(worst, np.sort(maxima, axis=1)[:, -k])
 
 
 def _keep_best(
-    top: np.ndarray, top_scores: np.ndarray, found: list[np.ndarray], start: int, scores: np.ndarray
+    top: np.ndarray, top_scores: np.ndarray, columns: list[np.ndarray], start: int, scores: np.ndarray
 ) -> None:
-    """Takes distractors into the top k of b queries, in place: best first, of equal scores the lower number first.
+    """Merges distractors into the top k [b, k] of b queries, in place.
 
     Args:
-        top: numbers so far [b, k], padded with `NO_EXEMPLAR`.
-        top_scores: their scores [b, k], padded with -inf.
-        found: columns of `scores` to consider, per query.
+        columns: of `scores` to consider, per query.
         start: number of the distractor in the first column.
         scores: of a block [b, c].
     """
-    column = np.concatenate(found)
+    column = np.concatenate(columns)
     if not len(column):
         return
     b, k = top.shape
-    row = np.repeat(np.arange(b), list(map(len, found)))
+    row = np.repeat(np.arange(b), list(map(len, columns)))
     numbers = np.concatenate([top.ravel(), start + column])
     values = np.concatenate([top_scores.ravel(), scores[row, column]])
     row = np.concatenate([np.repeat(np.arange(b), k), row])
     order = np.lexsort((numbers, -values, row))
-    first = np.searchsorted(row[order], np.arange(b))  # of each query, which has k entries or more
-    chosen = order[first[:, None] + np.arange(k)]
-    top[:], top_scores[:] = numbers[chosen], values[chosen]
+    first = np.searchsorted(row[order], np.arange(b))  # of each query, which has at least k entries
+    best = order[first[:, None] + np.arange(k)]
+    top[:], top_scores[:] = numbers[best], values[best]

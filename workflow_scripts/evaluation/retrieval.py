@@ -1,20 +1,20 @@
-"""Where the true exemplars of a query stand among its candidates, and how good that is (paper section 5).
+"""Ranks of the true exemplars of queries among their candidates, and measures of them (paper section 5).
 
 The one rule of ties: a candidate that scores as high as a true exemplar stands before it. Shapes: q queries, m true
-exemplars of each, c candidates. The `ranks` of a query are distinct, count from 1, and come in any order.
+exemplars of each, c candidates. The `ranks` of a query are distinct, start at 1, and come in any order.
 """
 
 import numpy as np
 
-TIE = 1e-6  # cosines that differ by less are equal: float32 rounds that much from features through a head
+TIE = 1e-6  # cosines that differ by less are equal: float32 features and heads are no more precise
 
 
 def is_ahead(scores: np.ndarray, true_score: np.ndarray, tie: float = TIE) -> np.ndarray:
     """Which candidates stand before a true exemplar: those that score at least as high.
 
     Args:
-        tie: how far two scores may lie apart to be equal. 0 suffices where both are of one product of matrices, in
-            which equal features have equal scores to the last bit.
+        tie: the largest difference of equal scores. 0 is enough where both come from one product of matrices, because
+            equal features then have equal scores to the last bit.
     """
     return scores >= true_score - tie
 
@@ -25,7 +25,7 @@ def count_ahead(scores: np.ndarray, true_scores: np.ndarray, tie: float = TIE) -
 
 
 def ranks_of(scores: np.ndarray, relevant: np.ndarray, tie: float = TIE) -> np.ndarray:
-    """Ranks of the true exemplars of each query among all its candidates, int64 [q, m], best first, padded with 0.
+    """Ranks of each query's true exemplars among all its candidates, int64 [q, m], best first, padded with 0.
 
     Args:
         scores: of all candidates [q, c].
@@ -55,8 +55,8 @@ def average_precision(ranks: np.ndarray, length: int | None = None) -> np.ndarra
 
     Args:
         ranks: of one query [m], or of several [q, m] padded with 0.
-        length: of the ranking, to sum over all its places. That changes no more than the last digit of a float, which
-            the histories of heads hold.
+        length: of the ranking, to sum over all its places. This changes only the last digits of a float; the histories
+            of heads were written with it.
 
     Returns:
         One number for each query.

@@ -1,60 +1,49 @@
-"""Where a true exemplar would stand among some of the candidates only, or among more of them.
+"""How many rivals score at least as high as a true exemplar, beyond the paper's ranking.
 
-The paper's candidates are all distractors and the query's own exemplars. Two questions ask for others: are hard
-distractors (of the exemplar's own class) what a method confuses it with, and does it still find the exemplar when those
-of all other models are candidates too?
+The paper's candidates are all distractors and the query's own exemplars. Two more questions need other candidates. Does
+a method confuse an exemplar with hard distractors, those of its own class? Does it still prefer the exemplar when those
+of all other models are candidates, too?
 
-Shapes: q queries, m true exemplars of each, c candidates.
+Shapes: q queries, m true exemplars of each.
 """
-
-from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from workflow_scripts.evaluation.ranking import NO_EXEMPLAR
 from workflow_scripts.evaluation.retrieval import count_ahead
+from workflow_scripts.methods import Method, Queries
 
 
-def hard_distractors(classes: pd.Series) -> Mapping[str, np.ndarray]:
-    """The numbers of the distractors of each class."""
-    return classes.groupby(classes).indices
+def count_rivals(
+    method: Method, queries: Queries, table: pd.DataFrame, exemplars: pd.DataFrame, classes: pd.Series
+) -> dict[str, np.ndarray]:
+    """Counts the rivals of each query, int64 [q], and those ahead of each true exemplar, int64 [q, m].
+
+    Args:
+        table: of the queries, with the columns model and class.
+        exemplars: of all cases, in the rows that `queries.truth` names, with the columns source and twins.
+        classes: of the distractors.
+
+    Returns:
+        `hard` and `hard_ahead`, `others` and `others_ahead`.
+    """
+    of_class, none = classes.groupby(classes).indices, np.empty(0, np.int64)
+    counts = {kind: np.zeros(len(table), np.int64) for kind in ("hard", "others")}
+    ahead = {f"{kind}_ahead": np.zeros(queries.truth.shape, np.int64) for kind in counts}
+    for rows in table.groupby("model", sort=False).indices.values():
+        own = queries.truth[rows[0]]
+        own = own[own != NO_EXEMPLAR]
+        hard = of_class.get(table["class"].iloc[rows[0]], none)
+        for kind, rivals in {"hard": hard, "others": len(classes) + other_exemplars(exemplars, own)}.items():
+            scores = method.score(queries.samples[rows], np.concatenate([len(classes) + own, rivals]))
+            counts[kind][rows] = len(rivals)
+            ahead[f"{kind}_ahead"][rows, : len(own)] = count_ahead(scores[:, len(own) :], scores[:, : len(own)])
+    return counts | ahead
 
 
 def other_exemplars(exemplars: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
-    """The exemplars that are rivals of those in `rows`: neither the same image nor a near-duplicate; each image once.
-
-    Args:
-        exemplars: with the columns source and twins.
-    """
+    """The exemplars that are neither the image nor a near-duplicate of those in `rows`; each image once."""
     own = exemplars.iloc[rows]
-    kept_out = set(own["source"]).union(*own["twins"])
-    single = ~exemplars["source"].duplicated() & ~exemplars["source"].isin(kept_out)
-    return np.flatnonzero(single)
-
-
-def ahead_of_truth(
-    score: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    samples: np.ndarray,
-    truth: np.ndarray,
-    models: Sequence,
-    rivals: Mapping[str, np.ndarray],
-    first_exemplar: int,
-) -> np.ndarray:
-    """How many rivals of its model score at least as high as each true exemplar of a query, int64 [q, m].
-
-    Args:
-        score: of an attribution method, from features [q, d] and candidates [c] to scores [q, c].
-        samples: features of the queries, [q, d].
-        truth: int64 [q, m], rows of the true exemplars, padded with `NO_EXEMPLAR`.
-        models: of each query.
-        rivals: candidates by model.
-        first_exemplar: number of the first exemplar among the candidates.
-    """
-    ahead = np.zeros(truth.shape, np.int64)
-    for model, rows in pd.Series(models).groupby(models, sort=False).indices.items():
-        own = truth[rows[0]]
-        own = own[own != NO_EXEMPLAR]
-        scores = score(samples[rows], np.concatenate([first_exemplar + own, rivals[model]]))
-        ahead[rows, : len(own)] = count_ahead(scores[:, len(own) :], scores[:, : len(own)])
-    return ahead
+    excluded = set(own["source"]).union(*own["twins"])
+    return np.flatnonzero(~exemplars["source"].duplicated() & ~exemplars["source"].isin(excluded))

@@ -6,7 +6,6 @@ the file.
 """
 
 import hashlib
-import io
 import itertools
 import logging
 import os
@@ -80,9 +79,7 @@ def to_store(image: Image.Image, data: bytes) -> bytes:
         return data
     upright = artifacts.on_white(ImageOps.exif_transpose(image))
     width, height = (round(side * SHORTER / min(upright.size)) for side in upright.size)
-    buffer = io.BytesIO()
-    upright.resize((width, height), Image.Resampling.LANCZOS).save(buffer, "JPEG", quality=QUALITY)
-    return buffer.getvalue()
+    return artifacts.encode_image(upright.resize((width, height), Image.Resampling.LANCZOS), "JPEG", quality=QUALITY)
 
 
 def sha256(data: bytes) -> str:

@@ -17,7 +17,7 @@ from workflow_scripts.study.settings.ground_truth import RegularizationSettings
 def make_latents(
     base_model: Path, captions: Mapping[str, Sequence[str]], settings: RegularizationSettings, threads: int
 ) -> dict[str, torch.Tensor]:
-    """Scaled latents fp32 [n, c, h, w] by class word, one for each of its n captions.
+    """Scaled latents fp32 [n, c, h, w] by class word, one for each of the word's n captions.
 
     Raises:
         ValueError: a caption is too long for the text encoder, or an image is not finite.

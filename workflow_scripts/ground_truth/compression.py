@@ -1,4 +1,4 @@
-"""What low-rank files of models cost: their samples beside those of the full models, from the same seeds."""
+"""What low-rank models cost: their samples compared with those of the full models, from the same seeds."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,29 @@ from workflow_scripts.study.settings.measures import Measured
 if TYPE_CHECKING:
     from workflow_scripts.base_models import BaseModel
 
-RATIOS = (1.0, 0.6, 0.4, 0.1)  # Custom Diffusion keeps 0.6 by default; the first are the full models
+COLUMNS = {
+    "ratio": ("singular values kept", ".0%"),
+    "size_mb": ("size (MB)", ".3g"),
+    "rank_mean": ("mean rank", ".1f"),
+    "relative_error": ("relative error", ".1%"),
+    "distance": ("distance of samples", ".4f"),
+}
+PAGE = """\
+# Low-rank models
+
+Of each change of W_k and W_v, `customization.compression_ratio` keeps the leading singular values that
+sum to this share of all; 100%: full matrices. Size, rank and relative error (Frobenius norm, over all
+changes) are means over the models. The distance of samples is 1 - cosine of their features, between a
+sample and the full model's from the same seed.
+
+{table}
+
+Yardstick: two samples of a full model from different seeds are {two_seeds:.4f} apart.
+
+{models} test models of `{study}`, {prompts} prompts each, features of `{encoder}`. Made by
+`snakemake measure_low_rank --config study={study}`.
+"""
+RATIOS = (1.0, 0.6, 0.4, 0.1)  # the full models, Custom Diffusion's default, and less
 
 
 def compare(
@@ -29,30 +51,32 @@ def compare(
     encoder: Encoder,
     settings: Measured,
 ) -> dict[str, Any]:
-    """Draws samples of models compressed at each of `RATIOS`, and measures how far they are from the full models'.
+    """Compresses models at each of `RATIOS`, and measures how far their samples are from the full models'.
 
     Args:
-        models: files of full models by the name that their samples have.
-        pairs: samples, each with one of the same model and prompt from another seed.
+        models: files of full models, by the name in their samples.
+        pairs: two samples each, of the same model and prompt from different seeds.
 
     Returns:
-        `ratios`: for each its mean `size_mb`, `rank_mean`, `relative_error`, and `distance`, the mean of 1 - cosine of
-        the features of a sample and the full model's; `two_seeds`: that of two samples of the full model.
+        `ratios`: for each its mean `size_mb`, `rank_mean`, `relative_error`, and `distance`: the mean of 1 - cosine
+        between the features of a sample and of the full model's. `two_seeds`: the same for two samples of a full model.
 
     Raises:
         ValueError: a model is compressed already, or a sample is not finite.
     """
     weights = {name: _read_full(file) for name, file in models.items()}
     first, second = map(list, zip(*pairs, strict=True))
-    rows, features, other = [], {}, None
+    rows, full, other = [], None, None
     for ratio in RATIOS:
         with tempfile.TemporaryDirectory() as folder:
-            told = [_write(weights[name], ratio, Path(folder, f"{name}.safetensors"), base.device) for name in models]
-            features[ratio] = _features(base, Path(folder), first, encoder, settings)
-            other = other if other is not None else _features(base, Path(folder), second, encoder, settings)
-        means = {key: float(np.mean([one[key] for one in told])) for key in told[0]}
-        rows.append({"ratio": ratio, **means, "distance": _distance(features[ratio], features[RATIOS[0]])})
-    return {"ratios": rows, "two_seeds": _distance(features[RATIOS[0]], other)}
+            files = {name: Path(folder, f"{name}.safetensors") for name in models}
+            sizes = [_write(weights[name], ratio, file, base.device) for name, file in files.items()]
+            features = _features(base, Path(folder), first, encoder, settings)
+            if full is None:  # the first ratio
+                full, other = features, _features(base, Path(folder), second, encoder, settings)
+        means = {key: float(np.mean([size[key] for size in sizes])) for key in sizes[0]}
+        rows.append({"ratio": ratio, **means, "distance": _distance(features, full)})
+    return {"ratios": rows, "two_seeds": _distance(full, other)}
 
 
 def _read_full(file: Path) -> dict[str, np.ndarray]:
@@ -66,18 +90,18 @@ def _read_full(file: Path) -> dict[str, np.ndarray]:
 
 
 def _write(weights: Mapping[str, np.ndarray], ratio: float, file: Path, device: str) -> dict[str, float]:
-    """Writes a compressed model; returns its size, and what was lost."""
+    """Writes a compressed model; returns its size, rank and error."""
     tensors, lost = compress(weights, ratio, device)
     artifacts.write_tensors(file, tensors, {}, sidecar=False)
-    full = float(np.mean([min(array.shape) for name, array in weights.items() if name != TOKEN]))
+    full_rank = float(np.mean([min(array.shape) for name, array in weights.items() if name != TOKEN]))
     size = sum(array.nbytes for array in tensors.values()) / 1e6
-    return {"size_mb": size, "rank_mean": full, "relative_error": 0.0, **lost}
+    return {"size_mb": size, "rank_mean": full_rank, "relative_error": 0.0, **lost}
 
 
 def _features(
     base: "BaseModel", folder: Path, samples: Sequence[Sample], encoder: Encoder, settings: Measured
 ) -> np.ndarray:
-    """Features [n, d] of length 1 of the samples of the models in a folder."""
+    """Features [n, d], of length 1, of samples of the models in a folder."""
     images = list(draw(base, folder, samples, settings))
     for sample, image in zip(samples, images, strict=True):
         if image is None:
@@ -90,34 +114,8 @@ def _distance(a: np.ndarray, b: np.ndarray) -> float:
     return float(1 - (a * b).sum(1, dtype=np.float64).mean())
 
 
-def to_markdown(found: Mapping[str, Any], models: int, prompts: int, study: str, encoder: str) -> str:
-    """The page that shows what `compare` found."""
-    headings = ("singular values kept", "size (MB)", "mean rank", "relative error", "distance of samples")
-    rows = [
-        (
-            f"{row['ratio']:.0%}",
-            f"{row['size_mb']:.3g}",
-            f"{row['rank_mean']:.1f}",
-            f"{row['relative_error']:.1%}",
-            f"{abs(row['distance']):.4f}",
-        )
-        for row in found["ratios"]
-    ]
-    return "\n".join(
-        (
-            "# Low-rank models",
-            "",
-            "Of each change of W_k and W_v, `customization.compression_ratio` keeps the leading singular values that",
-            "sum to this share of all; 100%: full matrices. Size, rank and relative error (Frobenius norm, over all",
-            "changes) are means over the models. The distance of samples is 1 - cosine of their features, between a",
-            "sample and the full model's from the same seed.",
-            "",
-            *aligned(headings, rows),
-            "",
-            f"Yardstick: two samples of a full model from different seeds are {found['two_seeds']:.4f} apart.",
-            "",
-            f"{models} test models of `{study}`, {prompts} prompts each, features of `{encoder}`. Made by",
-            f"`snakemake measure_low_rank --config study={study}`.",
-            "",
-        )
-    )
+def to_markdown(costs: Mapping[str, Any], models: int, prompts: int, study: str, encoder: str) -> str:
+    """The page of what `compare` measured."""
+    rows = [[format(abs(row[key]), spec) for key, (_, spec) in COLUMNS.items()] for row in costs["ratios"]]
+    table, two_seeds = "\n".join(aligned([heading for heading, _ in COLUMNS.values()], rows)), costs["two_seeds"]
+    return PAGE.format(table=table, two_seeds=two_seeds, models=models, prompts=prompts, study=study, encoder=encoder)

@@ -1,4 +1,4 @@
-"""From noise to latents: classifier-free guidance over a batch whose rows may belong to many models and prompts."""
+"""From noise to images: classifier-free guidance over a batch whose rows may belong to many models and prompts."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,11 +15,7 @@ SCHEDULERS = {"dpmsolver++": "DPMSolverMultistepScheduler", "ddim": "DDIMSchedul
 
 
 def make_scheduler(name: str, base: "BaseModel", steps: int) -> Any:
-    """A deterministic sampler over the noise schedule that the base model was trained with.
-
-    Raises:
-        ValueError: no sampler has this name.
-    """
+    """A deterministic sampler with the base model's noise schedule; raises `ValueError` if the name is unknown."""
     import diffusers
 
     if name not in SCHEDULERS:
@@ -35,7 +31,7 @@ def denoise(base: "BaseModel", states: torch.Tensor, seeds: Sequence[int], cours
 
     Args:
         states: text states [2n, l, d]: of n unconditional rows, then of n prompts.
-        seeds: n; each image's noise comes from its own seed, hence not from its place in the batch.
+        seeds: n; the noise of an image depends on its seed only, not on its place in the batch.
 
     Returns:
         Scaled latents fp32 [n, c, h, w].
@@ -52,7 +48,7 @@ def denoise(base: "BaseModel", states: torch.Tensor, seeds: Sequence[int], cours
 
 
 def to_images(base: "BaseModel", latents: torch.Tensor) -> list[np.ndarray | None]:
-    """Decodes latents [n, c, h, w] to n images uint8 [H, W, 3]; None for an image with a pixel that is not a number."""
+    """Decodes latents [n, c, h, w] to n images uint8 [H, W, 3]; None for an image that is not finite."""
     return [
         pixels.round().to(torch.uint8).numpy() if pixels.isfinite().all() else None for pixels in base.decode(latents)
     ]

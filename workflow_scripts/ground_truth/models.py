@@ -1,4 +1,4 @@
-"""The customized models of a shard: what each is made from, and making those that are missing."""
+"""The customized models of a shard: what each is made from, and how missing ones are made."""
 
 import hashlib
 import logging
@@ -25,12 +25,7 @@ def latents_hash(latents: np.ndarray) -> str:
 
 
 class Ingredients:
-    """The exemplars, regularization images and settings of a shard's models.
-
-    Args:
-        exemplars: parquet file of the case's exemplars.
-        regularization: files that hold the class words of the shard's models.
-    """
+    """What the models of a shard are made from: exemplars of a case, regularization images, and settings."""
 
     def __init__(
         self, base_model: Path, exemplars: Path, regularization: Sequence[Path], settings: FinetuneSettings
@@ -48,7 +43,7 @@ class Ingredients:
             self.captions |= artifacts.read_provenance(file)["captions"]
 
     def parts(self) -> Iterator[Part | Failure]:
-        """The models, with all that decides what each becomes; the shard and the size of the bank do not."""
+        """The models, each with the settings and inputs that decide its weights."""
         for file in self.settings.files():
             try:
                 inputs = {**self.provenance["inputs"], **self._inputs(file.model)}
@@ -58,7 +53,7 @@ class Ingredients:
                 yield Part(file, {**self.provenance, "settings": file.settings, "inputs": inputs})
 
     def _inputs(self, model: str) -> dict[str, Any]:
-        """What the provenance says of a model's inputs; raises `ValueError` if one lacks what the model needs."""
+        """The inputs of a model as its provenance states them; raises `ValueError` if one is missing."""
         word = self.settings.class_words[model]
         if model not in self.images:
             raise ValueError(f"{self.exemplars}: holds no exemplar of model {model!r}")
@@ -72,19 +67,13 @@ class Ingredients:
         }
 
     def task(self, file: File) -> Task:
-        """What the customization is asked for.
-
-        Raises:
-            ValueError: an exemplar is not a readable image.
-        """
+        """What the customization needs for a model; raises `ValueError` if an exemplar is not a readable image."""
         model, word = file.model, self.settings.class_words[file.model]
+        place = f"{self.exemplars}: exemplar {model}"
         return Task(
             model=model,
             prompt=file.settings["prompt"],
-            exemplars=[
-                artifacts.decode_image(image, f"{self.exemplars}: exemplar {model}/{k}")
-                for k, image in enumerate(self.images[model])
-            ],
+            exemplars=[artifacts.decode_image(data, f"{place}/{k}") for k, data in enumerate(self.images[model])],
             prior_latents=self.latents[f"{word}.latents"],
             prior_captions=self.captions[word],
             seed=derive_seed(self.settings.seed, self.settings.case, model),
@@ -94,11 +83,7 @@ class Ingredients:
 def make_models(
     ingredients: Ingredients, folder: Path, threads: int, parts: Sequence[Part], missing: Sequence[Part]
 ) -> Iterator[Failure]:
-    """Makes the missing ones of a shard's models, in the banks that all of them would be trained in.
-
-    Yields:
-        The models that cannot be made.
-    """
+    """Makes missing models of a shard, in the banks of an uninterrupted run, and yields those that fail."""
     recipes, tasks = {part.file.model: part.recipe for part in missing}, []
     size = ingredients.settings.customization["models_per_batch"]
     for part in shards.whole_batches(parts, size, lambda part: part.file.model in recipes):
@@ -107,7 +92,7 @@ def make_models(
         except ValueError as error:
             yield Failure(part.file.model, str(error))
     for made in _customize(ingredients, tasks, threads) if tasks else ():
-        if made.model not in recipes:  # it only kept its neighbours company
+        if made.model not in recipes:  # its file exists; it was trained again to complete a bank
             continue
         if made.error:
             yield Failure(made.model, made.error)
@@ -116,22 +101,19 @@ def make_models(
 
 
 def _customize(ingredients: Ingredients, tasks: Sequence[Task], threads: int) -> Iterator[Customized]:
-    from workflow_scripts import devices  # PyTorch: not before there is something to do
+    from workflow_scripts import devices  # PyTorch: only if a model is missing
 
     settings = ingredients.settings
     name = settings.customization["name"]
-    plugin, section = (
-        plugins.load("customization", name),
-        plugins.settings("customization", name, settings.customization),
-    )
+    section = plugins.settings("customization", name, settings.customization)
     load = plugins.load("base_models", settings.base_model["name"]).load
     base = load(ingredients.base_model, devices.set_up(threads), section.precision)
-    made = plugin.fine_tune(base, tasks, settings.kind, section)
+    made = plugins.load("customization", name).fine_tune(base, tasks, settings.kind, section)
     return tqdm(made, total=len(tasks), unit="model", disable=None)
 
 
 def _write(path: Path, made: Customized, recipe: Mapping[str, Any]) -> None:
-    tenth = max(1, len(made.losses) // 10)  # single steps' losses vary with their timesteps
+    tenth = max(1, len(made.losses) // 10)  # the loss of a single step varies with its timesteps
     loss = {"first": float(np.mean(made.losses[:tenth])), "last": float(np.mean(made.losses[-tenth:]))}
     losses = [round(value, 5) for value in made.losses]
     size = sum(array.nbytes for array in made.weights.values()) / 1e6

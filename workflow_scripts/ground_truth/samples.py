@@ -1,4 +1,4 @@
-"""The samples of a shard's customized models: what each file holds, and making those that are missing."""
+"""The samples of a shard's customized models: what each file holds, and how missing files are made."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,17 +18,17 @@ from workflow_scripts.customization import check_prompts
 from workflow_scripts.ground_truth import shards
 from workflow_scripts.ground_truth.shards import Failure, Part
 from workflow_scripts.seeds import derive_seed
-from workflow_scripts.study.settings.ground_truth import File, SampleSettings, Sampling
+from workflow_scripts.study.settings.ground_truth import SampleSettings, Sampling
 
 if TYPE_CHECKING:
     from workflow_scripts.base_models import BaseModel
 
-WAITING = 64  # files whose images may wait to be written
+WAITING = 64  # the most files that wait to be written
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One image to be. The fields are the columns of its file."""
+    """An image to draw. The fields are columns of its file."""
 
     model: str
     prompt_set: str
@@ -39,20 +39,17 @@ class Sample:
 
 
 class Samples:
-    """Makes the samples of a shard's customized models.
-
-    Args:
-        models: manifest of the models.
-    """
+    """Makes the samples of a shard's customized models, which a manifest lists."""
 
     def __init__(self, base_model: Path, models: Path, settings: SampleSettings, threads: int) -> None:
         self.base_model, self.models, self.settings, self.threads = base_model, models, settings, threads
 
     def parts(self) -> Iterator[Part | Failure]:
-        """The files of samples, with all that decides what they look like, and the models that cannot be sampled."""
+        """The files, each with the settings and inputs that decide its images; and models that cannot be sampled."""
         plugins.load("base_models", self.settings.base_model["name"]).check(self.base_model)
         provenance = artifacts.make_provenance({}, {"base_model": self.base_model})
         entries = {entry["model"]: entry for entry in shards.read_manifest(self.models)}
+        seed, per_prompt = self.settings.seed, self.settings.sampling.samples_per_prompt
         for model, files in groupby(self.settings.files(), attrgetter("model")):
             try:
                 self._check_model(model, entries, provenance["inputs"]["base_model"])
@@ -60,70 +57,53 @@ class Samples:
                 yield Failure(model, str(error))
                 continue
             inputs = {**provenance["inputs"], "model": entries[model]["sha256"]}
-            made_from = {**provenance, "inputs": inputs}
-            yield from (Part(f, {**made_from, "settings": f.settings}, self._samples(f)) for f in files)
+            for file in files:
+                planned = plan_samples(model, file.settings["prompt_set"], file.settings["prompts"], per_prompt, seed)
+                yield Part(file, {**provenance, "inputs": inputs, "settings": file.settings}, planned)
 
     def _check_model(self, model: str, entries: Mapping[str, Mapping[str, Any]], base_hash: str) -> None:
-        """Raises `ValueError` if the file of a model is not the manifest's, or is of another base model."""
+        """Raises `ValueError` if the file of a model is not the one in the manifest, or is of another base model."""
         if model not in entries:
-            raise ValueError(f"{self.models}: lists no such model; delete it and run again")
+            raise ValueError(f"{self.models}: does not list this model; delete the manifest and run again")
         file = entries[model]["file"]
         if not file.is_file() or artifacts.file_hash(file) != entries[model]["sha256"]:
-            raise ValueError(
-                f"{file}: is missing, or not the one that {self.models} lists; delete {self.models} and run again"
-            )
+            raise ValueError(f"{file}: is missing, or not the one in {self.models}; delete {self.models} and run again")
         if artifacts.read_provenance(file)["inputs"]["base_model"] != base_hash:
             raise ValueError(f"{file}: customized from another base model; delete {self.models} and run again")
 
     def make(self, folder: Path, parts: Sequence[Part], missing: Sequence[Part]) -> Iterator[Failure]:
-        """Draws the samples of the missing files, in the batches that all files would be drawn in.
-
-        Yields:
-            The models that cannot be sampled.
-        """
-        from workflow_scripts import devices  # PyTorch: not before there is something to do
+        """Draws the samples of missing files, in the batches of an uninterrupted run; yields the models that fail."""
+        from workflow_scripts import devices  # PyTorch: only if a file is missing
 
         sampling = self.settings.sampling
         load = plugins.load("base_models", self.settings.base_model["name"]).load
         base = load(self.base_model, devices.set_up(self.threads), sampling.precision)
         if sampling.compile:
-            base.unet.compile()  # once: batches differ in what stands for W_k and W_v, but not in its shape
-        refused = _long_prompts(base, missing, self.settings.kind)
-        yield from refused
-        models = {failure.model for failure in refused}
-        missing, parts = ([part for part in files if part.file.model not in models] for files in (missing, parts))
+            base.unet.compile()  # once: the W_k and W_v of all batches have the same shape
+        failed = set()
+        for part in missing:
+            settings = part.file.settings
+            try:
+                check_prompts(base, settings["prompts"], f"prompts.{self.settings.kind}.{settings['prompt_set']}")
+            except ValueError as error:
+                failed.add(part.file.model)
+                yield Failure(part.file.model, str(error))
+        missing, parts = ([part for part in files if part.file.model not in failed] for files in (missing, parts))
         yield from _write_all(missing, self._draw(base, parts, missing), folder)
 
     def _draw(
         self, base: "BaseModel", parts: Sequence[Part], missing: Sequence[Part]
     ) -> Iterator[tuple[Sample, np.ndarray | None]]:
-        """The missing samples with their images, in order, from the batches that they share with finished ones."""
+        """The missing samples with their images, in order. Their batches may hold samples of finished files, too."""
         planned = list(chain.from_iterable(part.source for part in parts))
         wanted = set(chain.from_iterable(part.source for part in missing))
-        drawn = shards.whole_batches(planned, self.settings.sampling.batch, wanted.__contains__)
-        images = draw(base, self.models.parent, drawn, self.settings)
-        return (pair for pair in zip(drawn, images, strict=True) if pair[0] in wanted)
-
-    def _samples(self, file: File) -> list[Sample]:
-        prompt_set, prompts = file.settings["prompt_set"], file.settings["prompts"]
-        per_prompt = self.settings.sampling.samples_per_prompt
-        return plan_samples(file.model, prompt_set, prompts, per_prompt, self.settings.seed)
-
-
-def _long_prompts(base: "BaseModel", parts: Sequence[Part], kind: str) -> list[Failure]:
-    """The models with a prompt that is too long for the text encoder."""
-    failures = []
-    for part in parts:
-        settings = part.file.settings
-        try:
-            check_prompts(base, settings["prompts"], f"prompts.{kind}.{settings['prompt_set']}")
-        except ValueError as error:
-            failures.append(Failure(part.file.model, str(error)))
-    return failures
+        samples = shards.whole_batches(planned, self.settings.sampling.batch, wanted.__contains__)
+        images = draw(base, self.models.parent, samples, self.settings)
+        return (pair for pair in zip(samples, images, strict=True) if pair[0] in wanted)
 
 
 def plan_samples(model: str, prompt_set: str, prompts: Sequence[str], per_prompt: int, seed: int) -> list[Sample]:
-    """A model's samples, prompt by prompt."""
+    """The samples of a model, prompt by prompt."""
     return [
         Sample(model, prompt_set, prompt, i, k, derive_seed(seed, model, prompt, k))
         for i, prompt in enumerate(prompts)
@@ -132,14 +112,14 @@ def plan_samples(model: str, prompt_set: str, prompts: Sequence[str], per_prompt
 
 
 class Drawing(Protocol):
-    """The settings that images are drawn by; `customization` is the plug-in that made the models."""
+    """Settings of drawing; `customization` names the plug-in that made the models."""
 
     customization: str
     sampling: Sampling
 
 
 def draw(base: "BaseModel", models: Path, samples: Sequence[Sample], settings: Drawing) -> Iterator[np.ndarray | None]:
-    """Yields the image of each sample, uint8 [H, W, 3], or None for one that is not finite. Batches cross models.
+    """Yields the image of each sample, uint8 [H, W, 3], or None if it is not finite. A batch may span models.
 
     Args:
         models: folder of the customized models.
@@ -151,7 +131,7 @@ def draw(base: "BaseModel", models: Path, samples: Sequence[Sample], settings: D
     plugin, sampling = plugins.load("customization", settings.customization), settings.sampling
     model_of = attrgetter("model")
     prompts = {model: list(dict.fromkeys(s.prompt for s in group)) for model, group in groupby(samples, model_of)}
-    conditions: dict[str, Any] = {}  # of the models of the batch; row 0 is unconditional, the prompts follow
+    conditions: dict[str, Any] = {}  # of each model in the batch: row 0 is unconditional, the prompts follow
 
     def compute(batch: Sequence[Sample]) -> list[np.ndarray | None]:
         present = set(map(model_of, batch))
@@ -173,35 +153,25 @@ def draw(base: "BaseModel", models: Path, samples: Sequence[Sample], settings: D
 def _write_all(
     files: Sequence[Part], drawn: Iterator[tuple[Sample, np.ndarray | None]], folder: Path
 ) -> Iterator[Failure]:
-    """Writes files as their images arrive, in a second thread: the device goes on denoising meanwhile.
-
-    Yields:
-        The models of which a file could not be written.
-    """
-    writes = deque[tuple[str, Future]]()
-
-    def settle() -> Iterator[Failure]:
-        model, written = writes.popleft()
-        try:
-            written.result()
-        except ValueError as error:
-            yield Failure(model, str(error))
-
+    """Writes files as their images arrive, in a second thread so that the device can go on; yields failed models."""
+    writes = deque[Future]()
     with ThreadPoolExecutor(max_workers=1) as writer:
         for part in files:
-            made = list(islice(drawn, len(part.source)))
-            writes.append((part.file.model, writer.submit(_write, folder / part.file.name, part.recipe, made)))
-            while writes and (writes[0][1].done() or len(writes) > WAITING):
-                yield from settle()
-        while writes:
-            yield from settle()
+            writes.append(writer.submit(_write, folder, part, list(islice(drawn, len(part.source)))))
+            while writes and (writes[0].done() or len(writes) > WAITING):
+                yield from writes.popleft().result()
+        for write in writes:
+            yield from write.result()
 
 
-def _write(path: Path, recipe: Mapping[str, Any], made: Sequence[tuple[Sample, np.ndarray | None]]) -> None:
-    """Raises `ValueError` naming the prompt if an image is not finite."""
+def _write(folder: Path, part: Part, made: Sequence[tuple[Sample, np.ndarray | None]]) -> list[Failure]:
+    """Writes a file, or returns a failure that names the prompt if an image is not finite."""
     for sample, image in made:
         if image is None:
-            raise ValueError(f"sample {sample.index} of {sample.prompt!r} has pixels that are not finite")
+            reason = f"sample {sample.index} of {sample.prompt!r} has pixels that are not finite"
+            return [Failure(part.file.model, reason)]
     table = pd.DataFrame(asdict(sample) for sample, _ in made)
     table["image"] = [artifacts.encode_png(image) for _, image in made]
-    artifacts.write_table(path, table, recipe, sidecar=False)  # the manifest lists its hash
+    # No sidecar: the manifest has the hash.
+    artifacts.write_table(folder / part.file.name, table, part.recipe, sidecar=False)
+    return []

@@ -28,18 +28,18 @@ MARKS = "\"'“”‘’`"
 
 
 def instruction(word: str, count: int, there: Iterable[str] = ()) -> str:
-    """What a language model is asked, in the spirit of the paper's instruction (section 4); `there` are templates."""
+    """The question for a language model, much like the paper's (section 4); it lists the templates `there`."""
     text = INSTRUCTION.format(count=count, word=word)
-    written = "\n".join(template.replace(SUBJECT, word) for template in there)
-    return text + AGAIN.format(there=written) if written else text
+    captions = "\n".join(template.replace(SUBJECT, word) for template in there)
+    return text + AGAIN.format(there=captions) if captions else text
 
 
 def accept(answer: str, word: str, there: Iterable[str]) -> list[str]:
-    """The captions of an answer that are valid, as templates: `{subject}` stands for the class word.
+    """The valid captions of an answer, as templates, in which `{subject}` stands for the class word.
 
-    A caption holds the class word once, as a word of its own, has 4 to 16 words, and is not among the templates `there`
-    or earlier in the answer, whatever its capitals. An article before the class word stays ("The <new1> cat groomed
-    itself"), but "an" becomes "a": what follows now is the token.
+    A caption has 4 to 16 words, one of which is the class word. It does not repeat a template of `there` or an earlier
+    caption; case does not matter. An article before the class word stays ("The <new1> cat groomed itself"), but "an"
+    becomes "a", because the token follows it.
     """
     accepted, known = [], {template.casefold() for template in there}
     for line in answer.splitlines():
@@ -51,7 +51,7 @@ def accept(answer: str, word: str, there: Iterable[str]) -> list[str]:
 
 
 def to_template(line: str, word: str) -> str | None:
-    """The template of a caption; None if it is no valid one."""
+    """The template of a caption; None if the caption is not valid."""
     caption = LABEL.sub("", line).strip().strip(MARKS).rstrip(". ")
     template, times = re.subn(rf"(?<![\w-]){re.escape(word)}(?![\w-])", SUBJECT, caption, flags=re.IGNORECASE)
     fits = times == 1 and len(caption.split()) in WORDS and caption.isprintable()
@@ -61,17 +61,17 @@ def to_template(line: str, word: str) -> str | None:
 
 
 def list_files(folder: Path, word: str) -> dict[str, Path]:
-    """The lists of a class word, by split."""
+    """The files with the lists of a class word, by split."""
     return {split: file_of(folder / f"{{class_word}}.{split}.txt", word) for split in COUNTS}
 
 
 def read_lists(folder: Path, word: str) -> dict[str, list[str]]:
-    """The templates of a class word that are there, by split; none of a list that is not."""
+    """The templates in the lists of a class word, by split; none if a list does not exist."""
     return {split: read_lines(file) if file.exists() else [] for split, file in list_files(folder, word).items()}
 
 
 def write_lists(folder: Path, word: str, lists: dict[str, list[str]], model: str) -> None:
-    """Writes the lists of a class word, each atomically, with the model that wrote them in a comment."""
+    """Writes the lists of a class word, with a comment that names the model."""
     for split, file in list_files(folder, word).items():
         head = f'# Captions of the class word "{word}" ({split}), written by {model}.\n'
         artifacts.write_text(file, head + "".join(f"{line}\n" for line in lists[split]), sidecar=False)
@@ -82,11 +82,7 @@ def complete(lists: dict[str, list[str]]) -> bool:
 
 
 def write_captions(word: str, lists: dict[str, list[str]], ask: Callable[[str], str]) -> dict[str, list[str]]:
-    """Completes the lists of a class word: first train, then test; what is there already stays where it is.
-
-    Raises:
-        ValueError: the model's answers do not hold enough valid captions.
-    """
+    """Completes the lists of a class word, first train, then test; raises `ValueError` if too few answers are valid."""
     there = [template for split in COUNTS for template in lists[split]]
     missing = {split: max(0, count - len(lists[split])) for split, count in COUNTS.items()}
     wanted, new = sum(missing.values()), []
@@ -98,5 +94,5 @@ def write_captions(word: str, lists: dict[str, list[str]], ask: Callable[[str], 
         log.info("%s: %d of %d captions are valid", word, len(new), wanted)
     raise ValueError(
         f"class word {word!r}: {len(new)} of {wanted} captions are valid after {ROUNDS} answers; the last one begins "
-        f"{answer[:100]!r}; expected captions of 4 to 16 words, one a line, that hold the class word once"
+        f"{answer[:100]!r}; expected one caption per line, of 4 to 16 words, with the class word once"
     )

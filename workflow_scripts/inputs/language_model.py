@@ -8,10 +8,10 @@ if TYPE_CHECKING:
 
 
 def make_ask(model: str) -> Callable[[str], str]:
-    """A function that asks a language model one question; the client repeats a request that fails for a while.
+    """A function that asks a language model a question; failed requests are repeated a few times.
 
     Raises:
-        ValueError: `model` is empty, or there is no key; later, the endpoint cannot be reached or refuses.
+        ValueError: `model` is empty, or there is no key; when asked: the endpoint cannot be reached, or refuses.
     """
     import openai
 
@@ -25,7 +25,7 @@ def make_ask(model: str) -> Callable[[str], str]:
     def ask(question: str) -> str:
         try:
             return _answer(client, model, question)
-        except (openai.OpenAIError, ValueError) as error:  # ValueError: what came was no JSON
+        except (openai.OpenAIError, ValueError) as error:  # ValueError: the answer is not JSON
             raise ValueError(f"{client.base_url}: no answer from the model {model!r}: {_line(error)}") from error
 
     return ask

@@ -17,7 +17,7 @@ def read_hypernyms(file: Path) -> dict[str, tuple[str, ...]]:
     (pointer offset pos source/target)... | gloss`, `w_cnt` in hexadecimal; lines of the licence start with a space.
 
     Raises:
-        ValueError: if a line is not of that form.
+        ValueError: a line has another form.
     """
     hypernyms = {}
     for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
@@ -39,33 +39,27 @@ def _parse(line: str) -> tuple[str, tuple[str, ...]]:
 
 
 def read_words(file: Path) -> dict[str, str]:
-    """Class word by synset offset, in the order of the list `coarse_words.txt`.
-
-    Raises:
-        ValueError: if a line is not `offset<TAB>word<TAB>lemma`, or an offset stands there twice.
-    """
+    """Class word by synset offset, in the order of the list; its lines are `offset<TAB>word<TAB>lemma`."""
     words = {}
     for line in read_lines(file):
         offset, *rest = line.split("\t")
         if not re.fullmatch(r"\d{8}", offset) or len(rest) != 2 or not rest[0]:
             raise ValueError(f"{file}: expected an 8-digit offset, a word and a lemma between tabs, got {line!r}")
         if offset in words:
-            raise ValueError(f"{file}: offset {offset} stands there twice")
+            raise ValueError(f"{file}: offset {offset} is in it twice")
         words[offset] = rest[0]
     return words
 
 
 def class_word(wnid: str, hypernyms: Mapping[str, tuple[str, ...]], words: Mapping[str, str]) -> str:
-    """The word of the listed synset that is nearest above a class, in hypernym edges; 0 edges if itself is listed.
-
-    Of equally near ones, the first in the order of `words`.
+    """The word of the nearest synset in `words`, from the class upwards; of equally near ones, the first in `words`.
 
     Raises:
-        ValueError: if the id is no noun synset, or none of its ancestors is listed.
+        ValueError: the id is not that of a noun synset, or neither it nor an ancestor is in `words`.
     """
     match = WNID.fullmatch(wnid)
     if not match or match[1] not in hypernyms:
-        raise ValueError(f"class {wnid!r}: no noun synset of WordNet 3.0; expected n and its 8-digit offset")
+        raise ValueError(f"class {wnid!r}: not a noun synset of WordNet 3.0; expected n and an 8-digit offset")
     order = {offset: rank for rank, offset in enumerate(words)}
     level, visited = {match[1]}, set()
     while level:
@@ -73,4 +67,4 @@ def class_word(wnid: str, hypernyms: Mapping[str, tuple[str, ...]], words: Mappi
             return words[min(candidates, key=order.__getitem__)]
         visited |= level
         level = {parent for synset in level for parent in hypernyms[synset]} - visited
-    raise ValueError(f"class {wnid}: none of its hypernyms is in the list of class words; add one")
+    raise ValueError(f"class {wnid}: none of its hypernyms is in the list of class words; add one of them")

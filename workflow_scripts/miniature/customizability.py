@@ -1,4 +1,4 @@
-"""How well the base model takes to an exemplar: whether untuned features find it again from samples of plain prompts.
+"""How well a customized model has learned its exemplar: whether untuned features find it from samples of plain prompts.
 
 Each held-out exemplar is ranked among the others of its case and the distractors' drawings, all of them on white as
 exemplars are. Shapes: e exemplars, n distractors, q samples, d features.
@@ -113,8 +113,7 @@ def recall_of(
     ranks = rank(queries, distractors, exemplars, own[:, None], top_k=1).ranks[:, 0] + rivals
     sizes = {"models": len(exemplars), "queries": len(queries), "candidates": len(distractors) + len(exemplars)}
     hits = {f"recall@{k}": (ranks <= k).astype(float) for k in RECALL_AT}
-    means = mean_intervals(hits, [sample.model for sample in samples], RESAMPLES, seed, "recall")
-    return sizes | {name: interval.as_dict() for name, interval in means.items()}
+    return sizes | mean_intervals(hits, [sample.model for sample in samples], RESAMPLES, seed, "recall")
 
 
 def picture_rows(exemplars: np.ndarray, images: np.ndarray, models: Sequence[str]) -> list[np.ndarray]:

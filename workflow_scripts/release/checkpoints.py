@@ -1,6 +1,5 @@
 """Files that the authors saved with PyTorch: mappers, calibrators and features. No code in them is ever run."""
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,24 +11,17 @@ from workflow_scripts import artifacts
 from workflow_scripts.evaluation.calibration import Calibration
 
 SIDES = {"exemplar": "real_mapper", "sample": "synth_mapper"}
-CHECKED_AT_ONCE = 1 << 24  # numbers, so that checking a file larger than memory takes little of it
-BIAS_GAIN = 0.001  # of the calibrator's stored bias
+CHECKED_AT_ONCE = 1 << 24  # numbers, so that checking takes little memory
+BIAS_GAIN = 0.001  # factor of the calibrator's stored bias
 
 
 def load(file: Path, keys: set[str]) -> Mapping[str, Any]:
-    """The entries of a file of `torch.save`, whose tensors are memory maps.
-
-    Raises:
-        ValueError: it is missing, is no such file, or has other entries than `keys`.
-    """
+    """The entries of a file of `torch.save`, as memory maps; raises `ValueError` if it has others than `keys`."""
     if not file.is_file():
         raise ValueError(f"{file}: no such file; it belongs to the released test set, see docs/release.md")
-    try:
-        content = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-    except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
-        raise ValueError(f"{file}: cannot be read as tensors ({artifacts.first_sentence(error)})") from error
-    if not isinstance(content, Mapping) or set(content) != keys:
-        given = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
+    content = artifacts.read_weights(file, mmap=True)
+    if set(content) != keys:
+        given = ", ".join(map(str, content))
         raise ValueError(f"{file}: expected the entries {', '.join(sorted(keys))}, it has {given}")
     return content
 
@@ -40,8 +32,7 @@ def read_mapper(file: Path) -> dict[str, np.ndarray]:
     Raises:
         ValueError: the file does not hold two square maps of one width.
     """
-    content = load(file, set(SIDES.values()))
-    tensors = {}
+    content, tensors = load(file, set(SIDES.values())), {}
     for side, name in SIDES.items():
         if not isinstance(content[name], Mapping) or set(content[name]) != {"weight", "bias"}:
             raise ValueError(f"{file}: {name}: expected weight and bias of a linear map; other maps are not read")
@@ -58,7 +49,7 @@ def read_calibrator(file: Path) -> Calibration:
     """The fitted tau and lambda. Stored are 1 / tau, and a bias that is added where the paper subtracts lambda.
 
     Raises:
-        ValueError: they are no temperature and threshold.
+        ValueError: tau or lambda is out of range.
     """
     content = load(file, {"inv_tau", "bias"})
     inverse, bias = (float(floats(content[key], f"{file}: {key}").reshape(())) for key in ("inv_tau", "bias"))
@@ -71,7 +62,7 @@ def read_calibrator(file: Path) -> Calibration:
 
 
 def floats(value: Any, place: str) -> np.ndarray:
-    """A tensor as float32, without a copy where it is that already; raises `ValueError` if it is none or not finite."""
+    """A tensor as float32, not copied if it is float32; raises `ValueError` if it is no tensor, or not finite."""
     if not isinstance(value, torch.Tensor) or not value.is_floating_point():
         raise ValueError(f"{place}: expected a tensor of numbers, it is {type(value).__name__}")
     array = value.detach().contiguous().float().numpy()

@@ -1,19 +1,19 @@
 """Features that the authors' code extracted, as ours: of the LAION images, and of a case's exemplars and samples.
 
-Both keep features as the encoder gives them, float32 and of any length, so that nothing is converted. What a row is the
-feature of is told by its path.
+Theirs and ours are float32 and not normalised, so nothing is converted. The path of an image identifies its row.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from workflow_scripts import artifacts
-from workflow_scripts.evaluation.features import FeaturesOfShard
+from workflow_scripts.evaluation.features import ShardFeatures
 from workflow_scripts.ground_truth.shards import read_manifest
 from workflow_scripts.release.checkpoints import floats, load
 from workflow_scripts.release.entries import PROMPT_SET, read_models
@@ -23,22 +23,17 @@ TEST_KEYS = {"exemplar_paths", "exemplar_chunks", "exemplar_tensors", "synth_pat
 
 @dataclass(frozen=True)
 class Rows:
-    """Features float32 [n, d], a memory map where the file allows it, and the path of the image of each."""
+    """Features of images."""
 
-    paths: Sequence[str]
-    features: np.ndarray
+    paths: Sequence[str]  # n, of the images
+    features: np.ndarray  # float32 [n, d], a memory map where the file allows it
 
     def of(self, paths: Sequence[str], place: str) -> np.ndarray:
-        """The features of these images, in this order.
-
-        Raises:
-            ValueError: there are none of some of them.
-        """
+        """The features of these images, in this order; raises `ValueError` if some are missing."""
         lacking = [path for path in paths if path not in self._row]
         if lacking:
-            raise ValueError(
-                f"{place}: lacks features of {len(lacking)} of {len(paths)} images, such as {lacking[0]!r}"
-            )
+            counts = f"{len(lacking)} of {len(paths)} images"
+            raise ValueError(f"{place}: lacks features of {counts}, such as {lacking[0]!r}")
         return self.features[[self._row[path] for path in paths]]
 
     @cached_property
@@ -48,31 +43,23 @@ class Rows:
 
 @dataclass(frozen=True)
 class CaseFeatures:
-    """Features of a case: of its exemplars, and of its samples by prompt set."""
+    """Features of a case."""
 
     exemplars: Rows
-    samples: Mapping[str, Rows]
+    samples: Mapping[str, Rows]  # by prompt set
 
 
 def read_distractors(file: Path) -> Rows:
-    """The features of the LAION images, which stay on the disk.
-
-    Raises:
-        ValueError: the file has another layout, or an image stands in it twice.
-    """
+    """The features of the LAION images, not read into memory; raises `ValueError` if the file has another layout."""
     content = load(file, {"feats", "paths"})
     rows = _rows(content["paths"], content["feats"], f"{file}: feats")
     if len(set(rows.paths)) != len(rows.paths):
-        raise ValueError(f"{file}: paths: an image stands in it more than once")
+        raise ValueError(f"{file}: paths: an image is in it more than once")
     return rows
 
 
 def read_test(file: Path) -> CaseFeatures:
-    """The features of a case.
-
-    Raises:
-        ValueError: the file has another layout.
-    """
+    """The features of a case; raises `ValueError` if the file has another layout."""
     content = load(file, TEST_KEYS)
     exemplars = _rows(content["exemplar_paths"], content["exemplar_tensors"], f"{file}: exemplar_tensors")
     paths, tensors = content["synth_paths"], content["synth_tensors"]
@@ -83,11 +70,7 @@ def read_test(file: Path) -> CaseFeatures:
 
 
 def distractor_table(file: Path, count: int) -> pd.DataFrame:
-    """The distractors that a file has features of: their names are known, but no class; no picture is needed.
-
-    Raises:
-        ValueError: the file has another layout, or is not of `count` images.
-    """
+    """A table of the images in a file of features, without classes and pictures; `ValueError` if not of `count`."""
     paths = read_distractors(file).paths
     if len(paths) != count:
         raise ValueError(f"{file}: {len(paths)} images, but distractors.count is {count}")
@@ -96,7 +79,7 @@ def distractor_table(file: Path, count: int) -> pd.DataFrame:
 
 def _rows(paths: object, tensor: object, place: str) -> Rows:
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
-        raise ValueError(f"{place}: its paths are no list of names")
+        raise ValueError(f"{place}: expected a list of paths for it")
     features = floats(tensor, place)
     if features.ndim != 2 or len(features) != len(paths):
         raise ValueError(f"{place}: has shape {list(features.shape)}, expected a row for each of {len(paths)} paths")
@@ -104,7 +87,7 @@ def _rows(paths: object, tensor: object, place: str) -> Rows:
 
 
 def of_distractors(file: Path, distractors: Path) -> dict[str, np.ndarray]:
-    """Features [n, d] of the rows of a file of distractors; not copied where the order is theirs."""
+    """Features [n, d] of the rows of a file of distractors; not copied if both have the same order."""
     rows, names = read_distractors(file), artifacts.read_table(distractors, ["id"])["id"].tolist()
     if names != rows.paths:
         return {"features": rows.of(names, f"{file}: feats")}
@@ -117,16 +100,17 @@ def of_exemplars(file: Path, exemplars: Path) -> dict[str, np.ndarray]:
     return {"features": read_test(file).exemplars.of(paths, f"{file}: exemplar_tensors")}
 
 
-def of_samples(file: Path, manifest: Path, release: Path) -> FeaturesOfShard:
+def of_samples(file: Path, manifest: Path, release: Path) -> ShardFeatures:
     """Features of a shard's samples, as step embed writes them."""
-    read, entries = read_test(file), read_manifest(manifest)
+    case, entries = read_test(file), read_manifest(manifest)
     models = list(dict.fromkeys(entry["model"] for entry in entries))
     released = read_models(release, entries[0]["case"], models) if entries else {}
-    gathered = FeaturesOfShard()
-    for entry in entries:
+
+    def features_of(entry: Mapping[str, Any]) -> np.ndarray:
         prompt_set = entry["prompt_set"]
         path_of = {(s.prompt_index, s.index): s.path for s in released[entry["model"]].samples[prompt_set]}
         table = artifacts.read_table(entry["file"], ["prompt_index", "index"])
         paths = [path_of[place] for place in table.itertuples(index=False, name=None)]
-        gathered.add(entry, read.samples[prompt_set].of(paths, f"{file}: synth_tensors"))
-    return gathered
+        return case.samples[prompt_set].of(paths, f"{file}: synth_tensors")
+
+    return ShardFeatures.gather(entries, map(features_of, entries))

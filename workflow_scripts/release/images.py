@@ -1,4 +1,4 @@
-"""The images of the release: which of them are there, and their bytes."""
+"""The images of the release: which of them are missing, and their bytes."""
 
 import hashlib
 import io
@@ -13,11 +13,11 @@ from workflow_scripts.exemplar_sources import EXEMPLAR_COLUMNS
 from workflow_scripts.release.entries import SHOWN, Entry, read_models
 from workflow_scripts.study.study import Case, Model
 
-LICENCE = "CC-BY-NC-SA-4.0"  # of the release; the images in it have owners of their own
+LICENCE = "CC-BY-NC-SA-4.0"  # of the release; its images belong to others
 
 
 def complete(folder: Path, entries: Mapping[str, Entry], allow_missing: bool) -> dict[str, Entry]:
-    """The models all of whose exemplars are there: with fewer, another truth would be evaluated.
+    """The models that have all their exemplars; the ranks of a model with fewer would mean something else.
 
     Raises:
         ValueError: an exemplar is missing, unless that is allowed.
@@ -29,7 +29,7 @@ def complete(folder: Path, entries: Mapping[str, Entry], allow_missing: bool) ->
 
 
 def missing(folder: Path, paths: Sequence[str], what: str) -> str:
-    """What to say of images that are not there."""
+    """The message about missing images."""
     more = " ..." if len(paths) > SHOWN else ""
     return (
         f"{folder}: {len(paths)} {what} are missing: {', '.join(paths[:SHOWN])}{more}; "
@@ -38,11 +38,7 @@ def missing(folder: Path, paths: Sequence[str], what: str) -> str:
 
 
 def exemplar_parts(folder: Path, case: Case, allow_missing: bool = False) -> Iterator[pd.DataFrame]:
-    """The exemplars of a case, a part of EXEMPLAR_COLUMNS for each model.
-
-    Raises:
-        ValueError: images are missing (unless that is allowed), or the JSON file is not as expected.
-    """
+    """The exemplars of a case, a table with EXEMPLAR_COLUMNS for each model; raises as `complete` does."""
     models = {model.name: model for model in case.models["test"]}
     entries = complete(folder, read_models(folder, case.name, list(models)), allow_missing)
     if not entries:
@@ -67,18 +63,14 @@ def _exemplar(folder: Path, model: Model, entry: Entry, k: int) -> dict:
         "source": path,
         "licence": LICENCE,
         "author": "",
-        "new_artist": False,  # who made it, and what the base model has seen of it, the release does not say
+        "new_artist": False,  # the release does not say who made it, nor what the base model has seen of it
         "twins": [],
         "seen_twin": False,
     }
 
 
 def encoded(folder: Path, path: str) -> bytes:
-    """The bytes of an image, as they are; those of a kind that `artifacts` refuses (CMYK, a palette) become RGB first.
-
-    Raises:
-        ValueError: it is no image.
-    """
+    """The bytes of an image, unchanged unless it has a mode that `artifacts` refuses (CMYK, a palette): then as RGB."""
     data = (folder / path).read_bytes()
     try:
         with Image.open(io.BytesIO(data)) as image:
@@ -87,6 +79,4 @@ def encoded(folder: Path, path: str) -> bytes:
             rgb = image.convert("RGB")
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"{folder / path}: not a readable image ({error})") from error
-    buffer = io.BytesIO()
-    rgb.save(buffer, "PNG")
-    return buffer.getvalue()
+    return artifacts.encode_image(rgb, "PNG")

@@ -1,4 +1,4 @@
-"""The authors' tables of results, as rows that stand beside ours.
+"""The authors' tables of results, as rows of our `table.csv`.
 
 A row of `results/table_{case}.csv` is an encoder with its tuned maps; its columns are `{synth}-recall@{k}` and
 `{synth}-mAP`, shares from 0 to 1.
@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from workflow_scripts import artifacts
 from workflow_scripts.release.entries import CASE, PROMPT_SET
 
 ENCODER = {
@@ -26,22 +27,18 @@ TUNED = "_tuned"
 
 
 def read_results(files: Sequence[Path]) -> pd.DataFrame:
-    """Rows with the columns of our `table.csv` that the authors' tables know: no counts, no intervals.
-
-    Raises:
-        ValueError: a file is no such table.
-    """
+    """The rows of several tables, without counts and intervals; raises `ValueError` if a table has other columns."""
     return pd.DataFrame([row for file in files for row in _rows(file)])
 
 
 def _rows(file: Path) -> Iterator[dict[str, Any]]:
     theirs = file.stem.removeprefix("table_")
     case = {value: key for key, value in CASE.items()}.get(theirs, theirs)
-    table = pd.read_csv(file)
+    table = artifacts.read_csv(file)
     for column in ("name", "feature"):
         if column not in table:
             raise ValueError(f"{file}: lacks column {column!r}; it has {', '.join(table.columns)}")
-    metrics = {column: found for column in table.columns if (found := METRIC.fullmatch(column))}
+    metrics = {column: match for column in table.columns if (match := METRIC.fullmatch(column))}
     if not metrics:
         raise ValueError(f"{file}: has no column such as gpt-recall@10; it has {', '.join(table.columns)}")
     for record in table.to_dict("records"):
@@ -49,6 +46,6 @@ def _rows(file: Path) -> Iterator[dict[str, Any]]:
             raise ValueError(f"{file}: feature: {record['feature']!r}; expected {', '.join(ENCODER)}")
         head = "linear" if record["name"].endswith(TUNED) else "identity"
         names = {**LABELS, "encoder": ENCODER[record["feature"]], "head": head, "case": case}
-        for theirs_set in dict.fromkeys(found[1] for found in metrics.values()):
-            numbers = {found[2]: record[column] for column, found in metrics.items() if found[1] == theirs_set}
+        for theirs_set in dict.fromkeys(match[1] for match in metrics.values()):
+            numbers = {match[2]: record[column] for column, match in metrics.items() if match[1] == theirs_set}
             yield {**names, "prompt_set": PROMPT_SET[theirs_set], "split": "test", "view": "all", **numbers}

@@ -1,97 +1,76 @@
-"""The released samples of a shard's models, as rule `sample` would have left its own."""
+"""The released samples of a shard's models, in the files that rule `sample` would write."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 
 import pandas as pd
 
 from workflow_scripts import artifacts
+from workflow_scripts.ground_truth.samples import Sample
 from workflow_scripts.ground_truth.shards import Failure, Part
-from workflow_scripts.release.entries import ROOT, Entry, Sample, json_of, read_models
+from workflow_scripts.release.entries import ReleasedSample, json_of, read_models
 from workflow_scripts.release.images import complete, encoded, missing
-from workflow_scripts.release.prompts import read_path_to_prompts
+from workflow_scripts.release.prompts import read_prompts
 from workflow_scripts.study.settings.ground_truth import File
 from workflow_scripts.study.settings.release import ImportSamplesSettings
 from workflow_scripts.study.study import PROMPT_SETS
 
-PROMPTS = "path_to_prompts.json"  # beside the images, in some of the downloads
-UNKNOWN_SEED = 0  # the release does not tell which noise a sample was made from
+UNKNOWN_SEED = 0  # the release does not say which noise a sample was made from
 
 
 def parts(release: Path, settings: ImportSamplesSettings) -> Iterator[Part]:
-    """The files to be, model by model; those without any sample are left out.
+    """The files to write, model by model; those without any sample are left out.
 
     Args:
         release: the folder that holds `dataset/`.
 
     Raises:
-        ValueError: images are missing, unless that is allowed, or the release is not as expected.
+        ValueError: images are missing, unless that is allowed, or the release has another number of samples.
     """
     entries = read_models(release, settings.case, settings.models)
-    for model, entry in entries.items():
-        _check_counts(entry, settings, f"{json_of(release, settings.case)}: {entry.class_id} (model {model})")
+    for (model, entry), (prompt_set, prompts) in product(entries.items(), settings.prompts.items()):
+        count = len(entry.samples[prompt_set])
+        if count != prompts * settings.samples_per_prompt:
+            place = f"{json_of(release, settings.case)}: {entry.class_id} (model {model})"
+            raise ValueError(
+                f"{place}: {count} samples of {prompt_set}, but the study has {prompts} prompts and "
+                f"release.samples_per_prompt {settings.samples_per_prompt}"
+            )
     entries = complete(release, entries, settings.allow_missing)
     paths = {sample.path for entry in entries.values() for name in PROMPT_SETS for sample in entry.samples[name]}
     lacking = {path for path in paths if not (release / path).is_file()}
     if lacking and not settings.allow_missing:
         raise ValueError(missing(release, sorted(lacking), "samples"))
-    prompts = read_prompts(release)
+    texts = read_prompts(release)
     for model, prompt_set in product(entries, PROMPT_SETS):
         samples = [sample for sample in entries[model].samples[prompt_set] if sample.path not in lacking]
         if samples:
-            yield _part(release, model, prompt_set, samples, prompts)
+            yield _part(release, model, prompt_set, samples, texts)
 
 
-def _part(release: Path, model: str, prompt_set: str, samples: Sequence[Sample], prompts: Mapping[str, str]) -> Part:
-    """A file; what decides what it holds are the prompts, as far as they are known, and the bytes of the images."""
-    texts = [prompts.get(sample.path, f"{prompt_set} prompt {sample.prompt_index}") for sample in samples]
-    settings = {"model": model, "prompt_set": prompt_set, "prompts": texts}
+def _part(
+    release: Path, model: str, prompt_set: str, samples: Sequence[ReleasedSample], prompts: Mapping[str, str]
+) -> Part:
+    """A file of samples; the known prompts and the bytes of the images decide what it holds."""
+    rows = {}
+    for sample in samples:
+        prompt = prompts.get(sample.path, f"{prompt_set} prompt {sample.prompt_index}")
+        rows[sample.path] = Sample(model, prompt_set, prompt, sample.prompt_index, sample.index, UNKNOWN_SEED)
+    settings = {"model": model, "prompt_set": prompt_set, "prompts": [row.prompt for row in rows.values()]}
     file = File(f"{model}.{prompt_set}.parquet", model, settings, {"prompt_set": prompt_set, "n": len(samples)})
-    return Part(file, artifacts.make_provenance(settings, {s.path: release / s.path for s in samples}), samples)
+    return Part(file, artifacts.make_provenance(settings, {path: release / path for path in rows}), rows)
 
 
 def write(release: Path, folder: Path, parts: Sequence[Part], missing: Sequence[Part]) -> Iterator[Failure]:
-    """Writes the missing ones of a shard's files into a folder, with the columns that rule `sample` gives its own.
-
-    Yields:
-        The models with an image that cannot be read.
-    """
+    """Writes missing files into a folder, with the columns of rule `sample`; yields models with an unreadable image."""
     for part in missing:
         try:
-            _write(release, folder / part.file.name, part)
+            images = [encoded(release, path) for path in part.source]
         except ValueError as error:
             yield Failure(part.file.model, str(error))
-
-
-def _write(release: Path, path: Path, part: Part) -> None:
-    settings, samples = part.file.settings, part.source
-    table = pd.DataFrame(
-        {
-            "model": settings["model"],
-            "prompt_set": settings["prompt_set"],
-            "prompt": settings["prompts"],
-            "prompt_index": [sample.prompt_index for sample in samples],
-            "index": [sample.index for sample in samples],
-            "seed": UNKNOWN_SEED,
-            "image": [encoded(release, sample.path) for sample in samples],
-        }
-    )
-    artifacts.write_table(path, table, part.recipe, sidecar=False)  # the manifest lists its hash
-
-
-def _check_counts(entry: Entry, settings: ImportSamplesSettings, place: str) -> None:
-    """Raises `ValueError` unless an entry lists the samples that the study counts."""
-    for prompt_set, prompts in settings.prompts.items():
-        expected, given = prompts * settings.samples_per_prompt, len(entry.samples[prompt_set])
-        if given != expected:
-            raise ValueError(
-                f"{place}: {given} samples of {prompt_set}, but the study says {prompts} prompts and "
-                f"release.samples_per_prompt {settings.samples_per_prompt}"
-            )
-
-
-def read_prompts(release: Path) -> Mapping[str, str]:
-    """The prompt of each sample by its path, if the release's folder has the authors' list of them."""
-    file = release / ROOT / PROMPTS
-    return read_path_to_prompts(file) if file.is_file() else {}
+        else:
+            table = pd.DataFrame(map(asdict, part.source.values())).assign(image=images)
+            # No sidecar: the manifest has the hash.
+            artifacts.write_table(folder / part.file.name, table, part.recipe, sidecar=False)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from workflow_scripts import artifacts
+
 
 def by_rule(benchmarks: Path) -> pd.DataFrame:
     """Minutes by rule, longest first: columns rule, jobs, minutes (of all jobs together), peak_mb (of the largest).
@@ -21,7 +23,7 @@ def by_rule(benchmarks: Path) -> pd.DataFrame:
         raise ValueError(f"{benchmarks}: holds no benchmark; run the study first")
     rules = [file.relative_to(benchmarks).parts[0].removesuffix(".tsv") for file in files]
     jobs = [
-        pd.read_csv(file, sep="\t", na_values="-")[["s", "max_rss"]].assign(rule=rule)
+        artifacts.read_csv(file, sep="\t", na_values="-")[["s", "max_rss"]].assign(rule=rule)
         for file, rule in zip(files, rules, strict=True)
     ]
     grouped = pd.concat(jobs).groupby("rule")

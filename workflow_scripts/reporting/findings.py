@@ -124,7 +124,7 @@ def explanation(results: Results) -> str:
     results = results.of(shown.method)
     rows = results.compared()
     if rows.empty:
-        return f"This study compares no learned head with them. Small figures are 95 % intervals. {about}"
+        return f"This study compares no learned head with them. {about}"
     tally = tally_gains(rows, results)
     undecided = tally.total - tally.better - tally.worse
     return (

@@ -13,7 +13,7 @@ def fill_page(page: Path, blocks: Mapping[str, str]) -> None:
     Raises:
         ValueError: the marks are missing.
     """
-    text = page.read_text(encoding="utf-8")
+    text = artifacts.read_text(page)
     for name, block in blocks.items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
         if not pattern.search(text):

@@ -50,10 +50,12 @@ class Results:
 
     def default(self) -> pd.DataFrame:
         """The untuned features, the heads of the default training set, and the random rows."""
-        untuned = self.table["head"] == UNTUNED
-        named = self.table["training_set"]
-        rows = untuned & (named == self.shown.untuned_set) | ~untuned & (named == self.shown.training_set)
-        return self.table[rows | is_random(self.table)]
+        return self.table[self.is_default(self.table) | is_random(self.table)]
+
+    def is_default(self, rows: pd.DataFrame) -> pd.Series:
+        """Which rows are of the untuned features, or of a head of the default training set."""
+        untuned, named = rows["head"] == UNTUNED, rows["training_set"]
+        return untuned & (named == self.shown.untuned_set) | ~untuned & (named == self.shown.training_set)
 
     def pair(self) -> pd.DataFrame:
         """The untuned features and the learned head of the default training set."""

@@ -1,7 +1,5 @@
 """Small pictures that a page holds once and shows as often as it likes."""
 
-import io
-
 from workflow_scripts import artifacts
 from workflow_scripts.reporting.pages import data_uri
 
@@ -31,6 +29,4 @@ def shrunk_uri(image: bytes, size: int, name: str) -> str:
 
     picture = Image.fromarray(artifacts.decode_image(image, name))
     picture.thumbnail((size, size))
-    buffer = io.BytesIO()
-    picture.save(buffer, "WEBP", quality=QUALITY, method=4)
-    return data_uri(buffer.getvalue())
+    return data_uri(artifacts.encode_image(picture, "WEBP", quality=QUALITY, method=4))

@@ -18,7 +18,7 @@ def main() -> None:
     args = parser.parse_args()
 
     counts = plan.count_exemplars(args.exemplars)
-    artifacts.write_text(args.output, plan.tabulate(args.settings, counts).to_csv(index=False))
+    artifacts.write_csv(args.output, plan.tabulate(args.settings, counts))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from workflow_scripts import artifacts, cli
 from workflow_scripts.reporting import findings, page, pages, plan
 from workflow_scripts.reporting.results import Results, largest_group
@@ -27,11 +25,11 @@ def main() -> None:
     tables = {file.stem: file for file in args.tables}
     results = Results.of_table(
         settings.shown,
-        pd.read_csv(args.table),
-        calibrations=pd.read_csv(tables["calibration"]),
+        artifacts.read_csv(args.table),
+        calibrations=artifacts.read_csv(tables["calibration"]),
         largest_group=largest_group(args.exemplars),
     )
-    figures = {file.stem: pages.inline_svg(file.read_text(encoding="utf-8")) for file in args.figures}
+    figures = {file.stem: pages.inline_svg(artifacts.read_text(file)) for file in args.figures}
     text = pages.render(
         "index",
         study=settings.study,
@@ -42,12 +40,12 @@ def main() -> None:
         findings=findings.findings(results),
         cases=findings.by_case(results),
         sections=page.sections(results, figures),
-        plan=plan.paper_layout(pd.read_csv(tables["dataset"])),
+        plan=plan.paper_layout(artifacts.read_csv(tables["dataset"])),
         gallery=args.gallery.name,
         csv=args.table.name,
         tables=tables["dataset"].parent.name,
-        attribution=args.attribution.read_text(encoding="utf-8"),
-        rulegraph=pages.inline_svg(args.rulegraph.read_text(encoding="utf-8")) if args.rulegraph else None,
+        attribution=artifacts.read_text(args.attribution),
+        rulegraph=pages.inline_svg(artifacts.read_text(args.rulegraph)) if args.rulegraph else None,
     )
     artifacts.write_text(args.output, text)
 

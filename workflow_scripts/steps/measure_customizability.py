@@ -1,4 +1,4 @@
-"""Measures how well the base model takes to an exemplar: whether untuned features find it again from plain samples.
+"""Measures how well customized models have learned their exemplars: whether untuned features find them from samples.
 
 Each held-out exemplar is ranked among the others of its case and the distractors' drawings, all of them on white as
 exemplars are. Writes Recall@1 and @10 by case and encoder, and a picture of exemplars beside their samples.

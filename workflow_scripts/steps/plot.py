@@ -21,7 +21,7 @@ def read_points(metrics: Sequence[Path]) -> pd.DataFrame:
 
 def read_histories(files: Sequence[Path]) -> dict[str, pd.DataFrame]:
     """`heads/{encoder}/{head}/{training_set}.history.csv` by encoder; of heads that learned."""
-    tables = {file.parent.parent.name: pd.read_csv(file) for file in files}
+    tables = {file.parent.parent.name: artifacts.read_csv(file) for file in files}
     return {encoder: table for encoder, table in tables.items() if len(table) > 1}
 
 
@@ -35,7 +35,7 @@ def main() -> None:
     args = parser.parse_args()
 
     data = {"points": read_points(args.metrics), "histories": read_histories(args.histories)}
-    results = Results.of_table(args.settings.shown, pd.read_csv(args.table), **data)
+    results = Results.of_table(args.settings.shown, artifacts.read_csv(args.table), **data)
     for name in reporting.FIGURES:
         artifacts.write_text(args.output_dir / f"{name}.svg", reporting.question(name).figure(results))
 

@@ -44,8 +44,8 @@ def main() -> None:
 
     results = Results.of_table(
         args.settings.shown,
-        pd.read_csv(args.table),
-        calibrations=pd.read_csv(args.calibrations),
+        artifacts.read_csv(args.table),
+        calibrations=artifacts.read_csv(args.calibrations),
         largest_group=largest_group(args.exemplars),
     )
     blocks = {"results": results_table(results), "findings": findings_list(findings.findings(results))}

@@ -61,10 +61,10 @@ def main() -> None:
     results = Results.of_table(settings.shown, whole, calibrations=calibrations)
     for name in reporting.TABLES:
         part = without_empty_gains(reporting.question(name).rows(results))
-        artifacts.write_text(args.tables / f"{name}.csv", part.to_csv(index=False, float_format="%.6g"))
+        artifacts.write_csv(args.tables / f"{name}.csv", part, digits=6)
     for name, summary in summarize(results):
         artifacts.write_json(args.summary / f"{name}.json", summary)
-    artifacts.write_text(args.output, whole.to_csv(index=False, float_format="%.6g"))
+    artifacts.write_csv(args.output, whole, digits=6)
     artifacts.write_text(args.markdown, markdown(whole))
 
 

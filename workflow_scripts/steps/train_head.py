@@ -35,7 +35,7 @@ def main() -> None:
 
     inputs = settings.made_from(**vars(args))
     provenance = artifacts.make_provenance(settings.to_json(), inputs)
-    artifacts.write_text(args.history, pd.DataFrame(history).to_csv(index=False))
+    artifacts.write_csv(args.history, pd.DataFrame(history))
     artifacts.write_tensors(args.output, tensors, provenance)
 
 

@@ -5,15 +5,12 @@ of every cross-attention layer, whole, named as parts of attention processors; `
 Nothing is rounded on the way, nothing may be missing, and nothing may be left over.
 """
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from workflow_scripts import artifacts
 from workflow_scripts.customization import TOKEN
@@ -24,6 +21,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = "pytorch_custom_diffusion_weights"  # as diffusers names it
 FORMATS = ("safetensors", "bin")
+METADATA = {"format": "pt"}  # which diffusers wants of safetensors
 DTYPES = (torch.float32, torch.float16)
 
 
@@ -46,8 +44,8 @@ def write_folder(base: "BaseModel", weights: Mapping[str, np.ndarray], folder: P
         tensors[_key(path)] = weight.T.contiguous().cpu() if given is None else torch.from_numpy(given)
     # diffusers wants an entry of every attention layer, and takes an empty one for a layer that is the base model's.
     tensors |= {name: torch.empty(0) for name in _frozen(base)}
-    _write(files[WEIGHTS], tensors)
-    _write(files[TOKEN], {TOKEN: torch.from_numpy(weights[TOKEN])})
+    artifacts.write_weights(files[WEIGHTS], tensors, METADATA)
+    artifacts.write_weights(files[TOKEN], {TOKEN: torch.from_numpy(weights[TOKEN])}, METADATA)
 
 
 def read_folder(base: "BaseModel", folder: Path) -> dict[str, np.ndarray]:
@@ -60,10 +58,10 @@ def read_folder(base: "BaseModel", folder: Path) -> dict[str, np.ndarray]:
     files = find_files(folder)
     layers = projections(base.unet)
     shapes = {_key(path): layer.weight.shape for path, layer in layers.items()}
-    entries = _read(files[WEIGHTS])
+    entries = artifacts.read_weights(files[WEIGHTS])
     tensors = _checked(files[WEIGHTS], {k: v for k, v in entries.items() if not _is_empty(base, k, v)}, shapes)
     width = base.text_encoder.get_input_embeddings().weight.shape[1:]
-    token = _checked(files[TOKEN], _read(files[TOKEN]), {TOKEN: width})
+    token = _checked(files[TOKEN], artifacts.read_weights(files[TOKEN]), {TOKEN: width})
     return {f"{path}.weight": tensors[_key(path)] for path in layers} | token
 
 
@@ -112,26 +110,6 @@ def _frozen(base: "BaseModel") -> list[str]:
 def _is_empty(base: "BaseModel", key: str, value: Any) -> bool:
     """Whether an entry only says that a layer is the base model's; diffusers itself writes an empty mapping."""
     return key in _frozen(base) and len(value) == 0
-
-
-def _write(file: Path, tensors: Mapping[str, torch.Tensor]) -> None:
-    with artifacts.atomic(file, sidecar=False) as part:
-        if file.suffix == ".bin":
-            torch.save(dict(tensors), part)
-        else:
-            save_file(dict(tensors), part, metadata={"format": "pt"})
-            part.chmod(0o644)  # safetensors lets only the owner read
-
-
-def _read(file: Path) -> Mapping[str, Any]:
-    try:
-        content = load_file(file) if file.suffix == ".safetensors" else torch.load(file, "cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, EOFError, RuntimeError) as error:
-        reason = " ".join(str(error).split()).partition(". ")[0]
-        raise ValueError(f"{file}: cannot be read as weights, and no code in it is run ({reason})") from error
-    if not isinstance(content, Mapping):
-        raise ValueError(f"{file}: holds a {type(content).__name__}, expected tensors by key")
-    return content
 
 
 def _checked(file: Path, entries: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:

@@ -1,7 +1,7 @@
 """The miniature's CLIP: image and text towers of open_clip, trained on composed pictures and their captions.
 
-Its captions say what is drawn, on what, in whose style and medium, but hold no word for a drawing of its own: it sees
-what a real CLIP sees, which is never told one image from all others.
+Its captions say what is drawn, on what background, and in which style and medium. They have no words for single
+drawings, as the captions of a real CLIP have none for single images.
 """
 
 from collections.abc import Mapping, Sequence

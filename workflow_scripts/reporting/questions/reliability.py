@@ -16,9 +16,7 @@ TABLE = False
 
 def figure(results: Results) -> str:
     """A panel for each method and encoder, a line for each head."""
-    points = results.points
-    if points.empty:
-        return figures.nothing("reliability")
+    points = results.points[results.is_default(results.points)]
     methods, encoders = (list(dict.fromkeys(points[name])) for name in ("method", "encoder"))
     heads = sorted(dict.fromkeys(points["head"]), key=lambda head: head != UNTUNED)
     labels = [figures.UNTUNED_LABEL if head == UNTUNED else head for head in heads]
