@@ -14,6 +14,9 @@ import pandas as pd
 import pytest
 
 from tests import projects
+from tests.unit import chain
+from workflow_scripts import artifacts
+from workflow_scripts.ground_truth.shards import read_manifest
 
 GATHER = {"tabulate", "plot", "index"}  # one table holds all rows
 EXAMPLE = r"^`workflow_scripts/(\w+)/(\w+)\.py`:$.*?^```python\n(.*?)^```$.*?^```yaml\n(.*?)\n```$"
@@ -205,3 +208,51 @@ def test_the_page_says_which_method_its_sentences_are_about(report: Path):
     )  # of one method: three encoders, three cases, two prompt sets
     claims = re.findall(r"<tr><td>Tuning helps on new exemplars of classes it has seen.</td><td>(\w+)</td>", text)
     assert claims == ["feature_similarity", "centred"]
+
+
+def add_rule(project: Path) -> None:
+    """Adds the example of a rule to a project, as docs/extending.md says."""
+    rule, settings, step, target = re.findall(
+        r"^```(?:snakemake|python)\n(.*?)^```$", PAGE.partition("## A rule that")[2], re.MULTILINE | re.DOTALL
+    )
+    for file, text in (("rules/samples.smk", rule), ("workflow_scripts/study/settings/evaluation.py", settings)):
+        (project / file).write_text(f"{(project / file).read_text()}\n\n{text}")
+    (project / "workflow_scripts/steps/mean_colours.py").write_text(step)
+    snakefile = project / "Snakefile"
+    snakefile.write_text(snakefile.read_text().replace("        REPORT,\n", f"        REPORT,\n{target}", 1))
+
+
+def test_a_new_rule_is_planned_run_and_verified_by_what_the_page_says(project: Path, tmp_path: Path):
+    """Its step is real; the samples are those of a synthetic study, one shard of which it is given."""
+    folder = shutil.copytree(project, tmp_path / "project")
+    add_rule(folder)
+    made = projects.pending(folder)
+    shards = list((folder / "results/smoke/samples").rglob("*.json"))
+    assert list(made.values()) == ["mean_colours"] * len(shards)
+
+    script = (
+        "from pathlib import Path\n"
+        "from workflow_scripts.operations.jobs import jobs\n"
+        "from workflow_scripts.study import checks\n"
+        "planned = [job for job in jobs(checks.named_study('smoke', Path())) if job.rule == 'mean_colours']\n"
+        "print(len(planned), planned[0].made_with.made_from(**planned[0].inputs))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith(f"{len(shards)} {{'source': PosixPath('results/smoke/samples/"), done.stderr
+
+    chain.make_chain(tmp_path / "chain")
+    manifest, output = next((tmp_path / "chain/samples").rglob("*.json")), tmp_path / "colours.safetensors"
+    command = ["-m", "workflow_scripts.steps.mean_colours", "--samples", manifest, "--output", output]
+    done = subprocess.run(
+        [sys.executable, *command, "--settings", '{"version": 1}'],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    entries, colours = read_manifest(manifest), artifacts.read_tensors(output)
+    assert {entry["file"].stem: (entry["n"], 3) for entry in entries} == {
+        name: array.shape for name, array in colours.items()
+    }
+    assert artifacts.read_provenance(output)["inputs"] == {"source": artifacts.file_hash(manifest)}

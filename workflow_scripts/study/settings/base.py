@@ -4,6 +4,7 @@ The settings of a rule are a frozen dataclass that holds the part of the study t
 that only a change of that part runs the job again.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -61,9 +62,9 @@ class Settings(Record):
         TYPES.update(dict.fromkeys(rules, cls))
 
     @classmethod
+    @abstractmethod
     def of(cls, study: Study, **wildcards: str) -> Self:
         """The settings of a job."""
-        raise NotImplementedError(cls.__name__)
 
     def recorded(self, **wildcards: str) -> dict[str, Any]:
         """The settings as the provenance names them; `wildcards` are the job's."""
