@@ -1,6 +1,6 @@
-"""The questions as the front page shows them: figures with captions, and tables of cells.
+"""The questions as the front page shows them: figures with captions, and tables.
 
-A cell has a text, a note, and what to sort by.
+A cell of a table has a text, a note, and a value to sort by.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,11 +13,11 @@ from workflow_scripts import reporting
 from workflow_scripts.reporting.results import Results
 from workflow_scripts.reporting.table import (
     CELL,
-    COUNTS,
     LACKING,
     METHOD,
     MISSING,
     RANDOM,
+    counts_of,
     gain,
     metrics_of,
     number,
@@ -31,11 +31,7 @@ Columns = dict[str, Callable[[Row], Cell]]  # by heading
 
 
 def sections(results: Results, figures: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Each question that the study can answer: name, title, text, figure and table, None where it has none.
-
-    Args:
-        figures: SVG by question.
-    """
+    """Each question that the study can answer: name, title, text, figure and table or None; `figures` are SVG."""
     made = [_section(name, reporting.question(name), results, figures.get(name)) for name in reporting.QUESTIONS]
     return [section for section in made if section["table"] or section["figure"]]
 
@@ -81,18 +77,17 @@ def _name(value: Any) -> str:
 
 def columns(rows: pd.DataFrame) -> Columns:
     """The numbers of a table of ranks: every metric, gains if there are any, and counts."""
-    counts = [*COUNTS, *([LACKING] if LACKING in rows else [])]
     return {
         **{f"{metric.replace('recall', 'Recall')}, %": _share(metric) for metric in metrics_of(rows)},
         **({"Gain in mAP": _gain} if "mAP_gain" in rows else {}),
         "Median rank": _median_rank,
         "Influence on the truth, %": _influence,
-        **{_heading(name): count(name) for name in counts},
+        **{_heading(name): count(name) for name in counts_of(rows)},
     }
 
 
 def count(name: str) -> Callable[[Row], Cell]:
-    """A column of counts; nothing where a cell lacks no queries."""
+    """A column of counts; empty if a cell lacks no queries."""
     return lambda row: _cell("" if name == LACKING and pd.isna(row[name]) else number(row[name]), "", row[name])
 
 
@@ -102,7 +97,7 @@ def decimals(name: str) -> Callable[[Row], Cell]:
 
 
 def _share(metric: str) -> Callable[[Row], Cell]:
-    """A metric with its interval, and its ceiling where that is not 100 %."""
+    """A metric with its interval, and its ceiling if that is below 100 %."""
 
     def make(row: Row) -> Cell:
         text, span = percent(row, metric)
@@ -119,10 +114,9 @@ def _median_rank(row: Row) -> Cell:
 
 
 def _influence(row: Row) -> Cell:
-    """The influence given to the true exemplars; a random ranking has none."""
-    if row["method"] == RANDOM["method"]:
-        return _cell("", "", None)
-    return _cell(*percent(row, "true_influence"), row["true_influence"])
+    """The influence given to the true exemplars; a random ranking gives none."""
+    random = row["method"] == RANDOM["method"]
+    return _cell("", "", None) if random else _cell(*percent(row, "true_influence"), row["true_influence"])
 
 
 def _gain(row: Row) -> Cell:
