@@ -1,4 +1,4 @@
-# Set-up and the few commands one needs. `make` alone says which.
+# Set-up and the most important commands. `make` alone lists them.
 PYTHON ?= python3
 STUDY ?= miniature
 CORES ?= 2
@@ -18,15 +18,16 @@ BENCHMARKS := finetune sample rank dag demo
 help:
 	@echo "make demo         the whole benchmark on this machine's CPU, to a report: half an hour on two cores"
 	@echo "make test         lint, dry runs, unit tests and the smoke study: 10 minutes"
-	@echo "make test-system  interruptions, DVC remotes and a real SLURM, which wants root and Debian's slurm-wlm: 15 minutes"
-	@echo "make test-long    interruptions at more random moments, and every kind of full disk: an hour"
+	@echo "make test-system  interruptions, DVC remotes and a real SLURM (needs root and Debian's slurm-wlm): 15 minutes"
+	@echo "make test-long    interruptions at more random moments, and full disks of every kind: an hour"
 	@echo "make report       one HTML file of results, pictures, run times and provenance: report.html"
-	@echo "make pull         fetch what the DVC remote keeps, prove it, and tell Snakemake that it is up to date"
-	@echo "make bench        after make demo: each main step beside a named peer: half an hour on two cores"
+	@echo "make pull         fetch what the DVC remote keeps, check it, and tell Snakemake that it is up to date"
+	@echo "make bench        after make demo: compares each main step with a named peer: half an hour on two cores"
 	@echo "make lint         ruff, snakefmt, snakemake --lint"
 	@echo
-	@echo "demo and report take STUDY=smoke and CORES=8. Whichever comes first installs into .venv (2 minutes, 6 GB)."
-	@echo "Each can be run again: what is there already is not made again."
+	@echo "demo and report take STUDY=smoke and CORES=8. The first command installs into .venv (2 minutes, 6 GB)."
+	@echo "You can run each again: files that are there are not made again."
+	@echo "All other commands: python -m workflow_scripts"
 
 demo: data
 	@echo "Running the study $(STUDY): about half an hour for the miniature, seconds if nothing changed."
@@ -41,7 +42,7 @@ run:
 test: lint dry-runs pytest smoke
 	@echo "All is well."
 
-# Side by side: a job that is interrupted keeps one core busy, and a queue is half the time waiting.
+# At once: the tests of interruptions keep one core busy, and those of SLURM wait half of the time.
 test-system: smoke
 	@$(MAKE) --no-print-directory --jobs 2 faults cluster
 
@@ -54,7 +55,7 @@ faults:
 cluster:
 	@python -m pytest tests/cluster
 
-# Only what is proven may be touched; the study is that of config/config.yaml, which dvc.lock is about.
+# Only checked files may be touched. The study is that of config/config.yaml, which dvc.lock describes.
 pull: .venv/requirements.lock
 	@dvc fetch
 	@python -m workflow_scripts prove
@@ -77,7 +78,7 @@ bench: data
 	@for benchmark in $(BENCHMARKS); do echo "$$benchmark:"; python -m benchmarks.$$benchmark || exit 1; done
 	@echo "Figures: $(CURDIR)/benchmarks/README.md"
 
-# DVC compares contents: where they are those of dvc.lock already, this takes two seconds.
+# DVC compares contents: if they are those of dvc.lock already, this takes two seconds.
 data: .venv/requirements.lock
 	@echo "Fetching the corpus and the weights from dvcstore/: seconds."
 	@dvc pull $(ASSETS)

@@ -1,13 +1,13 @@
 """Assets: the corpus of drawings, the base model and the two small encoders that the miniature starts from.
 
-They are made once, in build/, at a cost of hours, and DVC keeps them in data/. The rules of a study take the files in
-data/ as they are: only who asks for an asset by its name (`snakemake base_model`) makes it, and it is then copied to
-data/. Training goes on where it was: checkpoints and progress pictures lie in build/ beside the outputs.
+They are made once, in build/, which takes hours, and DVC keeps them in data/. The rules of a study take the files in
+data/ as they are. Only a command that names an asset (`snakemake base_model`) makes it and copies it to data/. Training
+that was interrupted goes on from its checkpoint; checkpoints and progress pictures are in build/ beside the outputs.
 """
 
 
 rule build_corpus:
-    """From openly licensed packages we render drawings, and decide by artist and concept what each may be used for."""
+    """We render drawings from openly licensed packages, and decide by artist and concept what each may be used for."""
     input:
         lock=in_project("config/corpus/package-lock.json"),
         lists=corpus_lists(),
@@ -103,7 +103,7 @@ rule pretrain_tokenizer:
 
 
 rule pretrain_vae:
-    """We take a linear encoder to latents and train a decoder against it, on composed pictures."""
+    """We fit a linear encoder to latents and train its decoder, on composed pictures."""
     input:
         drawings="data/corpus/drawings.parquet",
     output:
@@ -169,7 +169,7 @@ rule pretrain_unet:
 
 
 rule assemble_base_model:
-    """We put the trained parts together, in the layout that Stable Diffusion has."""
+    """We put the trained parts together, in the layout of Stable Diffusion."""
     input:
         tokenizer="build/base_model/tokenizer/tokenizer.json",
         vae="build/base_model/vae/diffusion_pytorch_model.safetensors",
@@ -200,7 +200,7 @@ rule assemble_base_model:
 
 
 rule measure_base_model:
-    """We measure how well the base model draws what it is asked for; the README shows the picture."""
+    """We measure how well the base model draws what a prompt asks for; the README shows the picture."""
     input:
         base_model=weights.needed("data/base_model"),
         drawings="data/corpus/drawings.parquet",
@@ -295,7 +295,7 @@ rule train_dino_mini:
 
 
 rule corpus:
-    """Asked for by its name: makes the corpus, a few minutes, and puts it into data/."""
+    """Run by its name: makes the corpus, in a few minutes, and puts it into data/."""
     input:
         "build/corpus/drawings.parquet",
         "build/corpus/twins.parquet",
@@ -313,7 +313,7 @@ rule corpus:
 
 
 rule base_model:
-    """Asked for by its name: makes the base model, hours on two cores, and puts it into data/."""
+    """Run by its name: makes the base model, in hours on two cores, and puts it into data/."""
     input:
         "build/base_model/pipeline/model_index.json",
     log:
@@ -330,7 +330,7 @@ rule base_model:
 
 
 rule clip_mini:
-    """Asked for by its name: makes the small CLIP, half an hour on two cores, and puts it into data/."""
+    """Run by its name: makes the small CLIP, in half an hour on two cores, and puts it into data/."""
     input:
         "build/clip_mini/open_clip_model.safetensors",
     log:
@@ -347,7 +347,7 @@ rule clip_mini:
 
 
 rule dino_mini:
-    """Asked for by its name: makes the small DINO, half an hour on two cores, and puts it into data/."""
+    """Run by its name: makes the small DINO, in half an hour on two cores, and puts it into data/."""
     input:
         "build/dino_mini/model.safetensors",
     log:

@@ -1,4 +1,4 @@
-"""What the rules share: names, settings and resources. All that can be tested lives in workflow_scripts."""
+"""What the rules share: names, settings and resources."""
 
 import re
 from functools import partial
@@ -20,7 +20,7 @@ def in_project(path):
 
 
 def checked(function, *arguments):
-    """What a function returns; the user's mistakes end the run, one line each and without a traceback."""
+    """What a function returns; a `ValueError` ends the run with its lines and without a traceback."""
     try:
         return function(*arguments)
     except ValueError as error:
@@ -33,13 +33,13 @@ def one_of(names):
 
 
 def settings(rule, *wildcards_used):
-    """The settings of a rule as one JSON object, for the values that these wildcards take."""
+    """The settings of a rule as one JSON object, for the values of these wildcards."""
     make = partial(rule_settings.make, rule, STUDY)
     return lambda wildcards: canonical_json(make(**{name: wildcards[name] for name in wildcards_used}).to_json())
 
 
 def growing(amount):
-    """A resource that grows with each attempt at a job: it may have run out of memory or of time."""
+    """A resource that grows with each attempt at a job, in case memory or time was too short."""
     return lambda wildcards, attempt: amount * attempt
 
 

@@ -1,6 +1,6 @@
-"""Downloads: weights that others published, fetched when a study names a path below data/hub/ or data/weights/.
+"""Downloads: published weights, downloaded when a study names a path below data/hub/ or data/weights/.
 
-Needs a network, hence local: compute nodes often have none. docs/scale.md says how to bring weights by hand.
+These rules are local because compute nodes often have no network. docs/scale.md says how to copy weights by hand.
 """
 
 DOWNLOADS = checked(weights.read_downloads, Path(in_project("config/downloads.txt")))
@@ -12,7 +12,7 @@ localrules:
 
 
 rule download:
-    """We fetch a revision of a model hub's repository: safetensors, configuration and vocabularies, but no pickles."""
+    """We download a revision of a model hub's repository: safetensors, configuration and vocabularies, no pickles."""
     output:
         "data/hub/{owner}/{name}/{revision}.json",
     log:
@@ -38,7 +38,7 @@ rule download:
 
 
 rule download_weights:
-    """We fetch a file of weights by the URL that config/downloads.txt gives."""
+    """We download a file of weights from the URL in config/downloads.txt."""
     output:
         "data/weights/{file}",
     log:

@@ -1,6 +1,6 @@
 """Exemplars and distractors: the real images of the benchmark (paper section 4.1).
 
-Reads the corpus, or data at paths of their own, which are no inputs: so a study can be planned before they are there.
+Reads the corpus, or data at other paths, which are no inputs, so that a study can be planned before they are there.
 Writes one parquet file of images for each case, and one of distractors.
 """
 
@@ -37,7 +37,7 @@ rule select_exemplars:
 
 
 rule select_distractors:
-    """We choose images that influenced no model, for attribution to find the exemplars among."""
+    """We choose images that influenced no model, among which attribution must find the exemplars."""
     input:
         corpus=corpus_of(config["distractors"]),
         exemplars=over_study("results/{study}/exemplars/{case}.parquet"),

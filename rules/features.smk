@@ -1,4 +1,4 @@
-"""Features: every image seen by frozen encoders, F_base (paper section 3).
+"""Features: every image as the frozen encoders, F_base, see it (paper section 3).
 
 Reads parquet files of images; writes one safetensors file for each of them, or for each shard of samples.
 """

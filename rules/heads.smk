@@ -5,7 +5,7 @@ Reads features of the train and val splits; writes for each encoder, head and tr
 
 
 rule train_head:
-    """On pairs of exemplar and sample we train the head contrastively (NT-Xent, both ways) and select it on val."""
+    """We train the head contrastively (NT-Xent, both ways) on pairs of exemplar and sample, and select it on val."""
     input:
         exemplars=over_cases("results/{study}/exemplars/{case}.parquet"),
         exemplar_features=over_cases("results/{study}/features/{encoder}/exemplars/{case}.safetensors"),
@@ -44,7 +44,7 @@ rule train_head:
 
 
 rule calibrate:
-    """On val we fit tau and lambda, which turn similarities into influence (KL divergence, paper section 3)."""
+    """We fit tau and lambda on val: they turn similarities into influence (KL divergence, paper section 3)."""
     input:
         exemplars=over_cases("results/{study}/exemplars/{case}.parquet"),
         exemplar_features=over_cases("results/{study}/features/{encoder}/exemplars/{case}.safetensors"),

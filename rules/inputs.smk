@@ -1,8 +1,8 @@
-"""Which files the rules read, as functions of what a job is about. Paths are patterns, as the rules spell them."""
+"""The input files of rules, and how much their jobs have to do, as functions. Paths are patterns, as in the rules."""
 
 
 def source_of(section):
-    """The folder that a source of images reads."""
+    """The folder from which a source of images reads."""
     return section.get("path") or config["corpus"]["path"]
 
 
@@ -29,20 +29,20 @@ def drawings(wildcards):
 
 
 def attribution(wildcards):
-    """Whose images a study shows: what the corpus says, or else the file beside the study."""
+    """The file that says whose images a study shows: that of the corpus, or else the file beside the study."""
     if "corpus" in config:
         return f"{config['corpus']['path']}/ATTRIBUTION.md"
     return in_project(f"config/studies/{STUDY.name}.attribution.md")
 
 
 def corpus_lists():
-    """The lists that say which drawings are kept from pre-training."""
+    """The lists of drawings that are held out from pre-training."""
     corpus = PRETRAINING["corpus"]
     return list(map(in_project, [corpus["vocabulary"], *corpus["object_classes"], *corpus["style_groups"]]))
 
 
 def base_model_files(wildcards):
-    """The files of the base model, or its manifest. Jobs alone ask, for a study may have none."""
+    """The files of the base model, or its manifest. A function, because a study may have no base model."""
     if "base_model" not in config:
         sys.exit(f"error: the study {STUDY.name!r} has no base model, so nothing can be made with it")
     return weights.needed(config["base_model"]["path"])
@@ -54,13 +54,13 @@ def base_model_folder(wildcards):
 
 
 def encoder_weights(wildcards):
-    """The weights of an encoder that reads them from a path; those of the others come with their package."""
+    """The weights of an encoder that reads them from a path; the weights of other encoders are in a package."""
     path = config["encoders"][wildcards.encoder].get("path")
     return weights.needed(path) if path else []
 
 
 def released(kind):
-    """A released file of an encoder; none of the untuned head, nor where the study says null."""
+    """A released file of an encoder; none for the untuned head, or where the study says null."""
 
     def file(wildcards):
         name = config["release"]["encoders"][wildcards.encoder][kind]
@@ -70,38 +70,38 @@ def released(kind):
 
 
 def words_of_block(wildcards):
-    """How much a block of regularization has to do: its class words."""
+    """The number of class words in a block of regularization."""
     return len(STUDY.blocks[wildcards.block])
 
 
 def models_of_case(wildcards):
-    """The models of a case, for which exemplars are chosen and embedded."""
+    """The number of models of a case."""
     return sum(map(len, STUDY.cases[wildcards.case].models.values()))
 
 
 def images_to_embed(wildcards):
-    """The images of one file: exemplars, counted as the models of their case, or distractors."""
+    """The number of images in a file: of exemplars, counted as the models of their case, or of distractors."""
     return models_of_case(wildcards) if "case" in wildcards.keys() else config["distractors"]["count"]
 
 
 def models_of_shard(wildcards):
-    """The models of a shard."""
+    """The number of models of a shard."""
     return len(STUDY.shard(wildcards.case, wildcards.shard))
 
 
 def images_of_shard(wildcards):
-    """The samples of a shard."""
+    """The number of samples of a shard."""
     models = STUDY.shard(wildcards.case, wildcards.shard)
     return len(models) * STUDY.images(wildcards.case, models[0].split)
 
 
 def images_of(*splits):
-    """The samples of these splits, of the cases of the job."""
+    """The number of samples of these splits, of the cases of the job."""
     return lambda wildcards: STUDY.count_images(cases_of(wildcards), splits)
 
 
 def images_to_learn(wildcards):
-    """The samples that a head learns on, and those of val that select it."""
+    """The number of samples that a head learns on, and of those of val that select it."""
     cases, share = cases_of(wildcards), STUDY.training_sets[wildcards.training_set].share
     return round(share * STUDY.count_images(cases, ["train"])) + STUDY.count_images(cases, ["val"])
 
@@ -129,7 +129,7 @@ def over_blocks(pattern):
 
 
 def over_study(pattern, splits=SPLITS, kind=None):
-    """Every file of the study, or of one kind of cases, that a pattern with `case`, `shard` or `encoder` stands for."""
+    """Every file of the study, or of one kind of cases, for a pattern with `case`, `shard` or `encoder`."""
     return sorted(
         {
             pattern.format(study=STUDY.name, case=case, shard=shard, encoder=encoder)
@@ -143,7 +143,7 @@ def over_study(pattern, splits=SPLITS, kind=None):
 
 
 def over_heads(pattern, **fixed):
-    """Every file of a fitted head that a pattern stands for: for each method, encoder, head, training set and case."""
+    """Every file of the fitted heads for a pattern, by method, encoder, head, training set and case."""
     names = {"study": STUDY.name, "method": config["methods"], "encoder": config["encoders"], "case": STUDY.test_cases}
     return list(
         dict.fromkeys(
@@ -161,7 +161,7 @@ def shown_heads(pattern, **fixed):
 
 
 def untuned_scores(wildcards):
-    """The scores of all cases by the encoder as it is, with which a learned head is compared."""
+    """The scores of all cases without a learned head, for comparison with one."""
     pattern = "results/{study}/scores/{method}/{encoder}/identity/{training_set}/{case}.parquet"
     untuned = every_case(pattern.replace("{training_set}", STUDY.untuned_set), STUDY.test_cases)(wildcards)
     return untuned if wildcards.head != "identity" else []
@@ -178,5 +178,5 @@ def cases_of(wildcards):
 
 
 def fill(pattern, wildcards, **more):
-    """A pattern with the job's wildcards, and those that the job ranges over, filled in."""
+    """A pattern, filled in with the wildcards of the job and with more values."""
     return pattern.format(**{**dict(wildcards.items()), **more})

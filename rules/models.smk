@@ -6,7 +6,7 @@ of models with their weights beside it.
 
 
 rule regularization:
-    """With the base model we make images of each class word, so that fine-tuning keeps what the word means."""
+    """We make images of each class word with the base model, so that fine-tuning keeps what the word means."""
     input:
         base_model=base_model_files,
     output:
@@ -38,7 +38,7 @@ rule regularization:
 
 
 rule finetune:
-    """For each exemplar we fine-tune the base model's cross-attention keys and values and one new token, V*."""
+    """We fine-tune the base model's cross-attention keys and values and one new token, V*, on each exemplar."""
     input:
         base_model=base_model_files,
         exemplars="results/{study}/exemplars/{case}.parquet",

@@ -1,6 +1,6 @@
 """Plan: what a study is made of, and what it costs, in hours and storage, before it runs and while it does.
 
-Reads whatever is there of the study, its benchmarks above all; prints the plan and writes it beside the results.
+Reads what the study has so far, above all its benchmarks; prints the plan and writes it beside the results.
 """
 
 
@@ -9,7 +9,7 @@ localrules:
 
 
 rule plan:
-    """Asked for by its name: prints and writes jobs, expected hours and storage. Has no output, so it always runs."""
+    """Run by its name: prints and writes jobs, expected hours and storage. It has no output, so it always runs."""
     log:
         f"results/{STUDY.name}/logs/plan.log",
     conda:

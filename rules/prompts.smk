@@ -1,7 +1,7 @@
-"""Prompts: captions of class words, asked of a language model; those in config/prompts/abc are there already.
+"""Prompts: captions of class words by a language model. Optional, because config/prompts/abc has them already.
 
-Optional, and it needs an endpoint of OpenAI's chat completions, hence local: OPENAI_BASE_URL and OPENAI_API_KEY say
-which one, OPENAI_MODEL names the model. No study asks for it.
+No study needs these rules. They are local because they need an endpoint of OpenAI's chat completions: OPENAI_BASE_URL
+and OPENAI_API_KEY say which one, OPENAI_MODEL names the model.
 """
 
 
@@ -38,7 +38,7 @@ rule write_prompts:
 
 
 rule prompts:
-    """Asked for by its name: has captions written by a language model, and puts them in place of the committed ones."""
+    """Run by its name: replaces the committed captions by new ones of a language model."""
     input:
         "build/prompts/objects/index.json",
     log:

@@ -1,7 +1,7 @@
-"""The authors' released test set, evaluated without a GPU-month: docs/release.md. Only in studies with `release`.
+"""The authors' released test set, evaluated as it is: docs/release.md. Only in studies with `release`.
 
-Reads the release's folder, whose images are no inputs, so that a study can be planned before they are there; writes
-exemplars, samples, distractors' features and heads where other studies make theirs.
+Reads the release's folder; its images are no inputs, so that a study can be planned before they are there. Writes
+exemplars, samples, features of distractors and heads where the rules of other studies write theirs.
 """
 
 
@@ -68,7 +68,7 @@ rule import_samples:
 
 
 rule import_distractors:
-    """We list the LAION images whose features the authors released; their pictures are not needed."""
+    """We list the LAION images whose features the authors released; the images themselves are not needed."""
     output:
         "results/{study}/exemplars/distractors.parquet",
     log:
@@ -129,7 +129,7 @@ rule import_features:
 
 
 rule import_head:
-    """We take the maps and their calibration that the authors released; the untuned features have none."""
+    """We take the maps and the calibration that the authors released; untuned features need none."""
     output:
         head="results/{study}/heads/{encoder}/{head}/{training_set}.safetensors",
         history="results/{study}/heads/{encoder}/{head}/{training_set}.history.csv",
@@ -162,12 +162,12 @@ rule import_head:
 
 
 rule samples:
-    """Milestone: all samples are taken over."""
+    """Milestone: all samples are imported."""
     input:
         over_study("results/{study}/samples/{case}/{shard}.json"),
 
 
 rule heads:
-    """Milestone: all heads are taken over, with their calibration."""
+    """Milestone: all heads are imported, with their calibration."""
     input:
         over_heads("results/{study}/heads/{encoder}/{head}/{training_set}.calibration.json"),

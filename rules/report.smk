@@ -1,6 +1,6 @@
 """Report: tables, figures and a page of pictures, each made from metrics and scores by a rule.
 
-`snakemake --report report.html` collects what is marked with report(), with its caption.
+`snakemake --report report.html` collects the files that are marked with report(), with their captions.
 """
 
 SCORES = "results/{study}/scores/{method}/{encoder}/{head}/{training_set}/{case}.parquet"
@@ -67,7 +67,7 @@ rule tabulate:
 
 
 rule plot:
-    """We draw a figure for each question, calibration, and the course of each head's training."""
+    """We draw a figure for each question, for calibration, and for the training of each head."""
     input:
         table="results/{study}/report/table.csv",
         metrics=over_heads("results/{study}/metrics/{method}/{encoder}/{head}/{training_set}.json"),
@@ -104,7 +104,7 @@ rule plot:
 
 
 rule gallery:
-    """We show samples beside what each encoder says has influenced them, untuned and tuned, and where they come from."""
+    """We show samples beside the images that influenced them by each encoder, untuned and tuned, and their origin."""
     input:
         exemplars=over_study("results/{study}/exemplars/{case}.parquet", ["test"]),
         distractors="results/{study}/exemplars/distractors.parquet",
@@ -173,7 +173,7 @@ rule dataset_table:
 
 
 rule rulegraph:
-    """We draw the rules and what each needs of the others."""
+    """We draw the rules and which rule needs which."""
     input:
         snakefile=in_project("Snakefile"),
         rules=[in_project(f"rules/{file.name}") for file in sorted(Path(workflow.basedir, "rules").glob("*.smk"))],
@@ -246,7 +246,7 @@ rule report:
 
 
 rule measure_customizability:
-    """We measure whether samples of plain prompts take after held-out exemplars; docs/ shows the figures."""
+    """We measure whether samples of plain prompts resemble held-out exemplars; docs/ shows the figures."""
     input:
         base_model=base_model_files,
         models=over_study("results/{study}/models/{case}/{shard}.json", ["test"], "object"),
@@ -288,7 +288,7 @@ rule measure_customizability:
 
 
 rule publish:
-    """Asked for by its name: puts a study's results into the README and docs/."""
+    """Run by its name: puts a study's results into the README and docs/."""
     input:
         table=f"results/{STUDY.name}/report/table.csv",
         calibrations=f"results/{STUDY.name}/report/tables/calibration.csv",
@@ -323,7 +323,7 @@ rule publish:
 
 
 rule measure_low_rank:
-    """Asked for by its name: what compressing customized models costs; docs/ shows the figures."""
+    """Run by its name: measures what is lost when customized models are compressed; docs/ shows the figures."""
     input:
         base_model=base_model_files,
         models=over_study("results/{study}/models/{case}/{shard}.json", ["test"]),

@@ -1,12 +1,11 @@
 """Samples: images made by the customized models, influenced by their exemplars by construction (paper section 4.1).
 
-Reads the models of a shard; writes by shard a manifest, with a parquet file of images for each model and prompt set
-beside it.
+Reads the models of a shard; writes its manifest and, beside it, a parquet file of images for each model and prompt set.
 """
 
 
 rule sample:
-    """From each model we draw images for prompts by a language model and for procedural ones (paper section 4.1)."""
+    """We draw images from each model, for a language model's prompts and for procedural ones (paper section 4.1)."""
     input:
         base_model=base_model_files,
         models="results/{study}/models/{case}/{shard}.json",

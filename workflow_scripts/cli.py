@@ -1,12 +1,13 @@
-"""What all steps share on the command line: flags, JSON settings, logging, and errors of one clear line."""
+"""What all steps share on the command line: JSON settings, logging, and errors of one line."""
 
 import argparse
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 
 
 def canonical_json(value: Any) -> str:
@@ -14,10 +15,8 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-class Readable(Protocol):
-    """A type of settings, see `study/settings/`."""
-
-    def from_json(self, value: dict[str, Any]) -> Any: ...
+log = logging.getLogger("step")
+Args = argparse.Namespace  # the flags of a command line, by name
 
 
 class StepParser(argparse.ArgumentParser):
@@ -26,20 +25,20 @@ class StepParser(argparse.ArgumentParser):
     def __init__(self, description: str) -> None:
         super().__init__(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
 
-    def add_settings(self, type_: Readable | None = None, required: bool = True) -> None:
+    def add_settings(self, type_: Any = None, required: bool = True) -> None:
         """Adds `--settings`: the rule's part of the study, as one JSON object.
 
         Linux takes no argument above 128 KiB, which the lists of the paper's largest case exceed: hence `-`.
 
         Args:
-            type_: of `args.settings`, such as `FinetuneSettings`; None leaves it a dictionary.
+            type_: class of `args.settings`, such as `FinetuneSettings`; None leaves it a dictionary.
         """
         text = "settings of the rule, as a JSON object; - reads it from standard input"
         read = partial(_read_settings, type_)
         self.add_argument("--settings", type=read, required=required, metavar="JSON", help=text)
 
 
-def _read_settings(type_: Readable | None, text: str) -> Any:
+def _read_settings(type_: Any, text: str) -> Any:
     value = json.load(sys.stdin) if text == "-" else json.loads(text)
     if not isinstance(value, dict):
         raise argparse.ArgumentTypeError(f"expected a JSON object, got {text!r}")
@@ -47,6 +46,58 @@ def _read_settings(type_: Readable | None, text: str) -> Any:
         return type_.from_json(value) if type_ else value
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def flag(text: str | None = None, **options: Any) -> dict[str, Any]:
+    """A flag of `command_line`: its help and the options of `argparse.ArgumentParser.add_argument`."""
+    return {"help": text, **options}
+
+
+def file(text: str | None = None, required: bool = True) -> dict[str, Any]:
+    """A flag that takes one path."""
+    return flag(text, type=Path, required=required)
+
+
+def files(text: str, required: bool = True) -> dict[str, Any]:
+    """A flag that takes one path or more; if it is not required, also none."""
+    return flag(text, type=Path, required=required, nargs="+" if required else "*", default=[])
+
+
+def threads(text: str = "threads of PyTorch", default: int = 1) -> dict[str, Any]:
+    return flag(text, type=int, default=default)
+
+
+def command_line(
+    settings: type | None = None, one_of: Mapping[str, dict[str, Any]] | None = None, **flags: dict[str, Any]
+) -> Callable[[Callable[..., None]], Callable[[], None]]:
+    """Makes a function the command line of its module, with the module's docstring as help.
+
+    The function gets the parsed flags and, if the step has some, its settings. Under `python -m` it runs at once, so it
+    is the last one of its file.
+
+    Args:
+        settings: type of the settings, such as `FinetuneSettings`, or dict; None for a command without `--settings`.
+        one_of: flags of which exactly one must be given.
+        flags: by name, with `_` for `-`; made by `flag`, `file`, `files` and `threads`.
+    """
+
+    def decorate(main: Callable[..., None]) -> Callable[[], None]:
+        def parse_and_run() -> None:
+            parser = StepParser(main.__globals__["__doc__"])
+            group = parser.add_mutually_exclusive_group(required=True) if one_of else parser
+            for owner, part in ((group, one_of or {}), (parser, flags)):
+                for name, options in part.items():
+                    owner.add_argument(f"--{name.replace('_', '-')}", **options)
+            if settings:
+                parser.add_settings(None if settings is dict else settings)
+            args = parser.parse_args()
+            main(args, args.settings) if settings else main(args)
+
+        if main.__module__ == "__main__":
+            run(parse_and_run)
+        return parse_and_run
+
+    return decorate
 
 
 def run(main: Callable[[], None]) -> None:

@@ -1,9 +1,9 @@
 """Plug-ins: one module per plug-in, in the folder of its kind. File name = config key = wildcard value = table label.
 
-A plug-in declares the keys of its own section of a study as a frozen dataclass `Settings`, whose fields carry msgspec's
-`Meta`. Every key without a default is required, and `version` belongs to each section without being declared. A
-plug-in without `Settings` has no keys. The Snakefile reads `Settings` without importing the module (and torch with it),
-so the class may use only what the module imports from `DECLARATIONS`.
+A plug-in declares the keys of its section of a study as a frozen dataclass `Settings`, whose fields have msgspec's
+`Meta`. A key without a default is required. Every section has the key `version`, which is not declared. A plug-in
+without `Settings` has no other keys. The Snakefile reads `Settings` without importing the module (and torch with it):
+the class may use only what the module imports from `DECLARATIONS`.
 """
 
 import ast
@@ -27,7 +27,7 @@ def names(kind: str) -> list[str]:
 
 
 def unknown(kind: str, name: str) -> str:
-    """What to tell a user whose `name` is no plug-in of `kind`."""
+    """The error for a `name` that is no plug-in of `kind`."""
     return f"no such plug-in in workflow_scripts/{kind}/; it has {', '.join(names(kind)) or 'none'}"
 
 

@@ -173,11 +173,11 @@ def test_parts_of_a_table_give_the_file_of_the_whole(length: int, tmp_path: Path
     artifacts.write_table(tmp_path / "parts.parquet", cut, PROVENANCE)
     assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "parts.parquet").read_bytes()
     assert artifacts.Images(tmp_path / "parts.parquet").bounds == [0, 32, 64, 96, 100]
-    found = artifacts.read_table(tmp_path / "parts.parquet")
-    assert list(found.columns) == ["k", "author", "twins", "seen", "image"]
-    assert list(found["image"]) == list(whole["image"])
-    assert list(map(list, found["twins"])) == list(whole["twins"])
-    assert found["author"].isna().sum() == 3 and found["author"][3] == "author 3"
+    again = artifacts.read_table(tmp_path / "parts.parquet")
+    assert list(again.columns) == ["k", "author", "twins", "seen", "image"]
+    assert list(again["image"]) == list(whole["image"])
+    assert list(map(list, again["twins"])) == list(whole["twins"])
+    assert again["author"].isna().sum() == 3 and again["author"][3] == "author 3"
 
 
 def test_the_last_row_group_may_be_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

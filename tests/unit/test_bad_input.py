@@ -303,7 +303,7 @@ EXEMPLARS: dict[str, tuple[str, str, bool, dict[str, bytes | bool], str]] = {
     ),
     "list missing": (
         "style", "style_groups", True, {"data/owl/1.jpg": True},
-        "data/train.txt: no such file; mine has 1 groups in this split: list their folders, one a line, of the 1 in "
+        "data/train.txt: no such file; mine has 1 groups in this split: list their folders, one per line, of the 1 in "
         "{data}",
     ),
     "list of a folder elsewhere": (
@@ -316,7 +316,7 @@ EXEMPLARS: dict[str, tuple[str, str, bool, dict[str, bytes | bool], str]] = {
     ),
     "class of texts": (
         "object", "image_folder", False, {"data/owl/1.jpg": b"text"},
-        "data/owl: mine needs 1 usable images of this class, 'owl_0000' found none left of 1",
+        "data/owl: mine needs 1 usable images of this class; of 1 images, none is left for 'owl_0000'",
     ),
     "class of ImageNet missing": (
         "object", "imagenet", False, {"data/train/n1/1.JPEG": True},
@@ -324,7 +324,7 @@ EXEMPLARS: dict[str, tuple[str, str, bool, dict[str, bytes | bool], str]] = {
     ),
     "class of ImageNet too small": (
         "object", "imagenet", False, {"data/train/owl/1.JPEG": GOOD},
-        "data/train: class 'owl' of mine needs 1 images, 0 of 1 will do: 1 under 256 pixels",
+        "data/train: class 'owl' of mine needs 1 images, 0 of 1 can be used: 1 under 256 pixels",
     ),
 }  # fmt: skip
 
@@ -350,7 +350,7 @@ DISTRACTORS: dict[str, tuple[str, dict[str, bytes | bool], str]] = {
     "too few images": ("image_folder", {"data/1.jpg": True}, "data: distractors.count is 2, the folder has 1 images"),
     "the same image twice": (
         "image_folder", {"data/1.jpg": True, "data/2.jpg": True},
-        "data: distractors.count is 2, the folder has 2 images; passed over: 1 copies",
+        "data: distractors.count is 2, the folder has 2 images; skipped: 1 copies",
     ),
     "truncated tar": ("distractors", {"data/0.tar": b"0" * 999}, "data/0.tar: truncated, or not a tar ("),
 }  # fmt: skip
@@ -570,13 +570,13 @@ def with_token(content: object, name: str = "<new1>.bin") -> Callable[[Path], No
 WEIGHTS = "folder/pytorch_custom_diffusion_weights.bin: "
 FOLDERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "key missing": (with_weights(**{KEY: None}), f"{WEIGHTS}{KEY} is missing"),
-    "key of an unknown layer": (with_weights(**{f"mid.{KEY}": VECTOR}), f"{WEIGHTS}mid.{KEY} is left over"),
+    "key of an unknown layer": (with_weights(**{f"mid.{KEY}": VECTOR}), f"{WEIGHTS}mid.{KEY} is unexpected"),
     "queries too": (
         with_weights(**{KEY.replace("to_k", "to_q"): torch.zeros(16, 16)}),
-        f"{WEIGHTS}{KEY.replace('to_k', 'to_q')} is left over; expected only {KEY}, ",
+        f"{WEIGHTS}{KEY.replace('to_k', 'to_q')} is unexpected; expected only {KEY}, ",
     ),
     "self-attention too": (
-        with_weights(**{f"{KEY.split('attn2')[0]}attn1.processor": VECTOR}), "attn1.processor is left over",
+        with_weights(**{f"{KEY.split('attn2')[0]}attn1.processor": VECTOR}), "attn1.processor is unexpected",
     ),
     "another shape": (
         with_weights(**{KEY: torch.zeros(16, 24)}), f"{KEY} is of shape [16, 24], the base model's of [16, 16]",
@@ -587,14 +587,14 @@ FOLDERS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "no tensor": (with_weights(**{KEY: [1.0]}), f"{WEIGHTS}{KEY} is list, expected torch.float32 or torch.float16"),
     "another token in the file": (
-        with_token({"<new2>": VECTOR}), "folder/<new1>.bin: <new2> is left over; expected only <new1>",
+        with_token({"<new2>": VECTOR}), "folder/<new1>.bin: <new2> is unexpected; expected only <new1>",
     ),
     "no token in the file": (with_token({}), "folder/<new1>.bin: <new1> is missing"),
     "token without a name": (with_token(VECTOR), "folder/<new1>.bin: holds a Tensor, expected tensors by key"),
     "token of another shape": (
         with_token({"<new1>": torch.zeros(24)}), "<new1>.bin: <new1> is of shape [24], the base model's of [16]",
     ),
-    "another token beside it": (with_token({"<new2>": VECTOR}, "<new2>.bin"), "folder/<new2>.bin: is left over; "),
+    "another token beside it": (with_token({"<new2>": VECTOR}, "<new2>.bin"), "folder/<new2>.bin: unexpected; "),
     "another token instead": (
         lambda folder: (folder / "<new1>.bin").rename(folder / "<new2>.bin"),
         "folder: must hold one file <new1>.safetensors or <new1>.bin; it has <new2>.bin, pytorch_custom_",
@@ -654,7 +654,7 @@ def test_a_model_of_another_base_model_is_not_exported(customized: Path, epsilon
 def test_a_folder_with_other_files_is_not_exported_to(customized: Path, base_folder: Path, tmp_path: Path):
     artifacts.write_text(tmp_path / "out/<new1>.bin", "another model", sidecar=False)
     flags = {"base_model": base_folder, "model": customized, "output": tmp_path / "out"}
-    assert "out/<new1>.bin: is there already; " in refused(export_model.main, tmp_path, **flags)
+    assert "out/<new1>.bin: exists already; " in refused(export_model.main, tmp_path, **flags)
 
 
 # Weights of encoders.
@@ -865,7 +865,8 @@ def test_a_list_of_classes_with_a_mistake_is_refused(mistake: str, tmp_path: Pat
 
 def test_a_step_as_a_process_answers_in_one_line(workshop: Workshop, tmp_path: Path):
     (workshop.base / "model_index.json").unlink()
-    settings = {"study_seed": 0, "base_model": BASE, "class_words": ["cat"], "captions": ["a cat"], **SAMPLING}
+    words = {"class_words": ["cat"], "captions": ["a cat"], "images_per_class_word": 1}
+    settings = {"study_seed": 0, "base_model": BASE, **words, **SAMPLING}
     flags = {"--base-model": workshop.base, "--output": workshop.block, "--settings": json.dumps(settings)}
     command = [
         sys.executable,

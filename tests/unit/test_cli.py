@@ -1,7 +1,9 @@
 """The command line that all steps share: settings as JSON, and errors of one line."""
 
 import io
+import runpy
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +32,54 @@ def test_anything_else_is_refused(parser: cli.StepParser, text: str, capsys: pyt
     with pytest.raises(SystemExit):
         parser.parse_args(["--settings", text])
     assert "--settings" in capsys.readouterr().err
+
+
+def run_step(monkeypatch: pytest.MonkeyPatch, *arguments: str, **options) -> list:
+    """What a step of two flags, made with these options, gets from a command line."""
+    received = []
+    decorate = cli.command_line(dict, models=cli.files("manifests"), base_model=cli.file(required=False), **options)
+    step = decorate(lambda args, settings: received.extend([args, settings]))
+    assert not received  # an import runs nothing
+    monkeypatch.setattr(sys, "argv", ["step", "--settings", '{"seed": 0}', *arguments])
+    step()
+    return received
+
+
+def test_a_step_gets_its_flags_and_settings(monkeypatch: pytest.MonkeyPatch):
+    args, settings = run_step(monkeypatch, "--models", "a", "b", "--base-model", "c", threads=cli.threads())
+    assert (args.models, args.base_model, args.threads) == ([Path("a"), Path("b")], Path("c"), 1)
+    assert settings == {"seed": 0}
+
+
+def test_help_is_the_docstring_of_the_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
+    with pytest.raises(SystemExit, match="0"):
+        run_step(monkeypatch, "--help")
+    shown = capsys.readouterr().out
+    assert __doc__ in shown and "--base-model" in shown and "manifests" in shown
+
+
+@pytest.mark.parametrize("sources", [[], ["--exemplars", "a", "--samples", "b"]])
+def test_exactly_one_of_several_flags_is_given(
+    sources: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    one_of = {name: cli.file(required=False) for name in ("exemplars", "samples")}
+    with pytest.raises(SystemExit, match="2"):
+        run_step(monkeypatch, "--models", "a", *sources, one_of=one_of)
+    assert "--exemplars" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_module_that_is_run_runs_its_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    script = tmp_path / "step.py"
+    script.write_text("""from workflow_scripts import cli
+
+
+@cli.command_line(output=cli.file("file to write"))
+def main(args: cli.Args) -> None:
+    raise ValueError(f"{args.output}: not now")
+""")
+    monkeypatch.setattr(sys, "argv", ["step", "--output", "x.json"])
+    with pytest.raises(SystemExit, match=r"^error: x\.json: not now$"):
+        runpy.run_path(str(script), run_name="__main__")
 
 
 @pytest.mark.parametrize("error", [ValueError("x.parquet: lacks column 'k'"), FileNotFoundError("x.parquet")])

@@ -9,10 +9,9 @@ import pytest
 import yaml
 
 from workflow_scripts.cli import canonical_json
-from workflow_scripts.study import checks, schema
+from workflow_scripts.study import checks, schema, settings
 from workflow_scripts.study.settings.exemplars import SelectDistractorsSettings, SelectExemplarsSettings
 from workflow_scripts.study.settings.ground_truth import FinetuneSettings, RegularizationSettings, SampleSettings
-from workflow_scripts.study.settings.report import DatasetTableSettings
 from workflow_scripts.study.study import Study, read_list
 
 ROOT = Path(__file__).parents[2]
@@ -86,12 +85,9 @@ def test_counted_groups_are_numbered(config: dict, root: Path):
     assert [m.name for m in case.models["train"]] == ["families_seen_train_00000", "families_seen_train_00001"]
     assert case.models["val"][0].class_word == "art"
     assert len(case.models["test"]) == 1
-    rows = DatasetTableSettings.of(study).rows
-    assert {row.split: row.exemplars for row in rows if row.case == "families_seen"} == {
-        "train": None,
-        "val": 7,
-        "test": None,
-    }
+    rows = settings.make("dataset_table", study).rows
+    exemplars = {row.split: row.exemplars for row in rows if row.case == "families_seen"}
+    assert exemplars == {"train": None, "val": 7, "test": None}
 
 
 def test_prompts_may_differ_by_class_word(study: Study, config: dict, root: Path):
@@ -103,7 +99,7 @@ def test_prompts_may_differ_by_class_word(study: Study, config: dict, root: Path
     config["prompts"]["object"]["llm"]["test"] = {"file": "config/prompts/{class_word}.test.txt", "count": 1}
     (root / "config/classes/smoke.objects.txt").write_text("cat\nhot-dog\ncrab\tsea animal\n")
     grown = checks.load_study(config | {"models_per_job": 2}, root)
-    sent = SampleSettings.of(grown, "emoji_seen", "test_0000")
+    sent = SampleSettings.of(grown, case="emoji_seen", shard="test_0000")
     assert sent.prompts["llm"] == {"cat": ["The {subject} of cat"], "hot dog": ["The {subject} of hot-dog"]}
     file = next(file for file in sent.files() if file.name == "hot-dog_0003.llm.parquet")
     assert file.settings["prompts"] == ["The <new1> hot dog of hot-dog"]
@@ -116,8 +112,8 @@ def test_a_case_may_have_prompts_of_its_own(config: dict, root: Path):
     config["prompts"]["plump"] = copy.deepcopy(config["prompts"]["style"]) | {"finetune": "<new1> for {class_word}"}
     config["cases"]["families_sets"]["prompts"] = "plump"
     study = checks.load_study(config, root)
-    assert FinetuneSettings.of(study, "families_sets", "test_0000").prompt == "<new1> for {class_word}"
-    assert FinetuneSettings.of(study, "families_seen", "test_0000").prompt.startswith("a picture")
+    assert FinetuneSettings.of(study, case="families_sets", shard="test_0000").prompt == "<new1> for {class_word}"
+    assert FinetuneSettings.of(study, case="families_seen", shard="test_0000").prompt.startswith("a picture")
 
 
 def test_a_source_with_data_of_its_own_needs_no_corpus(config: dict, root: Path):
@@ -125,7 +121,7 @@ def test_a_source_with_data_of_its_own_needs_no_corpus(config: dict, root: Path)
     for section in (*config["cases"].values(), config["distractors"]):
         section["path"] = "data/mine"
     study = checks.load_study(config, root)
-    made = SelectExemplarsSettings.of(study, "emoji_seen"), SelectDistractorsSettings.of(study)
+    made = SelectExemplarsSettings.of(study, case="emoji_seen"), SelectDistractorsSettings.of(study)
     assert [each.data for each in made] == [1, 1]
     assert all("data/mine" not in canonical_json(each.to_json()) for each in made)
 
@@ -188,22 +184,22 @@ def test_a_head_is_learned_on_the_training_sets_that_list_it(study: Study):
 
 @pytest.mark.parametrize("case", ["emoji_seen", "families_seen", "families_sets"])
 def test_the_settings_of_select_exemplars_hold_the_case(study: Study, case: str):
-    sent = json.loads(canonical_json(SelectExemplarsSettings.of(study, case).to_json()))
+    sent = json.loads(canonical_json(SelectExemplarsSettings.of(study, case=case).to_json()))
     assert SelectExemplarsSettings.from_json(sent).to_case().models == study.cases[case].models
 
 
 def test_settings_follow_the_split_and_kind(study: Study):
-    sent = SampleSettings.of(study, "families_seen", "val_0000")
+    sent = SampleSettings.of(study, case="families_seen", shard="val_0000")
     assert sent.prompts["llm"] == study.prompts["style"].templates["val"]["llm"].of("art")
     assert sent.class_words == {"d": "art"}
-    assert RegularizationSettings.of(study, "emoji_seen_0000").class_words == ("cat", "hot dog")
-    assert FinetuneSettings.of(study, "emoji_seen", "train_0001").models == ("crab_0000", "crab_0001")
+    assert RegularizationSettings.of(study, block="emoji_seen_0000").class_words == ("cat", "hot dog")
+    assert FinetuneSettings.of(study, case="emoji_seen", shard="train_0001").models == ("crab_0000", "crab_0001")
 
 
 def test_the_path_of_the_base_model_is_no_setting(study: Study):
     for made in (
-        FinetuneSettings.of(study, "emoji_seen", "test_0000"),
-        RegularizationSettings.of(study, "emoji_seen_0000"),
+        FinetuneSettings.of(study, case="emoji_seen", shard="test_0000"),
+        RegularizationSettings.of(study, block="emoji_seen_0000"),
     ):
         assert "path" not in made.base_model
 
@@ -216,25 +212,25 @@ def problems(config: dict, root: Path) -> str:
 
 def test_a_misspelt_key_is_refused_with_the_valid_ones(config: dict, root: Path):
     config["sampling"]["guidence"] = config["sampling"].pop("guidance")
-    found = problems(config, root)
-    assert "config/studies/smoke.yaml: sampling.guidence: unknown key, did you mean 'guidance'?; valid keys: " in found
-    assert "sampling.guidance: missing key (Scale of classifier-free guidance.)" in found
+    text = problems(config, root)
+    assert "config/studies/smoke.yaml: sampling.guidence: unknown key, did you mean 'guidance'?; valid keys: " in text
+    assert "sampling.guidance: missing key (Scale of classifier-free guidance.)" in text
 
 
 def test_a_misspelt_key_of_a_plug_in_is_refused(config: dict, root: Path):
     config["encoders"]["pixels"]["sise"] = 8
     config["customization"]["stepps"] = 8
-    found = problems(config, root)
-    assert "encoders.pixels.sise: unknown key, did you mean 'size'?; valid keys: size, version" in found
-    assert "customization.stepps: unknown key, did you mean 'steps'?" in found
+    text = problems(config, root)
+    assert "encoders.pixels.sise: unknown key, did you mean 'size'?; valid keys: size, version" in text
+    assert "customization.stepps: unknown key, did you mean 'steps'?" in text
 
 
 def test_a_wrong_type_is_refused_with_the_meaning_of_the_key(config: dict, root: Path):
     config["models_per_job"] = "64"
     config["customization"]["learning_rate"] = "1e-3"  # YAML 1.1 reads 1e-3 as a string
-    found = problems(config, root)
-    assert "models_per_job: '64' is not of type 'integer'" in found
-    assert "customization.learning_rate: '1e-3' is not of type 'number' (Learning rate of W_k and W_v.)" in found
+    text = problems(config, root)
+    assert "models_per_job: '64' is not of type 'integer'" in text
+    assert "customization.learning_rate: '1e-3' is not of type 'number' (Learning rate of W_k and W_v.)" in text
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_a_sum_of_which_part_is_unknown_is_a_lower_bound(study: Study):
     known, unknown = JOBS, [Job("plot", "smoke", "plot", ("plot.svg",))]
     seconds = costs.Costs({job.record: 36000 for job in known}, frozenset())
     table = forecast.expected([*known, *unknown], [], seconds, costs.Costs({}, frozenset()))
-    dataset = plan.tabulate(settings.make("dataset_table", study).to_json(), {})
+    dataset = plan.tabulate(settings.make("dataset_table", study), {})
     page = forecast.to_markdown("smoke", dataset, table, forecast.waits([*known, *unknown], seconds))
     cells = {
         line.split("|")[1].strip(): [cell.strip() for cell in line.split("|")[2:-1]]

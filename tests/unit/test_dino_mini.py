@@ -38,13 +38,13 @@ SETTINGS = {
 def test_the_loss_by_hand():
     """One picture, two large views and a small one, two prototypes; the teacher is sure of the first view."""
     temperature = distillation.STUDENT_TEMPERATURE
-    said = torch.tensor([[0.0, 0.0], [np.log(3) * temperature, 0.0], [0.0, np.log(3) * temperature]])
+    cosines = torch.tensor([[0.0, 0.0], [np.log(3) * temperature, 0.0], [0.0, np.log(3) * temperature]])
     targets = torch.tensor([[1.0, 0.0], [0.5, 0.5]])
     # Views say (1/2, 1/2), (3/4, 1/4) and (1/4, 3/4); each is asked about the other large views.
     by_first = [-np.log(3 / 4), -np.log(1 / 4)]
     by_second = [np.log(2), -(np.log(1 / 4) + np.log(3 / 4)) / 2]
     expected = np.mean([*by_first, *by_second])
-    assert distillation.distillation_loss(said, targets, 1).item() == pytest.approx(expected)
+    assert distillation.distillation_loss(cosines, targets, 1).item() == pytest.approx(expected)
 
 
 def test_assignments_use_every_prototype():

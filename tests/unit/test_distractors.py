@@ -107,8 +107,8 @@ def test_images_that_cannot_serve_make_room_for_the_next(laion: Path, caplog: py
     assert len(table) == 14 == table.sha256.nunique()
     assert not {broken, ours, copy_of_ours} & set(table.id)
     assert len({copied, "00001/000010001"} & set(table.id)) == 1
-    assert caplog.messages[-1] == "14 images, passed over: 1 copies, 2 exemplars, 1 unreadable"
-    says = f"{laion}: distractors.count is 15, the 3 tars have 18 images; passed over: 1 copies, 2 exemplars"
+    assert caplog.messages[-1] == "14 images, skipped: 1 copies, 2 exemplars, 1 unreadable"
+    says = f"{laion}: distractors.count is 15, the 3 tars have 18 images; skipped: 1 copies, 2 exemplars"
     with pytest.raises(ValueError, match=f"^{re.escape(says)}"):
         chosen(laion, 15, exemplars)
 
@@ -216,7 +216,7 @@ def test_without_tars_any_images_below_serve(module, folder: Path):
 def test_a_folder_with_too_few_images_is_named(folder: Path, tmp_path: Path):
     with pytest.raises(ValueError, match=r"mine: distractors.count is 7, the folder has 6 images$"):
         chosen(folder, 7)
-    says = r"mine: distractors.count is 6, the folder has 6 images; passed over: 1 exemplars"
+    says = r"mine: distractors.count is 6, the folder has 6 images; skipped: 1 exemplars"
     with pytest.raises(ValueError, match=says):
         chosen(folder, 6, frozenset({"mine/cat/2.jpg"}))
     with pytest.raises(ValueError, match="nowhere: no folder of images"):

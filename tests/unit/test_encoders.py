@@ -50,7 +50,7 @@ def test_the_batch_does_not_change_a_feature():
 
 def test_imagenet_weights_know_a_temple():
     photo = np.array(load_sample_image("china.jpg"))[None]
-    network = NetworkEncoder(efficientnet_lite0.imagenet_network(), 1000, 224, [0.5] * 3, [0.5] * 3, "fp32")
+    network = NetworkEncoder(efficientnet_lite0.imagenet_network(), 1000, 224, "fp32", [0.5] * 3, [0.5] * 3)
     scores = network(network.preprocess(photo))[0]
     names = [ImageNetInfo().index_to_description(int(i)) for i in scores.topk(3).indices]
     assert {"stupa, tope", "bell cote, bell cot"} & set(names), names

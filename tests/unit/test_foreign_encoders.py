@@ -385,7 +385,7 @@ def test_torchscript_of_another_network_is_refused(folder):
     with pytest.raises(ValueError, match=rf"{file}: makes 1024 features, expected 512; download"):
         load("sscd", file, None)
     file.write_bytes(b"no TorchScript")
-    with pytest.raises(ValueError, match=rf"{file}: is no TorchScript network of images \(.*\); download"):
+    with pytest.raises(ValueError, match=rf"{file}: is no TorchScript network for images \(.*\); download"):
         load("sscd", file, None)
 
 

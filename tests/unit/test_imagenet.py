@@ -154,7 +154,7 @@ def test_images_that_cannot_serve_are_passed_over(fault: str, tmp_path: Path):
     assert table.source.nunique() == 3
     copied = "copy" in fault  # then either of the two serves
     assert {f"imagenet/train/{TENCH}/{TENCH}_{k}.JPEG" for k in ((1, 2) if copied else (0, 1, 2))} <= set(table.source)
-    says = f"{source}/train: class '{TENCH}' of imagenet_seen needs 4 images, 3 of 4 will do: {reason}"
+    says = f"{source}/train: class '{TENCH}' of imagenet_seen needs 4 images, 3 of 4 can be used: {reason}"
     with pytest.raises(ValueError, match=f"^{re.escape(says)}$"):
         chosen(source, case(TENCH, test=4))
 
@@ -175,7 +175,7 @@ def test_a_colour_cast_is_no_grey(tmp_path: Path):
         image = Image.fromarray(np.stack([grey * (255 - tint) / 255 + tint, grey, grey], -1).astype(np.uint8))
         write(tmp_path / f"train/{TENCH}/{k}.JPEG", encoded(image, quality=95))
     assert list(chosen(tmp_path, case(TENCH, test=1)).source) == [f"{tmp_path.name}/train/{TENCH}/1.JPEG"]
-    with pytest.raises(ValueError, match="needs 2 images, 1 of 2 will do: 1 grey"):
+    with pytest.raises(ValueError, match="needs 2 images, 1 of 2 can be used: 1 grey"):
         chosen(tmp_path, case(TENCH, test=2))
 
 

@@ -60,10 +60,10 @@ def measure(base, base_folder, tmp_path, monkeypatch):
 
 
 def test_each_ratio_has_its_size_rank_error_and_distance(measure, base):
-    found, page = measure()
-    full, most, less, least = found["ratios"]
-    assert [row["ratio"] for row in found["ratios"]] == [1.0, 0.6, 0.4, 0.1]
-    assert [row["rank_mean"] for row in found["ratios"]] == [16, 1.5, 1, 1]  # 5 is only half of 10
+    costs, page = measure()
+    full, most, less, least = costs["ratios"]
+    assert [row["ratio"] for row in costs["ratios"]] == [1.0, 0.6, 0.4, 0.1]
+    assert [row["rank_mean"] for row in costs["ratios"]] == [16, 1.5, 1, 1]  # 5 is only half of 10
     # The errors: without 3 and 1 of 6, 3, 1, and without 2, or 3 and 2, of 5, 3, 2.
     assert most["relative_error"] == pytest.approx(((10 / 46) ** 0.5 + (4 / 38) ** 0.5) / 2, rel=1e-5)
     assert less["relative_error"] == pytest.approx(((10 / 46) ** 0.5 + (13 / 38) ** 0.5) / 2, rel=1e-5)
@@ -73,7 +73,7 @@ def test_each_ratio_has_its_size_rank_error_and_distance(measure, base):
     assert most["size_mb"] == pytest.approx((1.5 * sides + 16) * 4e-6)
     assert full["distance"] == pytest.approx(0, abs=1e-6) and full["relative_error"] == 0
     assert 1e-4 < most["distance"] < less["distance"] == least["distance"]
-    assert found["two_seeds"] > 1e-3
+    assert costs["two_seeds"] > 1e-3
 
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| ")]
     assert [line[0] for line in lines[2:]] == ["100%", "60%", "40%", "10%"]

@@ -11,7 +11,7 @@ from transformers import CLIPTokenizer
 from workflow_scripts.miniature.pretraining import autoencoder, denoiser, quality
 from workflow_scripts.miniature.pretraining.linear_encoder import build_autoencoder, principal_components
 from workflow_scripts.miniature.pretraining.training import Schedule, Trainer
-from workflow_scripts.miniature.pretraining.vocabulary import INITIALIZERS, train_tokenizer
+from workflow_scripts.miniature.pretraining.vocabulary import INITIALIZERS, tokenize, train_tokenizer
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
 
@@ -83,7 +83,7 @@ def test_shipped_text_tower_keeps_means_of_the_new_words(tmp_path: Path) -> None
     assert len(after) == len(shipped) == len(tokenizer) - 3
     row = shipped.convert_tokens_to_ids(INITIALIZERS["object"])
     torch.testing.assert_close(after[row], before[words["object"]].mean(0))
-    ids = denoiser.tokenize(shipped, ["a picture of a cat"])
+    ids = tokenize(shipped, ["a picture of a cat"])
     torch.testing.assert_close(small(ids)[0], text(ids)[0])
 
 

@@ -260,7 +260,7 @@ def test_a_full_disk_ends_the_job_and_keeps_what_was_written(made, monkeypatch):
     def until_full(*args):
         if next(room, None) is None:
             raise OSError(errno.ENOSPC, "No space left on device")
-        write(*args)
+        return write(*args)
 
     with monkeypatch.context() as patch:
         patch.setattr(samples, "_write", until_full)

@@ -56,7 +56,7 @@ def sent(made: Settings) -> dict:
 @pytest.mark.parametrize(("study", "rule"), [(study, rule) for study, jobs in JOBS.items() for rule in jobs])
 def test_settings_come_back_from_json_without_a_change(studies: dict[str, Study], study: str, rule: str):
     made = settings.make(rule, studies[study], **JOBS[study][rule])
-    read = settings.type_of(rule).from_json(sent(made))
+    read = settings.TYPES[rule].from_json(sent(made))
     assert cli.canonical_json(read.to_json()) == cli.canonical_json(made.to_json())
 
 
@@ -71,7 +71,7 @@ def test_settings_come_back_from_json_without_a_change(studies: dict[str, Study]
     ],
 )
 def test_a_bad_key_is_named(studies: dict[str, Study], change: dict, says: str, capsys: pytest.CaptureFixture):
-    made = sent(SampleSettings.of(studies["smoke"], "emoji_seen", "test_0000"))
+    made = sent(SampleSettings.of(studies["smoke"], case="emoji_seen", shard="test_0000"))
     text = json.dumps({key: value for key, value in {**made, **change}.items() if value is not ...})
     parser = cli.StepParser("A step.")
     parser.add_settings(SampleSettings)
@@ -82,7 +82,7 @@ def test_a_bad_key_is_named(studies: dict[str, Study], change: dict, says: str, 
 
 
 def test_a_number_is_spelt_as_in_the_study(studies: dict[str, Study]):
-    made = sent(SampleSettings.of(studies["smoke"], "emoji_seen", "test_0000"))
+    made = sent(SampleSettings.of(studies["smoke"], case="emoji_seen", shard="test_0000"))
     for guidance in (3, 3.0):
         made["sampling"]["guidance"] = guidance
         assert cli.canonical_json(SampleSettings.from_json(made).to_json()) == cli.canonical_json(made)
@@ -115,7 +115,9 @@ def test_only_released_maps_are_raw(studies: dict[str, Study]):
 
 def test_a_shard_knows_its_files_and_what_each_is_made_by(studies: dict[str, Study]):
     smoke = studies["smoke"]
-    tuned, drawn = (type_.of(smoke, "emoji_seen", "train_0000") for type_ in (FinetuneSettings, SampleSettings))
+    tuned, drawn = (
+        type_.of(smoke, case="emoji_seen", shard="train_0000") for type_ in (FinetuneSettings, SampleSettings)
+    )
     model = tuned.models[0]
     file = tuned.files()[0]
     assert (file.name, file.model, file.entry) == (f"{model}.safetensors", model, {})
@@ -126,18 +128,18 @@ def test_a_shard_knows_its_files_and_what_each_is_made_by(studies: dict[str, Stu
     assert len(files) == 2 * len(drawn.models)
     assert files[0].entry["n"] == len(files[0].settings["prompts"]) * drawn.sampling.samples_per_prompt
     assert "batch" not in files[0].settings["sampling"] and "steps" in files[0].settings["sampling"]
-    released = ImportSamplesSettings.of(studies["abc_release"], "bamfg", "test_0000")
+    released = ImportSamplesSettings.of(studies["abc_release"], case="bamfg", shard="test_0000")
     assert [each.settings for each in released.files()] == [None] * 2 * len(released.models)
 
 
 def test_captions_of_a_class_word_take_turns(studies: dict[str, Study]):
-    made = RegularizationSettings.of(studies["smoke"], "emoji_seen_0000")
+    made = RegularizationSettings.of(studies["smoke"], block="emoji_seen_0000")
     captions = made.captions_of("cat")
     assert len(captions) == made.images_per_class_word
     assert captions[0] == made.captions[0].replace("{class_word}", "cat") != made.captions[0]
 
 
 def test_a_path_of_data_is_no_setting(studies: dict[str, Study]):
-    corpus = SelectExemplarsSettings.of(studies["smoke"], "emoji_seen")
+    corpus = SelectExemplarsSettings.of(studies["smoke"], case="emoji_seen")
     assert sent(corpus)["corpus"] == studies["smoke"].sections["corpus"]["version"] and "data" not in sent(corpus)
     assert corpus.made_from(corpus=["c/drawings.parquet", "c/twins.parquet"]).keys() == {"drawings", "twins"}

@@ -115,7 +115,7 @@ REFUSED = {
     ),
     "no list": (
         counted(test=2), {},
-        "{source}/test.txt: no such file; bamfg has 2 groups in this split: list their folders, one a line, of the 3 "
+        "{source}/test.txt: no such file; bamfg has 2 groups in this split: list their folders, one per line, of the 3 "
         "in {source}",
     ),
     "too short a list": (
@@ -137,11 +137,11 @@ REFUSED = {
     "the root": (counted(test=1), {"test.txt": "/\n"}, "{source}/test.txt: '/' is none of the 3 folders"),
     "twice in a list": (
         counted(test=2), {"test.txt": "77_1\n77_1\n"},
-        "{source}/test.txt: '77_1' stands in {source}/test.txt already; each folder may serve once",
+        "{source}/test.txt: '77_1' is already listed in {source}/test.txt; a folder can be used only once",
     ),
     "in two splits": (
         counted(val=1, test=1), {"val.txt": "77_1\n", "test.txt": "77_1\n"},
-        "{source}/test.txt: '77_1' stands in {source}/val.txt already; each folder may serve once",
+        "{source}/test.txt: '77_1' is already listed in {source}/val.txt; a folder can be used only once",
     ),
     "not text": (counted(test=1), {"test.txt": "\udcff"}, "{source}/test.txt: not UTF-8 text ("),
 }  # fmt: skip
@@ -216,7 +216,7 @@ def test_classes_that_a_user_lacks_are_refused_by_name(tmp_path: Path):
         list(image_folder.select(source, objects(train=1), seed=0))
     write(source / "dog/0.jpg", picture(0))
     write(source / "dog/1.jpg", b"no image")
-    says = "pets/dog: pets needs 2 usable images of this class, 'dog_0001' found none left of 2"
+    says = "pets/dog: pets needs 2 usable images of this class; of 2 images, none is left for 'dog_0001'"
     write(source / "cat/1.jpg", picture(1))
     with pytest.raises(ValueError, match=says):
         list(image_folder.select(source, objects(train=1, test=1), seed=0))

@@ -16,9 +16,9 @@ from workflow_scripts.steps import find_twins
 def test_pairs_by_hand():
     names = np.array(["a", "b", "c"], object)
     features = np.array([[1, 0], [0.96, 0.28], [0, 1]], np.float32)
-    found = twins.find_pairs(names, features, 0.9)
-    assert found[["a", "b"]].to_numpy().tolist() == [["a", "b"]]
-    assert round(float(found["cosine"][0]), 2) == 0.96
+    pairs = twins.find_pairs(names, features, 0.9)
+    assert pairs[["a", "b"]].to_numpy().tolist() == [["a", "b"]]
+    assert round(float(pairs["cosine"][0]), 2) == 0.96
 
 
 def drawing(shape: str, colour: tuple[int, int, int]) -> bytes:
@@ -42,5 +42,5 @@ def test_the_step_finds_a_recoloured_drawing(tmp_path, monkeypatch):
     flags = ["--drawings", str(tmp_path / "drawings.parquet"), "--output", str(tmp_path / "twins.parquet")]
     monkeypatch.setattr(sys, "argv", ["x", *flags, "--settings", json.dumps({"cosine": 0.9, "seed": 0})])
     find_twins.main()
-    found = artifacts.read_table(tmp_path / "twins.parquet")
-    assert found[["a", "b"]].to_numpy().tolist() == [["a", "b"]]
+    pairs = artifacts.read_table(tmp_path / "twins.parquet")
+    assert pairs[["a", "b"]].to_numpy().tolist() == [["a", "b"]]

@@ -33,8 +33,7 @@ def atomic(path: str | os.PathLike, sidecar: bool = True) -> Iterator[Path]:
     """Yields a `.part` path beside `path`; renames it into place when the block ends well, removes it otherwise.
 
     Args:
-        sidecar: whether to write the sidecar. That happens before the renaming, so that a file in place always has the
-            right one.
+        sidecar: whether to write the sidecar; it comes before the renaming, so that a file never has a wrong one.
 
     Raises:
         OSError: the disk is full or read-only. A file that was at `path` before stays as it is.
@@ -62,11 +61,7 @@ def sidecar_of(path: str | os.PathLike) -> Path:
 
 
 def recorded_hash(path: str | os.PathLike) -> str | None:
-    """The SHA-256 that a file had when it was written, as its sidecar says; None if it has no sidecar.
-
-    Raises:
-        ValueError: the sidecar is corrupt.
-    """
+    """The SHA-256 in a file's sidecar; None if it has no sidecar. Raises `ValueError` if the sidecar is corrupt."""
     sidecar = sidecar_of(path)
     if not sidecar.exists():
         return None

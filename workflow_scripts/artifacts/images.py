@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workflow_scripts.artifacts.files import atomic
-from workflow_scripts.artifacts.headers import read_schema
+from workflow_scripts.artifacts.provenance import read_schema
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -1,13 +1,18 @@
-"""Provenance: what an artefact was made with."""
+"""Provenance: what an artefact was made with, in its header or beside it."""
 
 import hashlib
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.artifacts.files import input_hash
 from workflow_scripts.cli import canonical_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 PROVENANCE = "provenance"  # its name in a header or a JSON record
 VERSIONED = ("torch", "diffusers", "transformers", "timm", "open_clip_torch", "numpy")
@@ -23,11 +28,12 @@ def make_provenance(settings: Mapping[str, Any], inputs: Mapping[str, str | os.P
 
     Inputs that are folders (a base model) are hashed over their files' names and bytes.
     """
-    return {
-        "settings": dict(settings),
-        "inputs": {name: input_hash(path) for name, path in inputs.items()},
-        "versions": _versions(),
-    }
+    versions = {}
+    for package in VERSIONED:
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    hashes = {name: input_hash(path) for name, path in inputs.items()}
+    return {"settings": dict(settings), "inputs": hashes, "versions": versions}
 
 
 def check_provenance(path: str | os.PathLike, provenance: Mapping[str, Any], expect: Mapping[str, Any] | None) -> None:
@@ -38,11 +44,42 @@ def check_provenance(path: str | os.PathLike, provenance: Mapping[str, Any], exp
             raise ValueError(f"{path}: {key} is {settings.get(key)!r} in the file's provenance, expected {value!r}")
 
 
-def _versions() -> dict[str, str]:
-    installed = {}
-    for package in VERSIONED:
-        try:
-            installed[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return installed
+def read_provenance(path: str | os.PathLike) -> dict:
+    """The provenance in the header of a safetensors or parquet artefact; `{}` if it has none."""
+    if str(path).endswith(".safetensors"):
+        return json.loads(read_metadata(path).get(PROVENANCE, "{}"))
+    return provenance_of(read_schema(path))
+
+
+def read_metadata(path: str | os.PathLike) -> dict[str, str]:
+    """The texts in the header of a safetensors file, by name."""
+    with open_tensors(path) as file:
+        return file.metadata() or {}
+
+
+@contextmanager
+def open_tensors(path: str | os.PathLike) -> Iterator[Any]:
+    """Opens a safetensors file; raises `ValueError` naming it if it is corrupt."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            yield file
+    except SafetensorError as error:
+        raise ValueError(f"{path}: not a valid safetensors file ({error}); delete it and run again") from error
+
+
+def read_schema(path: str | os.PathLike) -> "pa.Schema":
+    """The columns of a parquet file; raises `ValueError` naming it if it is corrupt."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_schema(path)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{path}: not a valid parquet file ({error}); delete it and run again") from error
+
+
+def provenance_of(schema: "pa.Schema") -> dict:
+    """The provenance in the header of a parquet file."""
+    return json.loads((schema.metadata or {}).get(PROVENANCE.encode(), b"{}"))

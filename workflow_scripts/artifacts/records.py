@@ -1,4 +1,4 @@
-"""What a person can read, too: text, JSON records and CSV tables."""
+"""Artefacts that a person can read, too: text, JSON records and CSV tables."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def write_text(path: str | os.PathLike, text: str, sidecar: bool = True) -> None
 
 
 def read_json(path: str | os.PathLike) -> Any:
-    """Raises `ValueError` naming the file if it is not JSON."""
+    """The value in a JSON file; raises `ValueError` naming the file if it is not JSON."""
     try:
         return json.loads(read_text(path))
     except json.JSONDecodeError as error:
@@ -37,7 +37,7 @@ def write_json(path: str | os.PathLike, value: Any, sidecar: bool = True) -> Non
 
 
 def read_csv(path: str | os.PathLike, **options: Any) -> "pd.DataFrame":
-    """A CSV table; `options` as for `pandas.read_csv`. Raises `ValueError` naming the file if it is not one."""
+    """A CSV table; `options` as for `pandas.read_csv`. Raises `ValueError` naming the file if it is not CSV."""
     import pandas as pd
 
     try:

@@ -6,8 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.artifacts.files import atomic
-from workflow_scripts.artifacts.headers import provenance_of, read_schema
-from workflow_scripts.artifacts.provenance import PROVENANCE, check_provenance
+from workflow_scripts.artifacts.provenance import PROVENANCE, check_provenance, provenance_of, read_schema
 from workflow_scripts.cli import canonical_json
 
 if TYPE_CHECKING:
@@ -25,11 +24,10 @@ def write_table(
 ) -> None:
     """Writes a data frame as parquet, or the parts of one as they come, with one row group in memory.
 
-    A column `image` of bytes becomes a Hugging Face `Image` column. The file does not depend on how a table is cut.
+    A column `image` of bytes becomes a Hugging Face `Image` column. How a table is cut changes no byte of the file.
 
     Args:
-        table: every part has the columns of the first, whose values decide the types. A column without a value in the
-            first part holds strings.
+        table: the first part decides the columns and their types; a column without a value in it holds strings.
 
     Raises:
         ValueError: there is no part, or one has other columns than the first.
@@ -57,7 +55,7 @@ def _schema_of(frame: "pd.DataFrame", provenance: Mapping[str, Any]) -> Any:
     schema = pa.Table.from_pandas(plain, preserve_index=False).schema
     empty = [field.name for field in schema if pa.types.is_null(field.type)]
     empty_lists = [field.name for field in schema if field.type == pa.list_(pa.null())]
-    if empty or empty_lists:  # again, because the metadata of the schema name the types, too
+    if empty or empty_lists:  # once more, because the schema's metadata name types, too
         plain = plain.astype(dict.fromkeys(empty, "str"))
         fields = [field for field in schema if field.name not in empty + empty_lists]
         fields += [pa.field(name, pa.large_string()) for name in empty]
@@ -85,16 +83,16 @@ def _to_arrow(path: str | os.PathLike, frame: "pd.DataFrame", schema: Any) -> An
 
 
 def _row_groups(tables: Iterable[Any], rows: int) -> Iterator[Any]:
-    """Cuts tables into groups of so many rows, the last with the rest. A group is one piece: pages depend on pieces."""
+    """Cuts tables anew, to `rows` each; each in one piece, so that pages are cut alike. The last may have fewer."""
     import pyarrow as pa
 
-    held = None
+    rest = None
     for table in tables:
-        held = table if held is None else pa.concat_tables([held, table])
-        while len(held) > rows:
-            yield held[:rows].combine_chunks()
-            held = held[rows:]
-    yield held.combine_chunks()
+        rest = table if rest is None else pa.concat_tables([rest, table])
+        while len(rest) > rows:
+            yield rest[:rows].combine_chunks()
+            rest = rest[rows:]
+    yield rest.combine_chunks()
 
 
 def _hf_features(schema: Any) -> dict:
@@ -141,7 +139,7 @@ def read_table(
 
 
 def read_captions(path: str | os.PathLike) -> list[str]:
-    """What each image of a parquet file is said to show: its prompt or its caption.
+    """The prompt or caption of each image of a parquet file.
 
     Raises:
         ValueError: the file has none of these columns.

@@ -1,4 +1,4 @@
-"""Arrays of numbers, as safetensors; and weights of PyTorch, our own or those of others."""
+"""Arrays in safetensors, and weights of PyTorch, our own or other people's."""
 
 import json
 import os
@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workflow_scripts.artifacts.files import atomic
-from workflow_scripts.artifacts.headers import open_tensors, read_provenance
-from workflow_scripts.artifacts.provenance import PROVENANCE, check_provenance
+from workflow_scripts.artifacts.provenance import PROVENANCE, check_provenance, open_tensors, read_provenance
 from workflow_scripts.cli import canonical_json
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def map_tensor(path: str | os.PathLike, name: str, expect: Mapping[str, Any] | N
 
 
 def write_weights(path: str | os.PathLike, tensors: "Mapping[str, torch.Tensor]", metadata: Mapping[str, str]) -> None:
-    """Writes tensors of PyTorch without a sidecar: as safetensors, or as `torch.save` does if `path` ends so.
+    """Writes tensors of PyTorch without a sidecar, by the ending of `path` as safetensors or with `torch.save`.
 
     Args:
         metadata: texts for the header of safetensors.
@@ -111,5 +110,5 @@ def read_weights(path: str | os.PathLike, mmap: bool = False) -> "Mapping[str, t
 
 
 def first_sentence(error: Exception) -> str:
-    """An error of a library, short enough for one of ours, and without the advice that follows."""
+    """The first sentence of a library's error, without the advice that follows."""
     return " ".join(str(error).split()).partition(". ")[0] or type(error).__name__

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class BaseModel(Protocol):
-    """A latent diffusion model, frozen and in evaluation mode on `device`; fp32, but for a bf16 `unet` if asked for."""
+    """A latent diffusion model, frozen and in evaluation mode on `device`; fp32, or with a bf16 `unet` if asked for."""
 
     tokenizer: Any  # of transformers; customization adds its `<new1>`
     text_encoder: Any  # token ids [n, l] -> `last_hidden_state` [n, l, d]
     unet: Any  # (latents, timestep, text states) -> `sample`; its `attn2.to_k`, `attn2.to_v` may be customized
-    scheduler: Any  # the DDPM noise schedule it was trained with, knows epsilon and v-prediction
+    scheduler: Any  # the DDPM noise schedule of its training, with epsilon or v-prediction
     device: str
 
     @property
@@ -38,7 +38,7 @@ class BaseModel(Protocol):
         """Scaled latents [n, c, h, w] to images fp32 [n, H, W, 3] in 0..255, not rounded, on the CPU."""
 
     def tokenize(self, prompts: Sequence[str]) -> "torch.Tensor":
-        """Prompts to token ids [n, l], padded to the text encoder's positions.
+        """Prompts to token ids [n, l], padded to the length that the text encoder takes.
 
         Raises:
             ValueError: a prompt has more tokens than that.
@@ -49,14 +49,14 @@ class BaseModelModule(Protocol):
     """What a module of this folder offers; its keys are those of every base model (config/schemas/study.yaml)."""
 
     def check(self, folder: Path) -> None:
-        """Raises `ValueError` naming the first part that a folder lacks, or a pickle. Quick: imports nothing heavy."""
+        """Raises `ValueError` naming the first part that a folder lacks, or a pickle. Fast: imports nothing heavy."""
 
     def load(self, folder: Path, device: str, precision: str = "fp32") -> BaseModel:
         """Loads a base model from a local folder, once `check` has passed.
 
         Args:
-            precision: `fp32`, `bf16` or `auto` (see `devices.resolve_precision`), of the denoising network's weights:
-                in bf16 they take half the memory, and autocast need not cast them in every call.
+            precision: of the denoising network's weights: `fp32`, `bf16` or `auto` (see `devices.resolve_precision`).
+                In bf16 they take half the memory, and autocast need not cast them in every call.
 
         Raises:
             ValueError: a file lacks weights.
@@ -65,7 +65,7 @@ class BaseModelModule(Protocol):
 
 @contextmanager
 def naming(folder: Path) -> Iterator[None]:
-    """Turns what the libraries say of files that are cut off, or of another network, into one line with the folder."""
+    """Turns the libraries' errors about truncated or wrong files into one line with the folder."""
     from safetensors import SafetensorError
 
     try:

@@ -1,4 +1,4 @@
-"""Stable Diffusion 1.x in the diffusers layout: SD 1.4 itself, and the miniature's own small one alike."""
+"""Stable Diffusion 1.x in the diffusers layout: SD 1.4, and the miniature's own small model."""
 
 import json
 from collections.abc import Sequence
@@ -13,11 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-LAYOUT = (
-    "model_index.json, tokenizer/ (vocab.json and merges.txt, or tokenizer.json), text_encoder/, vae/ and unet/ "
-    "(config.json and *.safetensors each), scheduler/scheduler_config.json"
-)
-# Per part, the alternatives of glob patterns of which one must match in full.
+# For each part, alternative sets of glob patterns; all patterns of one set must match.
 PARTS = {
     ".": (("model_index.json",),),
     "tokenizer": (("vocab.json", "merges.txt"), ("tokenizer.json",)),
@@ -26,7 +22,7 @@ PARTS = {
     "unet": (("config.json", "diffusion_pytorch_model*.safetensors"),),
     "scheduler": (("scheduler_config.json",),),
 }
-VAE_BATCH = 16  # images per pass of the autoencoder: bounds its memory, whatever the callers' batches
+VAE_BATCH = 16  # images per pass of the autoencoder, which limits its memory
 
 
 @dataclass(frozen=True)
@@ -64,13 +60,11 @@ class DiffusersSD:
         import torch
 
         pixels = torch.from_numpy(images).permute(0, 3, 1, 2)  # [n, 3, H, W]
-        latents = []
         with torch.no_grad():
-            for chunk in pixels.split(VAE_BATCH):
-                scaled = chunk.to(self.device, torch.float32) / 127.5 - 1
-                # The mode instead of a draw: a view's latents are computed once and must not depend on the batch.
-                latents.append(self.vae.encode(scaled).latent_dist.mode().float())
-        return torch.cat(latents) * self.vae.config.scaling_factor
+            scaled = (chunk.to(self.device, torch.float32) / 127.5 - 1 for chunk in pixels.split(VAE_BATCH))
+            # The mode instead of a draw: a view's latents are computed once and must not depend on the batch.
+            latents = torch.cat([self.vae.encode(chunk).latent_dist.mode().float() for chunk in scaled])
+        return latents * self.vae.config.scaling_factor
 
     def decode(self, latents: "torch.Tensor") -> "torch.Tensor":
         import torch
@@ -91,8 +85,7 @@ def load(folder: Path, device: str, precision: str = "fp32") -> DiffusersSD:
 
     from workflow_scripts.devices import resolve_precision
 
-    logging.disable_progress_bar()  # a bar per network says nothing in a log
-
+    logging.disable_progress_bar()
     text_encoder = _load_part(CLIPTextModel, folder / "text_encoder", device, torch.float32)
     vae = _load_part(AutoencoderKL, folder / "vae", device, torch.float32)
     bf16 = resolve_precision(precision, device) == "bf16"
@@ -100,36 +93,28 @@ def load(folder: Path, device: str, precision: str = "fp32") -> DiffusersSD:
     _suit(device, text_encoder, vae, unet)
     with naming(folder / "tokenizer"):
         tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-    return DiffusersSD(
-        tokenizer=tokenizer,
-        text_encoder=text_encoder,
-        vae=vae,
-        unet=unet,
-        # Clipping to [-1, 1] is for pixels; samplers made from this schedule must leave latents alone.
-        scheduler=DDPMScheduler.from_pretrained(folder / "scheduler", local_files_only=True, clip_sample=False),
-        device=device,
-    )
+    # Clipping to [-1, 1] is for pixels; samplers made from this schedule must not clip latents.
+    scheduler = DDPMScheduler.from_pretrained(folder / "scheduler", local_files_only=True, clip_sample=False)
+    return DiffusersSD(tokenizer, text_encoder, vae, unet, scheduler, device)
 
 
 def _suit(device: str, text_encoder: Any, vae: Any, unet: Any) -> None:
-    """Chooses the kinds of attention and the layouts in memory that are fastest on a device; no weight changes."""
+    """Sets the implementations of attention and the memory layouts that are fastest on a device."""
     import torch
     from diffusers.models.attention_processor import Attention, AttnProcessor
 
-    vae.to(memory_format=torch.channels_last)  # on CPU, decodes a quarter faster
+    vae.to(memory_format=torch.channels_last)  # on CPU, decoding is a quarter faster
     if device != "cpu":
-        # Tensor cores take channels last without copies; fused attention is the libraries' own choice there.
-        unet.to(memory_format=torch.channels_last)
+        unet.to(memory_format=torch.channels_last)  # which tensor cores take without copies
         return
-    # PyTorch's fused attention on CPU spends a third of a training step in its backward pass at such short sequences:
-    # 162 instead of 100 images/s with the plain processor (measured).
+    # On CPU the plain processor is faster at such short sequences: 162 images/s in training, 100 with PyTorch's fused
+    # attention, whose backward pass takes a third of a step (measured). Channels last would slow the UNet down.
     text_encoder.set_attn_implementation("eager")
     unet.set_attn_processor(AttnProcessor())
     vae.set_attn_processor(AttnProcessor())
     for attention in (module for module in unet.modules() if isinstance(module, Attention)):
-        # A row of 24 bf16 scores fills no vector register: in fp32, softmax is five times faster (measured).
+        # A row of 24 bf16 scores does not fill a vector register: softmax is five times faster in fp32 (measured).
         attention.upcast_softmax = True
-    # The UNet stays as it is: channels last slows its normalization on CPU.
 
 
 def check(folder: Path) -> None:
@@ -142,8 +127,10 @@ def check(folder: Path) -> None:
         if any(all(any((folder / part).glob(pattern)) for pattern in patterns) for patterns in alternatives):
             continue
         missing = next(pattern for pattern in alternatives[0] if not any((folder / part).glob(pattern)))
+        others = ", ".join(f"{name}/" for name in PARTS if name != ".")
         raise ValueError(
-            f"{folder}: not a base model, lacks {Path(part, missing)}; a StableDiffusionPipeline folder holds {LAYOUT}"
+            f"{folder}: not a base model, lacks {Path(part, missing)}; a StableDiffusionPipeline folder holds "
+            f"model_index.json, {others}"
         )
     _check_value(folder / "model_index.json", "_class_name", ("StableDiffusionPipeline",))
     _check_value(folder / "scheduler" / "scheduler_config.json", "prediction_type", ("epsilon", "v_prediction"))
@@ -159,7 +146,7 @@ def _check_value(file: Path, key: str, valid: Sequence[str]) -> None:
 
 
 def _load_part(kind: Any, folder: Path, device: str, dtype: "torch.dtype") -> Any:
-    """One network of the pipeline, frozen. Both libraries fill absent weights with noise and only warn: refuse them."""
+    """One network of the pipeline, frozen. Missing weights are an error; the libraries would fill in noise and warn."""
     plain = any(path.suffixes == [".safetensors"] for path in folder.glob("*.safetensors"))
     name_of_dtype = "dtype" if kind.__module__.startswith("transformers") else "torch_dtype"
     with naming(folder):

@@ -109,19 +109,15 @@ def _some(names: Sequence[str]) -> str:
     return f"{names[0]} and {len(names) - 1} more" if names[1:] else names[0]
 
 
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--profile", required=True, help="as for Snakemake: slurm, config/profiles/slurm_cpu")
-    parser.add_argument("--config", nargs="+", default=[], metavar="KEY=VALUE", help="as for Snakemake: study=smoke")
-    parser.add_argument("--jobs", action=argparse.BooleanOptionalAction, default=True, help="run the small jobs")
-    parser.add_argument("--wait", type=int, default=60, help="seconds that a small job may wait for a node")
-    args = parser.parse_args()
+@cli.command_line(
+    profile=cli.flag("as for Snakemake: slurm, config/profiles/slurm_cpu", required=True),
+    config=cli.flag("as for Snakemake: study=smoke", nargs="+", default=[], metavar="KEY=VALUE"),
+    jobs=cli.flag("run the small jobs", default=True, action=argparse.BooleanOptionalAction),
+    wait=cli.flag("seconds that a small job may wait for a node", type=int, default=60),
+)
+def main(args: cli.Args) -> None:
     file = profile_file(args.profile)
     if found := list(problems(file, args.config, args.jobs, args.wait)):
         sys.exit("\n".join(f"error: {problem}" for problem in found))
     config = ["--config", *args.config] if args.config else []
     print(f"No problem with {file}. Now: {' '.join(['snakemake', '--profile', args.profile, *config])}")
-
-
-if __name__ == "__main__":
-    cli.run(main)

@@ -5,20 +5,10 @@ Example:
         --output results/abc_release/report/authors.csv
 """
 
-from pathlib import Path
-
 from workflow_scripts import artifacts, cli
 from workflow_scripts.release.results import read_results
 
 
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--tables", type=Path, nargs="+", required=True, help="table_{case}.csv, any number of them")
-    parser.add_argument("--output", type=Path, required=True, help="CSV file to write")
-    args = parser.parse_args()
-
+@cli.command_line(tables=cli.files("table_{case}.csv, any number of them"), output=cli.file("CSV file to write"))
+def main(args: cli.Args) -> None:
     artifacts.write_csv(args.output, read_results(args.tables), digits=6)
-
-
-if __name__ == "__main__":
-    cli.run(main)

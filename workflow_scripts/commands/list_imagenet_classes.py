@@ -27,16 +27,12 @@ def rebuild(classes: Path, data: Path, words: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--wordnet", type=Path, required=True, help="folder with WordNet 3.0's data.noun")
-    parser.add_argument("--wnids", type=Path, required=True, help="list of classes, the id first on each line")
-    parser.add_argument("--words", type=Path, required=True, help="list of class words by synset")
-    parser.add_argument("--output", type=Path, required=True, help="list to write: id, tab and class word a line")
-    args = parser.parse_args()
+@cli.command_line(
+    wordnet=cli.file("folder with WordNet 3.0's data.noun"),
+    wnids=cli.file("list of classes, the id first on each line"),
+    words=cli.file("list of class words by synset"),
+    output=cli.file("list to write: id, tab and class word a line"),
+)
+def main(args: cli.Args) -> None:
     text = rebuild(args.wnids, args.wordnet / "data.noun", args.words)
     artifacts.write_text(args.output, text, sidecar=False)
-
-
-if __name__ == "__main__":
-    cli.run(main)

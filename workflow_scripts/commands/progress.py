@@ -33,23 +33,6 @@ CLEAR = "\033[H\033[J"  # the terminal
 HEADINGS = ("rule", "jobs", "done", "running", "failed", "remaining", "left", "time from")
 
 
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--study", help="name of a study; default: that of config/config.yaml")
-    parser.add_argument("--watch", action="store_true", help="look again every few seconds, until Ctrl-C")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    args = parser.parse_args()
-
-    study = checks.named_study(args.study, ROOT)
-    show = json.dumps if args.json else to_text
-    with suppress(KeyboardInterrupt):
-        while args.watch:
-            print(CLEAR + show(look(study)), flush=True)
-            time.sleep(REFRESH)
-    if not args.watch:
-        print(show(look(study)))
-
-
 def look(study: Study) -> dict[str, Any]:
     """The state of a study.
 
@@ -138,5 +121,17 @@ def duration(seconds: float | None) -> str:
     return f"{seconds:.0f} s"
 
 
-if __name__ == "__main__":
-    cli.run(main)
+@cli.command_line(
+    study=cli.flag("name of a study; default: that of config/config.yaml"),
+    watch=cli.flag("look again every few seconds, until Ctrl-C", action="store_true"),
+    json=cli.flag("print JSON instead of a table", action="store_true"),
+)
+def main(args: cli.Args) -> None:
+    study = checks.named_study(args.study, ROOT)
+    show = json.dumps if args.json else to_text
+    with suppress(KeyboardInterrupt):
+        while args.watch:
+            print(CLEAR + show(look(study)), flush=True)
+            time.sleep(REFRESH)
+    if not args.watch:
+        print(show(look(study)))

@@ -33,25 +33,6 @@ LOCKS = Path(".snakemake/locks")
 CLEAN = "python -m workflow_scripts verify --study {study} --clean-orphans"
 
 
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--study", help="name of a study; default: that of config/config.yaml")
-    parser.add_argument(
-        "--clean-orphans", action="store_true", help="check nothing; remove orphaned files, asking first"
-    )
-    parser.add_argument("--yes", action="store_true", help="with --clean-orphans: do not ask")
-    args = parser.parse_args()
-
-    study = checks.named_study(args.study, Path())
-    if args.clean_orphans:
-        clean(study, args.yes)
-        return
-    planned = jobs(study)
-    found, orphaned = audit(planned), orphans(study.name, planned)
-    report(study, len(planned), found, orphaned)
-    sys.exit(1 if found.corrupt or found.stale or orphaned else 0)
-
-
 def report(study: Study, planned: int, found: Audit, orphaned: list[Path]) -> None:
     """Prints what was found, group by group, and what to do."""
     for name, findings in (("corrupt", found.corrupt), ("stale", found.stale)):
@@ -113,5 +94,17 @@ def _show(title: str, lines: Iterable[str]) -> None:
         print(f"{title}:", *lines, "", sep="\n")
 
 
-if __name__ == "__main__":
-    cli.run(main)
+@cli.command_line(
+    study=cli.flag("name of a study; default: that of config/config.yaml"),
+    clean_orphans=cli.flag("check nothing; remove orphaned files, asking first", action="store_true"),
+    yes=cli.flag("with --clean-orphans: do not ask", action="store_true"),
+)
+def main(args: cli.Args) -> None:
+    study = checks.named_study(args.study, Path())
+    if args.clean_orphans:
+        clean(study, args.yes)
+        return
+    planned = jobs(study)
+    found, orphaned = audit(planned), orphans(study.name, planned)
+    report(study, len(planned), found, orphaned)
+    sys.exit(1 if found.corrupt or found.stale or orphaned else 0)

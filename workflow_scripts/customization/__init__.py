@@ -1,7 +1,7 @@
 """Customization: ways to teach a base model one exemplar image, or a few images of one style. One plug-in per file.
 
-A plug-in is a module with the functions of `CustomizationModule`, named by `customization.name` in the study. They work
-on many models at once; what they make of one model must not depend on the others.
+A plug-in is a module with the functions of `CustomizationModule`, named by `customization.name` in the study. Its
+functions work on many models at once. What they make of one model must not depend on the other models.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 def token_id(base: "BaseModel") -> int:
-    """The id of V*; the tokenizer learns the word at the first call."""
+    """The id of V*; the first call adds the word to the tokenizer."""
     base.tokenizer.add_tokens(TOKEN)
     return base.tokenizer.convert_tokens_to_ids(TOKEN)
 
 
 def tokenize(base: "BaseModel", prompts: Sequence[str]) -> "torch.Tensor":
-    """Token ids [n, l] of prompts that may hold V*; raises `ValueError` naming one that is too long."""
+    """Token ids [n, l] of prompts that may contain V*; raises `ValueError` naming one that is too long."""
     token_id(base)
     return base.tokenize(prompts)
 
 
 def check_prompts(base: "BaseModel", prompts: Sequence[str], key: str) -> None:
-    """Raises `ValueError` naming `key` of the study and a prompt that is too long, before anything is computed."""
+    """Raises `ValueError` naming the study's `key` and a prompt that is too long."""
     try:
         tokenize(base, prompts)
     except ValueError as error:
@@ -47,33 +47,31 @@ class Task:
     exemplars: "Sequence[np.ndarray]"  # uint8 [h, w, 3] each
     prior_latents: "np.ndarray"  # regularization images, fp32 [n, c, h, w]
     prior_captions: Sequence[str]  # n
-    seed: int  # derived from names, so that it depends on no other model
+    seed: int  # derived from names, so that it does not depend on other models
 
 
 @dataclass(frozen=True)
 class Customized:
-    """One model made, or the reason why not."""
+    """One model made, or the reason why it could not be made."""
 
     model: str
     weights: "dict[str, np.ndarray]" = field(default_factory=dict)
     losses: Sequence[float] = ()  # per step, on the views of the exemplars
-    lost: "dict[str, float]" = field(default_factory=dict)  # by compressing the weights, for the file's header
+    lost: "dict[str, float]" = field(default_factory=dict)  # what compression loses, for the provenance
     error: str | None = None
 
 
-class Conditioning(Protocol):
-    """What the denoising network needs to know of one model and its prompts, computed once for all steps."""
+Conditioning = Any  # what the denoising network needs of one model and its prompts, computed once for all steps
 
 
 class CustomizationModule(Protocol):
     """What a module of this folder offers, beside `Settings` (see `plugins`), which extends `options.Customization`."""
 
     def fine_tune(self, base: "BaseModel", tasks: Sequence[Task], kind: str, settings: Any) -> Iterator[Customized]:
-        """Makes the models of `tasks`, and yields each as soon as it is done; first those that cannot be made.
+        """Makes the models of `tasks` and yields each as soon as it is done; those that cannot be made come first.
 
         Args:
             kind: `object` or `style`.
-            settings: the module's `Settings`, made of the study's section `customization`.
 
         Raises:
             ValueError: a setting does not fit the base model.
@@ -83,11 +81,11 @@ class CustomizationModule(Protocol):
         """Prepares prompts for one customized model.
 
         Raises:
-            ValueError: `weights` are of another base model, or a prompt is too long for the text encoder.
+            ValueError: `weights` belong to another base model, or a prompt is too long for the text encoder.
         """
 
     def conditioned(self, base: "BaseModel", rows: Sequence[tuple[Conditioning, int]]) -> "AbstractContextManager[Any]":
-        """While it is open, row i of a batch through `base.unet` is of the model and prompt `rows[i]`.
+        """A context in which row i of a batch through `base.unet` has the model and prompt `rows[i]`.
 
         Yields the text states [n, l, d] to call the network with.
         """

@@ -15,15 +15,12 @@ __all__ = ["Encoder", "EncoderModule", "encode_files", "encode_images"]
 
 
 class Encoder(Protocol):
-    """A frozen encoder. Images are preprocessed one size at a time, features may have any scale.
+    """A frozen encoder. The images of one call of `preprocess` have one size; features may have any length.
 
-    One whose module says `READS = "prompt"` takes lists of captions in place of images; see `text.py`.
-
-    Attributes:
-        dim: width d of the features.
+    If its module says `READS = "prompt"`, it takes lists of captions in place of images; see `text.py`.
     """
 
-    dim: int
+    dim: int  # width d of the features
 
     def preprocess(self, images: np.ndarray) -> torch.Tensor:
         """Turns uint8 RGB images [b, h, w, 3] into the network's input [b, 3, s, s]."""
@@ -36,13 +33,10 @@ class EncoderModule(Protocol):
     """What a module of this folder offers, beside `Settings` and `READS` (see `plugins`)."""
 
     def load(self, settings: Any) -> Encoder:
-        """Builds the encoder.
-
-        Args:
-            settings: the module's `Settings`, made of the study's section `encoders.<name>`.
+        """Builds the encoder from the module's `Settings`.
 
         Raises:
-            ValueError: weights are missing or do not fit; the message names file and remedy.
+            ValueError: weights are missing or do not fit; the message names the file and what to do.
         """
 
 

@@ -1,4 +1,4 @@
-"""Encodes the images, or the captions, of parquet files in batches; other processes decode images meanwhile."""
+"""Encodes the images, or the captions, of parquet files in batches; other processes decode images at the same time."""
 
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
@@ -28,22 +28,20 @@ class Captions:
         return len(self.captions)
 
     def decode(self, start: int, stop: int) -> list[str]:
-        """Rows `start` to `stop`."""
         return self.captions[start:stop]
 
 
 class Batches(Dataset):
-    """Preprocessed images [b, 3, s, s] of files read as one long list, in batches; images may have any sizes.
+    """Batches of preprocessed images [b, 3, s, s], or of captions, of all files together; images may have any sizes.
 
-    An item whose image cannot be read is the error: raised in a worker, its message would drown in a traceback.
+    If an image cannot be read, the item is the error itself; raised in a worker, it would come with a long traceback.
     """
 
     def __init__(self, files: Sequence[Path], encoder: "Encoder", reads: str) -> None:
         self.files, self.encoder = files, encoder
         self._read = {"image": artifacts.Images, "prompt": Captions}[reads]
         self.bounds = list(accumulate((len(self._read(file)) for file in files), initial=0))
-        # One file at a time: the images of a shard together may not fit in memory.
-        self._open: artifacts.Images | Captions | None = None
+        self._open: artifacts.Images | Captions | None = None  # one file at a time, because all may not fit in memory
 
     def __len__(self) -> int:
         return -(-self.bounds[-1] // BATCH)
@@ -72,9 +70,7 @@ class Batches(Dataset):
 def encode_files(files: Sequence[Path], encoder: "Encoder", workers: int = 0, reads: str = "image") -> list[np.ndarray]:
     """Features float32 [n, d] of each file's images (or captions), in one pass over all files.
 
-    Args:
-        workers: processes that decode and preprocess; 0 does it between the passes of the encoder.
-        reads: what the encoder looks at, see `plugins.reads`.
+    `workers` other processes decode and preprocess. `reads` is `image` or `prompt`, see `plugins.reads`.
 
     Raises:
         ValueError: an image cannot be read, or its features are not finite; the message names file and row.

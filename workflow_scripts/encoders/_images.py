@@ -1,4 +1,4 @@
-"""What the encoders share: squares of pixels, and a frozen torch network behind the `Encoder` interface."""
+"""What the encoders share: squares of pixels, and a frozen torch network with the interface `Encoder`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,19 +11,13 @@ import torch.nn.functional as F
 from workflow_scripts import devices
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-SQUASH_BY_MODE = {"center": False, "shortest": False, "squash": True}  # the modes of timm and open_clip that we know
+SQUASH_BY_MODE = {"center": False, "shortest": False, "squash": True}  # by mode of timm and open_clip
 
 
 def to_square(images: np.ndarray, size: int, mode: str) -> torch.Tensor:
-    """Crops the central square of images and resizes it.
+    """Crops and resizes the central square: uint8 RGB [b, h, w, 3] to float32 [b, 3, size, size] in [0, 1].
 
-    Args:
-        images: uint8 RGB [b, h, w, 3].
-        size: side of the result in pixels.
-        mode: of `torch.nn.functional.interpolate`: `bicubic` (antialiased) or `area`.
-
-    Returns:
-        float32 [b, 3, size, size] between 0 and 1.
+    `mode` is `bicubic` (antialiased) or `area`, see `torch.nn.functional.interpolate`.
     """
     height, width = images.shape[1:3]
     side = min(height, width)
@@ -37,20 +31,15 @@ def to_square(images: np.ndarray, size: int, mode: str) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Resize:
-    """What a published network wants done to an image of any shape before its central square is cut out.
+    """How a published network's images are resized before the central square is cut out."""
 
-    Attributes:
-        side: of the result in pixels: the shorter side's, or with `squash` both sides'.
-        interpolation: `bicubic` or `bilinear`, both antialiased.
-    """
-
-    side: int
+    side: int  # pixels of the shorter side, or with `squash` of both sides
     squash: bool = False
-    interpolation: str = "bicubic"
+    interpolation: str = "bicubic"  # or `bilinear`, both antialiased
 
     @classmethod
     def from_config(cls, file: Path, side: int, mode: str, interpolation: str) -> "Resize":
-        """The one that a file asks for; raises `ValueError` if it wants what we cannot do."""
+        """The one that a configuration file asks for; raises `ValueError` if it is none of those that we know."""
         for value, known in ((mode, tuple(SQUASH_BY_MODE)), (interpolation, ("bicubic", "bilinear"))):
             if value not in known:
                 raise ValueError(f"{file}: resizes images by {value!r}; we know {', '.join(known)}")
@@ -64,7 +53,7 @@ class Resize:
             height = width = self.side
         else:
             height, width = self.side * height // shorter, self.side * width // shorter
-        # as bytes: rounded and cut off at 0 and 255 like the images that the network was trained on
+        # bytes: rounded, and clipped to 0..255, like the images that the network was trained on
         pixels = torch.tensor(images).permute(0, 3, 1, 2)
         pixels = F.interpolate(pixels, size=(height, width), mode=self.interpolation, antialias=True)
         top, left = round((height - size) / 2), round((width - size) / 2)
@@ -75,12 +64,8 @@ class NetworkEncoder:
     """A frozen torch network as an `Encoder`, on the best device.
 
     Args:
-        network: maps normalised images [b, 3, size, size] to features [b, dim].
-        size: side in pixels of the images it wants.
-        mean: of each colour channel, in [0, 1].
-        std: of each colour channel.
-        precision: `auto`, `fp32` or `bf16`.
-        resize: what comes before the central square; None cuts it from the image as it is, which is quicker.
+        network: maps images [b, 3, size, size], normalised by `mean` and `std` per colour, to features [b, dim].
+        resize: how to resize before cropping; None crops first and resizes then, which is faster.
     """
 
     def __init__(
@@ -88,9 +73,9 @@ class NetworkEncoder:
         network: torch.nn.Module,
         dim: int,
         size: int,
-        mean: Sequence[float],
-        std: Sequence[float],
         precision: str,
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
         resize: Resize | None = None,
     ) -> None:
         self.dim, self.size, self.precision, self.resize = dim, size, precision, resize

@@ -1,4 +1,4 @@
-"""Image towers of open_clip, from a folder as its hub has them; the text tower is not even read."""
+"""Image towers of open_clip, from a folder as on its hub; the text tower is not even read."""
 
 from pathlib import Path
 
@@ -8,30 +8,24 @@ from open_clip.transform import PreprocessCfg, merge_preprocess_dict
 from workflow_scripts import artifacts
 from workflow_scripts.encoders._images import NetworkEncoder, Resize, feature_width
 from workflow_scripts.encoders._weights import WeightsFile, require
-from workflow_scripts.study.options import PublishedWeights, Weights
+from workflow_scripts.study.options import Weights
 
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 NO_TEXT = {"context_length": 1, "vocab_size": 1, "width": 1, "heads": 1, "layers": 1}  # open_clip wants two towers
 
 
 def load(settings: Weights, remedy: str, crop_first: bool = False, quick_gelu: bool | None = None) -> NetworkEncoder:
-    """The image tower of a folder, with the preprocessing that the folder's configuration asks for.
+    """The image tower of a folder, with the preprocessing of the folder's configuration; see `EncoderModule.load`.
 
     Args:
-        remedy: where to get the folder.
-        crop_first: cut out the central square before resizing, whatever the configuration asks for.
-        quick_gelu: in place of the configuration's.
-
-    Raises:
-        ValueError: a file is missing or does not fit; the message names file, key and remedy.
+        crop_first: cut out the central square before resizing, whatever the configuration says.
+        quick_gelu: replaces the configuration's, unless None.
     """
-    folder = Path(settings.path)
-    sha256 = settings.sha256 if isinstance(settings, PublishedWeights) else None
-    config = require(folder, CONFIG, remedy)
-    file = WeightsFile(folder / WEIGHTS, sha256, remedy)
-    read = artifacts.read_json(config)
+    config = require(Path(settings.path), CONFIG, remedy)
+    file = WeightsFile(settings, remedy, WEIGHTS)
+    content = artifacts.read_json(config)
     try:
-        model = read["model_cfg"]
+        model = content["model_cfg"]
         vision = model["vision_cfg"] | {"timm_model_pretrained": False}  # or timm asks the hub
         quick = model.get("quick_gelu", False) if quick_gelu is None else quick_gelu
         tower = open_clip.CLIP(model["embed_dim"], vision, NO_TEXT, quick).visual
@@ -39,8 +33,8 @@ def load(settings: Weights, remedy: str, crop_first: bool = False, quick_gelu: b
         reason = artifacts.first_sentence(error)
         raise ValueError(f"{config}: open_clip makes no model of it ({reason}); {remedy}") from error
     file.fill(tower, file.read(), prefix="visual.")
-    image = merge_preprocess_dict(PreprocessCfg(), read.get("preprocess_cfg", {}))
+    image = merge_preprocess_dict(PreprocessCfg(), content.get("preprocess_cfg", {}))
     size = tower.image_size[0]
     resize = None if crop_first else Resize.from_config(config, size, image["resize_mode"], image["interpolation"])
     width = feature_width(tower, size)
-    return NetworkEncoder(tower, width, size, image["mean"], image["std"], settings.precision, resize)
+    return NetworkEncoder(tower, width, size, settings.precision, image["mean"], image["std"], resize)

@@ -1,4 +1,4 @@
-"""A small CLIP, trained by `train_clip_mini` on composed drawings and their captions; any open_clip folder works."""
+"""A small CLIP that `train_clip_mini` trains on composed drawings and their captions; any open_clip folder works."""
 
 from workflow_scripts.encoders import _open_clip
 from workflow_scripts.encoders._images import NetworkEncoder
@@ -8,5 +8,4 @@ CONFIG, WEIGHTS = _open_clip.CONFIG, _open_clip.WEIGHTS
 
 
 def load(settings: Settings) -> NetworkEncoder:
-    """See `EncoderModule.load`."""
     return _open_clip.load(settings, "make it with `snakemake clip_mini`, or get it by `dvc pull`", crop_first=True)

@@ -1,7 +1,6 @@
 """CSD ViT-L/14 (Somepalli et al., 2024), CLIP's image tower tuned to tell styles: 768 features of length 1."""
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,12 +9,11 @@ from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from open_clip.transformer import QuickGELU, VisionTransformer
 
 from workflow_scripts.encoders._images import NetworkEncoder, Resize
-from workflow_scripts.encoders._weights import WeightsFile
+from workflow_scripts.encoders._weights import WeightsFile, download
 from workflow_scripts.study.options import PublishedWeights as Settings
 
-REMEDY = "download tomg-group-umd/CSD-ViT-L from huggingface.co and set `path` and `sha256` to its pytorch_model.bin"
 WIDTH, DIM, SIZE = 1024, 768, 224
-# Beside the weights lie the training's arguments and NumPy numbers, in files of NumPy 1; all of them are plain data.
+# The file also holds the training's arguments and NumPy numbers, written by NumPy 1; all of them are plain data.
 METADATA = [
     argparse.Namespace,
     np.dtype,
@@ -43,12 +41,11 @@ class StyleTower(torch.nn.Module):
 
 
 def load(settings: Settings) -> NetworkEncoder:
-    """See `EncoderModule.load`."""
-    file = WeightsFile(Path(settings.path), settings.sha256, REMEDY)
+    file = WeightsFile(settings, download("pytorch_model.bin of tomg-group-umd/CSD-ViT-L from huggingface.co"))
     with torch.serialization.safe_globals(METADATA):
         state = file.read("model_state_dict")
     network = StyleTower()
     plain = {key.removeprefix("module."): tensor for key, tensor in state.items()}
     file.fill(network, plain, unused=("last_layer_content",))
-    mean, std = OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
-    return NetworkEncoder(network, DIM, SIZE, mean, std, settings.precision, Resize(SIZE))
+    normal = OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+    return NetworkEncoder(network, DIM, SIZE, settings.precision, *normal, Resize(SIZE))

@@ -1,4 +1,4 @@
-"""A small DINO, trained by `train_dino_mini` on composed drawings without labels; any folder of timm's works."""
+"""A small DINO that `train_dino_mini` trains on composed drawings without labels; any timm folder works."""
 
 from workflow_scripts.encoders import _timm
 from workflow_scripts.encoders._images import NetworkEncoder
@@ -8,5 +8,4 @@ CONFIG, WEIGHTS = _timm.CONFIG, _timm.WEIGHTS
 
 
 def load(settings: Settings) -> NetworkEncoder:
-    """See `EncoderModule.load`."""
     return _timm.load(settings, "make it with `snakemake dino_mini`, or get it by `dvc pull`")

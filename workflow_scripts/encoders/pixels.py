@@ -1,4 +1,4 @@
-"""The baseline that any feature must beat: the image itself, scaled down."""
+"""The image itself, scaled down: the baseline of all encoders."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -35,5 +35,4 @@ class Pixels:
 
 
 def load(settings: Settings) -> Pixels:
-    """See `EncoderModule.load`."""
     return Pixels(settings.size)

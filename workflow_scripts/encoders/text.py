@@ -1,7 +1,7 @@
-"""How much does the caption alone give away? The base model's text encoder on captions, which looks at no image.
+"""The base model's text encoder on captions, without any image: how much can be attributed by the caption alone?
 
-A sample's caption is its prompt without V*, which nobody but the model's owner knows; that of an exemplar or distractor
-says what it shows. So all pictures of one thing are alike, and a tie is the exemplar's loss.
+The caption of a sample is its prompt without V*, as only the model's owner knows V*; that of an exemplar or distractor
+says what it shows. So all images of one thing have the same features, and the exemplar gets the last rank of a tie.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class Settings:
 
 
 class Text:
-    """Means of the last text states of captions, without start and padding."""
+    """The mean of a caption's last text states, without start and padding."""
 
     def __init__(self, network: torch.nn.Module, tokenizer: Any) -> None:
         self.network, self.tokenizer = network.eval().requires_grad_(False).to(devices.best()), tokenizer
@@ -49,7 +49,6 @@ class Text:
 
 
 def load(settings: Settings) -> Text:
-    """See `EncoderModule.load`."""
     from transformers import CLIPTextModel, CLIPTokenizer
 
     folder = Path(settings.path)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts import artifacts
-from workflow_scripts.evaluation.ranking import NO_EXEMPLAR
+from workflow_scripts.evaluation.retrieval import NO_EXEMPLAR
 from workflow_scripts.ground_truth.shards import read_manifest
 
 EXEMPLAR = ["model", "split", "class", "k", "new_artist", "source", "twins", "seen_twin"]

@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from workflow_scripts.evaluation.retrieval import is_ahead
+from workflow_scripts.evaluation.retrieval import NO_EXEMPLAR, is_ahead
 
 MEMORY_MB = 256
 GROUP = 64  # scores whose maximum is taken together
 LEAST = np.finfo(np.float32).min  # of all scores; padding is less
-NO_EXEMPLAR = -1  # pads the rows of `truth`
 
 Project = Callable[[np.ndarray], np.ndarray]
 

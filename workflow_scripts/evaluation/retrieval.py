@@ -6,6 +6,7 @@ exemplars of each, c candidates. The `ranks` of a query are distinct, start at 1
 
 import numpy as np
 
+NO_EXEMPLAR = -1  # pads rows of the numbers of true exemplars, of which queries have more or fewer
 TIE = 1e-6  # cosines that differ by less are equal: float32 features and heads are no more precise
 
 

@@ -10,8 +10,7 @@ Shapes: q queries, m true exemplars of each.
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.evaluation.ranking import NO_EXEMPLAR
-from workflow_scripts.evaluation.retrieval import count_ahead
+from workflow_scripts.evaluation.retrieval import NO_EXEMPLAR, count_ahead
 from workflow_scripts.methods import Method, Queries
 
 

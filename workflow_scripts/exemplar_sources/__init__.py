@@ -1,8 +1,8 @@
 """Exemplar sources: where a case's exemplars, and the distractors, come from. One module each, named in the study.
 
 A source of exemplars is one file with a function `select`, a source of distractors one with `distract`;
-`image_folder.py` has both, `emoji_objects.py` is the shortest to copy. Each is given the folder of its data, and yields
-its table in parts, because a million images do not fit in memory. A source has no keys of its own.
+`image_folder.py` has both, `emoji_objects.py` is the shortest to copy. Each gets the folder of its data and yields its
+table in parts, because a million images do not fit in memory. A source has no keys of its own.
 """
 
 from collections.abc import Iterable, Iterator, Sequence, Set
@@ -13,7 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from workflow_scripts.miniature.corpus import DRAWINGS, TWINS
-from workflow_scripts.study.study import Case
+from workflow_scripts.study.study import Case, Model
 
 EXEMPLAR_COLUMNS = (
     "model", "split", "class", "class_word", "k", "image", "caption", "sha256", "source", "licence", "author",
@@ -32,10 +32,10 @@ class ExemplarSourceModule(Protocol):
             source: the folder of the data.
 
         Yields:
-            One row per exemplar image with EXEMPLAR_COLUMNS, in the order of the case's models, then of `k`, the
-            exemplar's place within its model. `caption` says what the image shows; `source` names the image, among
-            those of all cases; `twins` lists the `source` of its near-duplicates, `seen_twin` says whether the base
-            model or a head was trained on one.
+            One row per exemplar image with EXEMPLAR_COLUMNS, in the order of `models_of`, then of `k`, the exemplar's
+            number within its model. `caption` says what the image shows; `source` is unique among the images of all
+            cases; `twins` lists the `source` of its near-duplicates, `seen_twin` says whether the base model or a head
+            was trained on one.
 
         Raises:
             ValueError: the source lacks images of a class or group; the message names it and what there is.
@@ -50,14 +50,29 @@ class DistractorSourceModule(Protocol):
 
         Args:
             source: the folder of the data.
-            exemplars: `source` and `sha256` of every exemplar of the study, none of which may be a distractor.
+            exemplars: `source` and `sha256` of every exemplar of the study; these may not be distractors.
 
         Yields:
-            `count` rows with DISTRACTOR_COLUMNS, of which `class` may be empty.
+            `count` rows with DISTRACTOR_COLUMNS; `class` may be empty.
 
         Raises:
             ValueError: the source has fewer images than asked.
         """
+
+
+def models_of(case: Case) -> list[Model]:
+    """All models of a case: those of train, then of val, then of test."""
+    return [model for split in case.splits for model in case.models[split]]
+
+
+def columns_of(model: Model) -> dict[str, str]:
+    """The columns that say which model an exemplar belongs to."""
+    return {"model": model.name, "split": model.split, "class": model.class_name, "class_word": model.class_word}
+
+
+def number_of(model: Model) -> int:
+    """The number at the end of a model's name: its place in its class, or the size of its set."""
+    return int(model.name[-4:])
 
 
 def with_columns(
@@ -71,8 +86,8 @@ def with_columns(
 
 
 def corpus_of(source: Path) -> list[Path]:
-    """The files of a corpus, which the provenance of a table names; it names no photographs.
+    """The files of a corpus, whose hashes stand in the provenance of a table.
 
-    To hash 150 GB of these would take hours and tell nothing: each row has the hash of its image.
+    Photographs are not hashed there: each row has the hash of its image, and 150 GB would take hours.
     """
     return [file for file in (source / DRAWINGS, source / TWINS) if file.is_file()]

@@ -1,4 +1,4 @@
-"""What the sources of distractors share: images in folders as rows, each once, and none that is an exemplar."""
+"""What the sources of distractors share: images as rows, each once, without exemplars."""
 
 import json
 import logging
@@ -15,37 +15,34 @@ log = logging.getLogger("exemplar_sources")
 
 
 class Sieve:
-    """Lets images through that can be distractors, and counts those that cannot.
-
-    Args:
-        exemplars: `source` and `sha256` of images that may be none.
-    """
+    """Turns images into rows if they can be distractors, and counts those that cannot."""
 
     def __init__(self, exemplars: Set[str]) -> None:
-        self.exemplars, self.seen = exemplars, set()  # SHA-256 of the images let through
-        self.kept_out = Counter()
+        self.exemplars = exemplars  # their `source` and `sha256`
+        self.seen = set()  # SHA-256 of the images that became rows
+        self.skipped = Counter()  # by reason
 
     def pass_on(self, name: str, class_name: str, data: bytes, caption: str, source: str, licence: str) -> dict | None:
-        """A row with DISTRACTOR_COLUMNS; None if the image cannot serve."""
+        """A row with DISTRACTOR_COLUMNS; None if the image cannot be a distractor."""
         try:
             image = to_store(artifacts.open_image(data, name), data)
         except ValueError:
-            return self._keep_out("unreadable")
+            return self._skip("unreadable")
         digest = sha256(image)
         if not self.exemplars.isdisjoint((source, digest)):
-            return self._keep_out("exemplars")
+            return self._skip("exemplars")
         if bytes.fromhex(digest) in self.seen:
-            return self._keep_out("copies")
+            return self._skip("copies")
         self.seen.add(bytes.fromhex(digest))
         about = {"id": name, "class": class_name, "image": image, "caption": caption, "sha256": digest}
         return {**about, "source": source, "licence": licence, "author": "unknown"}
 
-    def _keep_out(self, reason: str) -> None:
-        self.kept_out[reason] += 1
+    def _skip(self, reason: str) -> None:
+        self.skipped[reason] += 1
 
     def __str__(self) -> str:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(self.kept_out.items()))
-        return f"passed over: {reasons or 'none'}"
+        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(self.skipped.items()))
+        return f"skipped: {reasons or 'none'}"
 
 
 def describe(text: bytes | None, record: bytes | None) -> tuple[str, str | None]:
@@ -60,11 +57,7 @@ def describe(text: bytes | None, record: bytes | None) -> tuple[str, str | None]
 
 
 def below_folder(source: Path, exemplars: Set[str], count: int, seed: int) -> Iterator[dict]:
-    """Rows of `count` images anywhere in a folder, in the order of a hash of seed and path.
-
-    Raises:
-        ValueError: there are not as many.
-    """
+    """Rows of `count` images anywhere in a folder, in the order of a hash of seed and path."""
     files = {file.relative_to(source).as_posix(): file for file in _find_images(source)}
     if len(files) < count:
         raise ValueError(f"{source}: distractors.count is {count}, the folder has {len(files)} images")
@@ -74,8 +67,7 @@ def below_folder(source: Path, exemplars: Set[str], count: int, seed: int) -> It
         caption, url = describe(*(_beside(file, suffix) for suffix in (".txt", ".json")))
         class_name = file.parent.name if file.parent != source else ""
         licence = "see url" if url else "unknown"
-        row = sieve.pass_on(name, class_name, read_bytes(file), caption, url or name_of(file, source), licence)
-        if row:
+        if row := sieve.pass_on(name, class_name, read_bytes(file), caption, url or name_of(file, source), licence):
             yield row
         if len(sieve.seen) == count:
             log.info("%d images, %s", count, sieve)
@@ -89,7 +81,7 @@ def _beside(file: Path, suffix: str) -> bytes | None:
 
 
 def _find_images(source: Path) -> Iterator[Path]:
-    """Files in a folder and in those below; hidden ones are left out."""
+    """The image files in a folder and all folders below it, without hidden ones."""
     if not source.is_dir():
         raise ValueError(f"{source}: no folder of images")
     for folder, folders, names in os.walk(source):

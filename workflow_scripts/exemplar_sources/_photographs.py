@@ -1,8 +1,8 @@
 """What the sources of photographs and paintings share: image files in folders, as rows of a table.
 
-An image of more than LONGEST pixels on its longer side is stored as a JPEG whose shorter side has SHORTER pixels, as
-many as the base model draws, and upright as its EXIF says. Every other keeps its bytes, so that its `sha256` is that of
-the file.
+An image whose longer side has more than LONGEST pixels is stored as a JPEG whose shorter side has SHORTER pixels, the
+size of the base model's images, rotated as its EXIF says. All other images keep their bytes, so that their `sha256` is
+that of the file.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ import pandas as pd
 from PIL import Image, ImageOps
 
 from workflow_scripts import artifacts
+from workflow_scripts.exemplar_sources import columns_of
 from workflow_scripts.study.study import Model
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
@@ -27,16 +28,12 @@ log = logging.getLogger("exemplar_sources")
 
 
 def is_image(name: str) -> bool:
-    """Whether a file of this name should be an image; hidden files are not."""
+    """Whether the name is that of an image file; hidden files do not count."""
     return name.lower().endswith(EXTENSIONS) and not name.startswith(".")
 
 
 def list_folders(source: Path) -> list[str]:
-    """The names of the folders in a folder, sorted.
-
-    Raises:
-        ValueError: it is no folder.
-    """
+    """The names of the folders in a folder, sorted; raises `ValueError` if it is no folder."""
     try:
         with os.scandir(source) as entries:
             return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
@@ -62,7 +59,7 @@ def read_bytes(file: Path) -> bytes:
 
 
 def read_usable(files: Iterable[Path]) -> Iterator[tuple[Path, bytes]]:
-    """The files that `artifacts.open_image` decodes, with the bytes to store; warns of any other and skips it."""
+    """The files that `artifacts.open_image` decodes, with the bytes to store; skips the others with a warning."""
     for file in files:
         data = read_bytes(file)
         try:
@@ -87,18 +84,18 @@ def sha256(data: bytes) -> str:
 
 
 def name_of(file: Path, source: Path) -> str:
-    """The column `source`: the path in the folder `source`, with its name, so that two folders share none."""
+    """The column `source`: the path in the folder `source`, after the folder's name, to be unique among folders."""
     return f"{source.absolute().name}/{file.relative_to(source).as_posix()}"
 
 
-def exemplar(model: Model, k: int, image: bytes, caption: str, source: str, licence: str, author: str) -> dict:
-    """A row with EXEMPLAR_COLUMNS. Nothing is known of near-duplicates, nor of what the base model has seen."""
-    return {
-        **{"model": model.name, "split": model.split, "class": model.class_name, "class_word": model.class_word},
-        **{"k": k, "image": image, "caption": caption, "sha256": sha256(image)},
-        **{"source": source, "licence": licence, "author": author},
-        **{"new_artist": False, "twins": [], "seen_twin": False},
-    }
+def exemplar(model: Model, k: int, source: Path, file: Path, image: bytes, caption: str, **origin: str) -> dict:
+    """A row with EXEMPLAR_COLUMNS; `origin`: licence and author, where they are known.
+
+    Near-duplicates, and what the base model has seen, are not known.
+    """
+    row = {**columns_of(model), "k": k, "image": image, "caption": caption, "sha256": sha256(image)}
+    origin = {"source": name_of(file, source), "licence": "unknown", "author": "unknown", **origin}
+    return {**row, **origin, "new_artist": False, "twins": [], "seen_twin": False}
 
 
 def in_parts(rows: Iterable[dict]) -> Iterator[pd.DataFrame]:

@@ -1,11 +1,11 @@
 """Distractors by the million: the tars that img2dataset makes of LAION's addresses, or else a folder of images.
 
-    {source}/00000.tar ...      of members 000000012.jpg, 000000012.txt, 000000012.json: an image, its caption, its url
-    {source}/**/*.jpg ...       if there are no tars; the same files may lie beside an image
+    {source}/00000.tar ...      with 000000012.jpg, 000000012.txt, 000000012.json: an image, its caption, its url
+    {source}/**/*.jpg ...       if there are no tars; the same two files may be beside an image
 
-Those of the smallest hash of seed, tar and key serve, whatever the order on the disk. A first pass over the tars reads
-names only; a second reads the images, and further ones those in place of images that cannot serve. Memory holds 8
-bytes for each image there is, and what tells copies apart for each image taken.
+The images with the smallest hashes of seed, tar and key are taken, whatever their order on the disk. A first pass over
+the tars reads only names, a second the images; further passes replace images that cannot be used. Memory holds 8 bytes
+for each image in the tars, and the SHA-256 of each image taken.
 """
 
 import logging
@@ -23,11 +23,11 @@ from workflow_scripts.exemplar_sources._photographs import EXTENSIONS, in_parts
 from workflow_scripts.seeds import derive_seed
 
 log = logging.getLogger("exemplar_sources")
-Sample = dict[str, tarfile.TarInfo]  # by what stands after the key: ".jpg"
+Sample = dict[str, tarfile.TarInfo]  # by the part of the name after the key, such as ".jpg"
 
 
 def distract(source: Path, exemplars: Set[str], count: int, seed: int) -> Iterator[pd.DataFrame]:
-    """Takes images by their hash, each once. The column `class` is empty, unless they are in folders."""
+    """Takes images by their hash, each once. The column `class` is empty for images in tars."""
     tars = sorted(source.glob("*.tar"))
     if tars:
         return in_parts(_from_tars(source, tars, Sieve(exemplars), count, seed))
@@ -66,8 +66,7 @@ def _read(tar: Path, sieve: Sieve, first: int, last: int, seed: int) -> Iterator
             image, text, record = (_bytes(opened, sample, *kinds) for kinds in (EXTENSIONS, [".txt"], [".json"]))
             caption, url = describe(text, record)
             name = f"{tar.stem}/{key}"
-            row = sieve.pass_on(name, "", image, caption, url or name, "see url" if url else "unknown")
-            if row:
+            if row := sieve.pass_on(name, "", image, caption, url or name, "see url" if url else "unknown"):
                 yield row
 
 
@@ -83,7 +82,7 @@ def _open(tar: Path) -> Iterator[tarfile.TarFile]:
 
 
 def _samples(opened: tarfile.TarFile) -> Iterator[tuple[str, Sample]]:
-    """Key and members of each sample that has an image; one whose key was there before is left out."""
+    """Key and members of each sample that has an image; later samples with the same key are left out."""
     keys = set()
     for key, members in groupby(_files(opened), key=lambda member: _split(member)[0]):
         sample = {_split(member)[1]: member for member in members}
@@ -99,7 +98,7 @@ def _files(opened: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         tarfile.ReadError: the tar is truncated, even where a member ends.
     """
     for member in iter(opened.next, None):
-        opened.members.clear()  # which would hold all of them
+        opened.members.clear()  # or it would hold all members in memory
         if member.isreg() and not Path(member.name).name.startswith("."):
             yield member
     opened.fileobj.seek(opened.offset)
@@ -108,7 +107,7 @@ def _files(opened: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
 
 
 def _split(member: tarfile.TarInfo) -> tuple[str, str]:
-    """Key and kind of a member: `00/12` and `.jpg` of `./00/12.JPG`."""
+    """Key and kind of a member: `00/12` and `.jpg` for `./00/12.JPG`."""
     folder, slash, name = member.name.removeprefix("./").rpartition("/")
     stem, dot, kind = name.partition(".")
     return f"{folder}{slash}{stem}", f"{dot}{kind}".lower()

@@ -20,7 +20,7 @@ from workflow_scripts.seeds import derive_seed
 
 
 def distract(source: Path, exemplars: Set[str], count: int, seed: int) -> Iterator[pd.DataFrame]:
-    """Takes drawings in the order of their hash, never an exemplar nor a twin of one, and one per twin pair."""
+    """Takes drawings in the order of their hash, never an exemplar or its twin, and one of each pair of twins."""
     table = read_drawings(source)
     single = table.family.map(lambda name: FAMILIES[name].twin_of is None)
     twins = {twin for name, others in read_twins(source).items() if name in exemplars for twin in others}

@@ -4,16 +4,16 @@
     {source}/val/n01440764/*.JPEG, or {source}/val/ILSVRC2012_val_00000001.JPEG ... with the devkit's
     {source}/ILSVRC2012_devkit_t12/data/{meta.mat,ILSVRC2012_validation_ground_truth.txt}
 
-Kaggle's archive serves as well: {source}/ILSVRC/Data/CLS-LOC/{train,val} and {source}/LOC_val_solution.csv.
+Kaggle's archive works as well: {source}/ILSVRC/Data/CLS-LOC/{train,val} and {source}/LOC_val_solution.csv.
 
 The test exemplars of a case that has a train split come from ILSVRC's val, all others from its train. Each class takes
-the images of its folder in the order of a hash of seed and name, so that a model more changes none before it. It
-passes over those that
+the images of its folder in the order of a hash of seed and name, so that adding a model changes no earlier one. It
+skips images that
 
-- `artifacts.open_image` cannot read; there are a few of CMYK,
+- `artifacts.open_image` cannot read (a few are CMYK),
 - have fewer than SMALLEST pixels on the shorter side,
 - are grey: the mean difference of the largest and the smallest channel is under COLOURFUL of 255 levels,
-- resemble one that the class took already: of the 64 bits of `imagehash.phash`, at most ALIKE differ.
+- resemble an earlier image of the class: at most ALIKE of the 64 bits of `imagehash.phash` differ.
 """
 
 from collections import Counter, defaultdict
@@ -25,15 +25,7 @@ import pandas as pd
 from PIL import Image
 
 from workflow_scripts import artifacts
-from workflow_scripts.exemplar_sources._photographs import (
-    exemplar,
-    in_parts,
-    list_folders,
-    list_images,
-    name_of,
-    read_bytes,
-    to_store,
-)
+from workflow_scripts.exemplar_sources import _photographs, models_of
 from workflow_scripts.seeds import derive_seed
 from workflow_scripts.study.study import Case, Model
 
@@ -51,35 +43,28 @@ class Pool:
 
     def __init__(self, files: list[Path], seed: int) -> None:
         self.files = sorted(files, key=lambda file: (derive_seed(seed, "imagenet", file.name), file.name))
-        self.tried, self.taken = 0, 0
-        self.passed_over = Counter()  # reasons
+        self.untried, self.taken, self.skipped = iter(self.files), 0, Counter()  # skipped: by reason
 
     def take(self, hashes: list) -> tuple[Path, bytes] | None:
-        """The next usable image, with the bytes to store; None if none is left.
-
-        Args:
-            hashes: of the images that the class has taken; that of the image is added.
-        """
-        while self.tried < len(self.files):
-            file = self.files[self.tried]
-            self.tried += 1
-            data = read_bytes(file)
+        """The next usable image, with the bytes to store; None if none is left. Adds its hash to the class's."""
+        for file in self.untried:
+            data = _photographs.read_bytes(file)
             try:
                 image = artifacts.open_image(data, str(file))
             except ValueError:
-                self.passed_over["unreadable"] += 1
+                self.skipped["unreadable"] += 1
                 continue
-            fault = _fault(image, hashes)
-            if fault is None:
-                self.taken += 1
-                return file, to_store(image, data)
-            self.passed_over[fault] += 1
+            if fault := _fault(image, hashes):
+                self.skipped[fault] += 1
+                continue
+            self.taken += 1
+            return file, _photographs.to_store(image, data)
         return None
 
 
 def select(source: Path, case: Case, seed: int) -> Iterator[pd.DataFrame]:
-    """Takes as many images of each class as it has models: those of train first, of test last."""
-    models = [model for split in case.splits for model in case.models[split]]
+    """Takes one image of its class for each model."""
+    models = models_of(case)
     needed = Counter((_pool(case, model), model.class_name) for model in models)
     pools = {}
     for split in ("train", "val"):
@@ -88,7 +73,7 @@ def select(source: Path, case: Case, seed: int) -> Iterator[pd.DataFrame]:
     for (split, name), count in needed.items():
         if len(pools[split, name].files) < count:
             raise ValueError(_too_few(source, case, split, name, count, pools[split, name]))
-    return in_parts(_rows(source, case, models, needed, pools))
+    return _photographs.in_parts(_rows(source, case, models, needed, pools))
 
 
 def _pool(case: Case, model: Model) -> str:
@@ -104,12 +89,11 @@ def _rows(source: Path, case: Case, models: list[Model], needed: Counter, pools:
         if taken is None:
             raise ValueError(_too_few(source, case, *key, needed[key], pools[key]))
         file, image = taken
-        caption = f"a photo of a {model.class_word}"
-        yield exemplar(model, 0, image, caption, name_of(file, source), LICENCE, author="unknown")
+        yield _photographs.exemplar(model, 0, source, file, image, f"a photo of a {model.class_word}", licence=LICENCE)
 
 
 def _fault(image: Image.Image, hashes: list) -> str | None:
-    """Why an image cannot serve, if it cannot; if it can, its hash is added to those of its class."""
+    """Why an image cannot be used; None if it can, and then its hash is added to those of its class."""
     import imagehash
 
     if min(image.size) < SMALLEST:
@@ -125,10 +109,10 @@ def _fault(image: Image.Image, hashes: list) -> str | None:
 
 
 def _too_few(source: Path, case: Case, split: str, name: str, count: int, pool: Pool) -> str:
-    reasons = ", ".join(f"{times} {reason}" for reason, times in sorted(pool.passed_over.items()))
+    reasons = ", ".join(f"{times} {reason}" for reason, times in sorted(pool.skipped.items()))
     return (
         f"{_root(source) / split}: class {name!r} of {case.name} needs {count} images, "
-        f"{f'{pool.taken} of {len(pool.files)} will do: {reasons}' if reasons else f'it has {len(pool.files)}'}"
+        f"{f'{pool.taken} of {len(pool.files)} can be used: {reasons}' if reasons else f'it has {len(pool.files)}'}"
     )
 
 
@@ -141,11 +125,11 @@ def _find(source: Path, split: str, classes: Collection[str]) -> dict[str, list[
     if not classes:
         return {}
     folder = _root(source) / split
-    if split == "train" or list_folders(folder):
-        return {name: list_images(folder / name) for name in classes}
+    if split == "train" or _photographs.list_folders(folder):
+        return {name: _photographs.list_images(folder / name) for name in classes}
     files_of = {name: [] for name in classes}
     labels = _read_solution(source / SOLUTION) if (source / SOLUTION).is_file() else _read_devkit(source / DEVKIT)
-    for file in list_images(folder):
+    for file in _photographs.list_images(folder):
         files_of.get(labels.get(file.stem), []).append(file)
     return files_of
 

@@ -1,8 +1,8 @@
 """Styles as folders of images, one model per folder: BAM-FG's groups, Artchive's artists.
 
 {source}/101549_0/*.jpg     all images of a group, in the order of their names
-{source}/train.txt          if the study only counts the groups of a split: their folders, one a line, in the order
-                            of the models
+{source}/train.txt          if the study gives only the number of groups of a split: their folders, one per line, in
+                            the order of the models
 """
 
 import itertools
@@ -11,48 +11,36 @@ from pathlib import Path
 
 import pandas as pd
 
-from workflow_scripts.exemplar_sources._photographs import (
-    exemplar,
-    in_parts,
-    list_folders,
-    list_images,
-    name_of,
-    read_usable,
-)
-from workflow_scripts.study.study import Case, Model, read_lines
+from workflow_scripts.exemplar_sources import _photographs, models_of, number_of
+from workflow_scripts.study.study import Case, read_lines
 
 
 def select(source: Path, case: Case, seed: int) -> Iterator[pd.DataFrame]:
-    """Takes all images of each group, or the first as many as the model's size says."""
-    return in_parts(_rows(source, case, _folders(source, case)))
+    """Takes all images of each group, or as many of the first as the model's size says."""
+    return _photographs.in_parts(_rows(source, case, _folders(source, case)))
 
 
 def _rows(source: Path, case: Case, folders: dict[str, str]) -> Iterator[dict]:
-    models = (model for split in case.splits for model in case.models[split])
-    for class_name, group in itertools.groupby(models, key=lambda model: model.class_name):
+    for class_name, group in itertools.groupby(models_of(case), key=lambda model: model.class_name):
         folder = source / folders[class_name]
-        files = list_images(folder)
-        usable = list(itertools.islice(read_usable(files), max(case.set_sizes, default=None)))
+        files = _photographs.list_images(folder)
+        usable = list(itertools.islice(_photographs.read_usable(files), max(case.set_sizes, default=None)))
         for model in group:
-            size = int(model.name[-4:]) if case.set_sizes else max(len(usable), 1)
+            size = number_of(model) if case.set_sizes else max(len(usable), 1)
             if len(usable) < size:
                 raise ValueError(
                     f"{folder}: {model.name!r} of {case.name} needs {size} usable images, the folder has "
                     f"{len(usable)} among {len(files)}"
                 )
             for k, (file, image) in enumerate(usable[:size]):
-                yield _exemplar(source, model, folder.name, k, file, image)
-
-
-def _exemplar(source: Path, model: Model, style: str, k: int, file: Path, image: bytes) -> dict:
-    caption = f"a picture in the style of {style}"
-    row = exemplar(model, k, image, caption, name_of(file, source), licence="unknown", author=style)
-    return {**row, "class": style}
+                style, caption = folder.name, f"a picture in the style of {folder.name}"
+                row = _photographs.exemplar(model, k, source, file, image, caption, author=style)
+                yield {**row, "class": style}
 
 
 def _folders(source: Path, case: Case) -> dict[str, str]:
-    """The folder of each group, all of them checked before any image is read."""
-    present = list_folders(source)
+    """The folder of each group; all folders are checked before any image is read."""
+    present = _photographs.list_folders(source)
     folders, named_in = {}, {}
     for split in case.splits:
         groups = list(dict.fromkeys(model.class_name for model in case.models[split]))
@@ -66,7 +54,7 @@ def _folders(source: Path, case: Case) -> dict[str, str]:
                 raise ValueError(f"{where}: {folder!r} is none of the {len(present)} folders of {source}")
             if folder in named_in:
                 raise ValueError(
-                    f"{where}: {folder!r} stands in {named_in[folder]} already; each folder may serve once"
+                    f"{where}: {folder!r} is already listed in {named_in[folder]}; a folder can be used only once"
                 )
             named_in[folder] = where
         folders |= zip(groups, names, strict=True)
@@ -76,7 +64,7 @@ def _folders(source: Path, case: Case) -> dict[str, str]:
 def _read_list(file: Path, case: Case, count: int, present: list[str]) -> list[str]:
     if not file.is_file():
         raise ValueError(
-            f"{file}: no such file; {case.name} has {count} groups in this split: list their folders, one a line, of "
+            f"{file}: no such file; {case.name} has {count} groups in this split: list their folders, one per line, of "
             f"the {len(present)} in {file.parent}"
         )
     names = read_lines(file)

@@ -20,35 +20,21 @@ History = list[dict[str, float]]
 
 @dataclass(frozen=True)
 class Pairs:
-    """Exemplars of m customized models and samples that the models made, as features of length 1.
+    """Exemplars of m customized models and samples that the models made, as features of length 1."""
 
-    Attributes:
-        exemplars: float32 [e, d].
-        exemplar_model: int [e], the model of each exemplar, from 0 to m - 1; every model has at least one.
-        samples: float32 [n, d].
-        sample_model: int [n], the model of each sample; every model has at least one.
-    """
-
-    exemplars: np.ndarray
-    exemplar_model: np.ndarray
-    samples: np.ndarray
-    sample_model: np.ndarray
+    exemplars: np.ndarray  # float32 [e, d]
+    exemplar_model: np.ndarray  # int [e], the model of each exemplar, from 0 to m - 1; every model has at least one
+    samples: np.ndarray  # float32 [n, d]
+    sample_model: np.ndarray  # int [n], the model of each sample; every model has at least one
 
 
 @dataclass(frozen=True)
 class Head:
-    """A fitted head.
+    """A fitted head."""
 
-    Attributes:
-        name: of its plug-in.
-        tensors: what `fit` returned.
-        raw: whether it was fitted on features as long as the encoder makes them, such as a head that others released:
-            their bias weighs less the longer a feature is. Ours are fitted on features of length 1.
-    """
-
-    name: str
-    tensors: Mapping[str, np.ndarray]
-    raw: bool = False
+    name: str  # of its plug-in
+    tensors: Mapping[str, np.ndarray]  # what `fit` returned
+    raw: bool = False  # fitted on features of any length, like heads that others released; ours: of length 1
 
 
 class HeadModule(Protocol):
@@ -57,12 +43,9 @@ class HeadModule(Protocol):
     def fit(self, train: Pairs, val: Pairs, settings: Any, seed: int) -> tuple[Tensors, History]:
         """Fits the head on `train` and selects it on `val`.
 
-        Args:
-            settings: the module's `Settings`, made of the study's section `heads.<name>`.
-
         Returns:
-            Float32 tensors to store, and rows of `temperature`, `epoch`, `loss`, `train_mAP` and `val_mAP`; NaN where
-            there is none, and epoch 0 is the untouched head.
+            Float32 tensors to store, and rows of `temperature`, `epoch`, `loss`, `train_mAP` and `val_mAP` (NaN where
+            there is no value; epoch 0 is the head before training).
 
         Raises:
             ValueError: the loss is not finite, or `train` has too few models.
@@ -73,31 +56,22 @@ class HeadModule(Protocol):
 
 
 def read_head(path: str | os.PathLike, encoder: str) -> Head:
-    """Reads a head that was fitted on features of `encoder`.
-
-    Raises:
-        ValueError: the file is corrupt, or belongs to another encoder.
-    """
+    """Reads a head; raises `ValueError` if the file is corrupt, or the head was fitted to another encoder."""
     tensors = artifacts.read_tensors(path, {"encoder": encoder})
     settings = artifacts.read_provenance(path)["settings"]
     return Head(settings["head"], tensors, settings.get("raw", False))
 
 
 def normalize(features: np.ndarray) -> np.ndarray:
-    """Scales rows [n, d] to length 1; a row of zeros stays as it is."""
+    """Scales rows [n, d] to length 1; a row of zeros does not change."""
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     return features / np.maximum(lengths, np.finfo(np.float32).tiny)
 
 
 def project(head: Head, side: Side, features: np.ndarray) -> np.ndarray:
-    """Maps raw encoder features with a head, so that an inner product of two sides is their similarity.
+    """Maps raw encoder features, float32 [n, d], to rows [n, d'] of length 1; the inner product is the similarity.
 
-    Args:
-        side: `exemplar` for every image that may have influenced a sample, distractors too; `sample` for samples.
-        features: float32 [n, d], of any length.
-
-    Returns:
-        float32 [n, d'] of length 1.
+    `side` is `exemplar` for exemplars and distractors, `sample` for samples.
     """
-    given = features if head.raw else normalize(features)
-    return normalize(plugins.load("heads", head.name).apply(head.tensors, side, given))
+    inputs = features if head.raw else normalize(features)
+    return normalize(plugins.load("heads", head.name).apply(head.tensors, side, inputs))

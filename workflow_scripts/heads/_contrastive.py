@@ -1,4 +1,4 @@
-"""Contrastive training of two maps, of exemplars and of samples, by NT-Xent in both directions (paper section 4)."""
+"""Contrastive training of two maps, one of exemplars and one of samples, by symmetric NT-Xent (paper section 4)."""
 
 import copy
 import logging
@@ -20,13 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def nt_xent(exemplars: torch.Tensor, samples: torch.Tensor, nu: float) -> torch.Tensor:
-    """Symmetric NT-Xent: exemplar i must find sample i in the batch, and sample i exemplar i.
-
-    Args:
-        exemplars: t, [b, d] of length 1.
-        samples: s, [b, d] of length 1.
-        nu: temperature.
-    """
+    """Symmetric NT-Xent of exemplars t and samples s, both [b, d] of length 1; i matches i. `nu`: the temperature."""
     logits = samples @ exemplars.T / nu  # [b, b]
     own = torch.arange(len(logits))
     return F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)
@@ -35,8 +29,8 @@ def nt_xent(exemplars: torch.Tensor, samples: torch.Tensor, nu: float) -> torch.
 def draw_epoch(pairs: Pairs, batch: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yields rows of exemplars and of samples [b], matched one to one.
 
-    A batch holds a model at most once, so two samples of one exemplar are never each other's negatives. In an epoch,
-    the models with the most samples show each sample once; the others repeat theirs.
+    A batch holds each model at most once, so samples of one model are never negatives of each other. In an epoch, the
+    models with the most samples show each sample once; the others repeat some.
     """
     turns = np.bincount(pairs.sample_model).max()
     exemplars = np.stack([rng.choice(rows, turns) for rows in _rows_by_model(pairs.exemplar_model)])  # [m, turns]
@@ -52,19 +46,17 @@ def _rows_by_model(models: np.ndarray) -> list[np.ndarray]:
 
 
 def fit(
-    head: str, build: Callable[[], Map], train: Pairs, val: Pairs, settings: Contrastive, seed: int
+    head: str, build: Callable[[int], Map], train: Pairs, val: Pairs, settings: Contrastive, seed: int
 ) -> tuple[Tensors, History]:
-    """Trains at each temperature from the same start; of all epochs, the one with the best mAP on val is kept.
+    """Trains from the same start at each temperature, and keeps the epoch with the best mAP on val.
 
-    Args:
-        head: the plug-in whose `apply` reads the maps' tensors.
-        build: makes the map of one side; it may draw from PyTorch's global generator, seeded by `seed`.
+    `build` makes the map of one side for a width of features; it may draw from PyTorch's global generator.
     """
     if len(set(train.exemplar_model)) < 2:
         raise ValueError("the training set has one model of train; contrastive learning needs at least two")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        start = nn.ModuleDict({side: build() for side in get_args(Side)})
+        start = nn.ModuleDict({side: build(train.exemplars.shape[1]) for side in get_args(Side)})
     best, history = _tensors(start), []
     untouched = score(Head(head, best), train, val)
     record = untouched["val_mAP"]
@@ -84,7 +76,7 @@ def fit(
 
 
 def _train(maps: nn.ModuleDict, train: Pairs, nu: float, settings: Contrastive, seed: int) -> Iterator[float]:
-    """Trains the maps epoch by epoch, and yields the mean loss of each."""
+    """Trains the maps and yields the mean loss of each epoch."""
     rng = np.random.default_rng(seed)
     optimizer = torch.optim.AdamW(maps.parameters(), lr=settings.learning_rate, weight_decay=settings.ridge, fused=True)
     for epoch in range(settings.epochs):
@@ -102,7 +94,7 @@ def _step(
     maps: nn.ModuleDict, optimizer: torch.optim.Optimizer, exemplars: np.ndarray, samples: np.ndarray, nu: float
 ) -> float:
     """One step on a batch of features [b, d]; returns its loss."""
-    mapped = (maps["exemplar"](torch.from_numpy(exemplars)), maps["sample"](torch.from_numpy(samples)))
+    mapped = maps["exemplar"](torch.from_numpy(exemplars)), maps["sample"](torch.from_numpy(samples))
     loss = nt_xent(*(F.normalize(rows, dim=1) for rows in mapped), nu) + sum(one.penalty() for one in maps.values())
     optimizer.zero_grad()
     loss.backward()

@@ -1,7 +1,7 @@
 """The maps of one side that heads learn, in PyTorch: linear, one weight per feature, and an MLP (paper section 4).
 
-The first two start as the identity and are parametrised by their difference from it, so that weight decay pulls
-towards the untuned features instead of towards zero: hundreds of exemplars do not determine a million weights.
+The first two start as the identity and learn their difference from it, so that weight decay pulls towards the untuned
+features instead of towards zero: hundreds of exemplars do not determine a million weights.
 """
 
 import torch
@@ -12,14 +12,14 @@ from workflow_scripts.heads import Tensors
 
 
 class Map(nn.Module):
-    """A map of rows [b, d] to rows [b, d']; what it learns must fit into plain tensors."""
+    """A map of rows [b, d] to rows [b, d']."""
 
     def penalty(self) -> torch.Tensor | float:
-        """What the map adds to the loss."""
+        """A term of the loss."""
         return 0.0
 
     def tensors(self) -> Tensors:
-        """A copy of the trained map, float32, from which the head's `apply` computes the same without PyTorch."""
+        """Float32 copies of what was trained, from which the head's `apply` computes the same without PyTorch."""
         raise NotImplementedError
 
 
@@ -36,7 +36,7 @@ class NearIdentity(Map):
         return features + F.linear(features, self.difference, self.bias)
 
     def penalty(self) -> torch.Tensor | float:
-        """||W W^T - I||_F^2 / d, weighted by `orthogonality`; without weight it costs no product of matrices."""
+        """||W W^T - I||_F^2 / d times `orthogonality`; at 0 the product of matrices is left out."""
         if self.orthogonality == 0:
             return 0.0
         identity = torch.eye(len(self.bias))
@@ -75,7 +75,7 @@ class Mlp(Map):
         return self.second(F.relu(self.norm(self.first(features))))
 
     def tensors(self) -> Tensors:
-        """Batch norm by its running mean and variance, folded into a scale and a shift."""
+        """Folds batch norm's running mean and variance into a scale and a shift."""
         scale = (self.norm.weight / torch.sqrt(self.norm.running_var + self.norm.eps)).detach()
         shift = self.norm.bias.detach() - self.norm.running_mean * scale
         return {

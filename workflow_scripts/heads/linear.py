@@ -1,7 +1,8 @@
-"""Two square linear maps with bias, learned contrastively from the identity on (paper section 4)."""
+"""Two square linear maps with bias, learned contrastively, starting at the identity (paper section 4)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -22,15 +23,12 @@ class Settings(Contrastive):
 
 
 def fit(train: Pairs, val: Pairs, settings: Settings, seed: int) -> tuple[Tensors, History]:
-    """See `HeadModule.fit`. Epoch 0 is the identity; the epoch with the best mAP on val wins."""
-    from workflow_scripts.heads import _contrastive, _maps  # PyTorch: whoever only applies a head does without
+    """See `HeadModule.fit`. Epoch 0 is the identity."""
+    from workflow_scripts.heads import _contrastive, _maps  # PyTorch, which applying a head does not need
 
-    def build() -> _maps.Map:
-        return _maps.NearIdentity(train.exemplars.shape[1], settings.orthogonality)
-
+    build = partial(_maps.NearIdentity, orthogonality=settings.orthogonality)
     return _contrastive.fit("linear", build, train, val, settings, seed)
 
 
 def apply(tensors: Mapping[str, np.ndarray], side: Side, features: np.ndarray) -> np.ndarray:
-    """See `HeadModule.apply`."""
     return features @ tensors[f"{side}.weight"].T + tensors[f"{side}.bias"]

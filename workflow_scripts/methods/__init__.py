@@ -1,7 +1,7 @@
-"""Attribution methods: who influenced this sample?
+"""Attribution methods: which images influenced this sample?
 
 A new method is one file with a function `load`, and one entry under `methods:` in the study. A method works in two
-phases: `prepare` sees the candidates once (and may cache what it likes), `rank` answers for any number of queries.
+phases: `prepare` gets the candidates once (and may cache what it needs), `rank` answers for any number of queries.
 
 Shapes: q queries, n distractors, e exemplars, m the largest number of true exemplars of a query, d features.
 """
@@ -18,70 +18,47 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Candidates:
-    """Who may have influenced a sample.
+    """The images that may have influenced a sample, as raw encoder features."""
 
-    Attributes:
-        distractors: raw encoder features, float32 [n, d]; may be a memory map.
-        exemplars: raw encoder features, float32 [e, d].
-    """
-
-    distractors: np.ndarray
-    exemplars: np.ndarray
+    distractors: np.ndarray  # float32 [n, d], may be a memory map
+    exemplars: np.ndarray  # float32 [e, d]
 
 
 @dataclass(frozen=True)
 class Queries:
-    """Samples to attribute.
+    """Samples to attribute. A query's candidates are all distractors and its true exemplars (paper section 5)."""
 
-    Attributes:
-        samples: raw encoder features, float32 [q, d].
-        truth: int64 [q, m], rows of the exemplars of each query's own model, padded with -1. A query's candidates are
-            all distractors and these exemplars (paper section 5).
-    """
-
-    samples: np.ndarray
-    truth: np.ndarray
+    samples: np.ndarray  # raw encoder features, float32 [q, d]
+    truth: np.ndarray  # int64 [q, m], rows of the exemplars of each query's own model, padded with -1
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """The answer for q queries. Candidate 0 ... n-1 is a distractor, n + i is exemplar i.
+    """The answer for q queries. Candidates 0 ... n-1 are the distractors, n + i is exemplar i."""
 
-    Attributes:
-        ranks: int64 [q, m], distinct 1-based ranks of the true exemplars, ties in their disfavour; 0 where padded.
-        top: int64 [q, k], the best candidates, best first; -1 where there are fewer than k.
-        top_scores: float32 [q, k].
-        top_influence: float64 [q, k], calibrated influence in percent of all candidates' influence.
-        true_influence: float64 [q], influence of the true exemplars together, in percent.
-        candidates: int64 [q], number of candidates.
-    """
-
-    ranks: np.ndarray
-    top: np.ndarray
-    top_scores: np.ndarray
-    top_influence: np.ndarray
-    true_influence: np.ndarray
-    candidates: np.ndarray
+    ranks: np.ndarray  # int64 [q, m], distinct ranks of the true exemplars from 1 on, last of a tie; 0 where padded
+    top: np.ndarray  # int64 [q, k], the best candidates, best first; -1 where there are fewer than k
+    top_scores: np.ndarray  # float32 [q, k]
+    top_influence: np.ndarray  # float64 [q, k], calibrated influence in percent of that of all candidates
+    true_influence: np.ndarray  # float64 [q], influence of the true exemplars together, in percent
+    candidates: np.ndarray  # int64 [q], number of candidates
 
 
 class Method(Protocol):
     """An attribution method."""
 
     def prepare(self, candidates: Candidates) -> None:
-        """Takes the candidates of all queries to come."""
+        """Takes the candidates of all later queries."""
 
     def rank(self, queries: Queries) -> Attribution:
-        """Ranks each query's candidates and says how much each of the best influenced it."""
+        """Ranks each query's candidates and says how much the best of them influenced it."""
 
     def score(self, samples: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-        """The scores that `rank` ranks by, of some candidates only.
+        """The scores that `rank` ranks by, float32 [q, c], for some candidates only.
 
         Args:
             samples: raw encoder features, float32 [q, d].
             candidates: int64 [c], numbered as in `Attribution`.
-
-        Returns:
-            float32 [q, c].
         """
 
 
@@ -92,8 +69,7 @@ class MethodModule(Protocol):
         """Makes the method.
 
         Args:
-            settings: the module's `Settings`, made of the study's section `methods.<name>`.
             head: maps features of both sides; the identity head gives the untuned features.
             calibration: turns gaps between scores into influence.
-            memory_mb: megabytes that a block of distractors' features and of their scores may take.
+            memory_mb: megabytes that a block of distractors, their features and scores, may take.
         """

@@ -20,31 +20,26 @@ class FeatureSimilarity:
     """Ranks candidates x of a sample x~ by the cosine of h(F(x)) and h~(F(x~))."""
 
     def __init__(self, head: heads.Head, calibration: Calibration, top_k: int, memory_mb: float) -> None:
-        self.head = head
-        self.calibration = calibration
-        self.top_k = top_k
-        self.memory_mb = memory_mb
+        self.head, self.calibration, self.top_k, self.memory_mb = head, calibration, top_k, memory_mb
 
     def prepare(self, candidates: Candidates) -> None:
-        """Projects the exemplars; distractors stay as they are and are projected block by block."""
+        """Projects the exemplars now, and the distractors later, block by block."""
         self.distractors = candidates.distractors
         self.exemplars = heads.project(self.head, "exemplar", candidates.exemplars)  # [e, d]
 
     def rank(self, queries: Queries) -> Attribution:
-        """See `Method.rank`. Two passes over the distractors: ranks, then the normaliser of the influence."""
+        """See `Method.rank`. Passes over the distractors twice: for the ranks, and for the sum of all influence."""
         samples = heads.project(self.head, "sample", queries.samples)  # [q, d]
         project = partial(heads.project, self.head, "exemplar")
         ranked = ranking.rank(
             samples, self.distractors, self.exemplars, queries.truth, self.top_k, project, self.memory_mb
         )
-        true = self._weights(ranked.true_scores, ranked.peak).sum(axis=1, dtype=np.float64)  # [q]
-        total = true + ranking.sum_over_distractors(
-            samples,
-            self.distractors,
-            lambda scores, rows: self._weights(scores, ranked.peak[rows]).sum(axis=1, dtype=np.float64),
-            project,
-            self.memory_mb,
-        )
+
+        def influence(scores: np.ndarray, rows: slice) -> np.ndarray:
+            return self._weights(scores, ranked.peak[rows]).sum(axis=1, dtype=np.float64)
+
+        true = influence(ranked.true_scores, slice(None))  # [q]
+        total = true + ranking.sum_over_distractors(samples, self.distractors, influence, project, self.memory_mb)
         return Attribution(
             ranks=ranked.ranks,
             top=ranked.top,
@@ -57,7 +52,7 @@ class FeatureSimilarity:
     def score(self, samples: np.ndarray, candidates: np.ndarray) -> np.ndarray:
         """See `Method.score`."""
         number = len(self.distractors)
-        own = candidates >= number
+        own = candidates >= number  # the exemplars
         projected = np.empty((len(candidates), self.exemplars.shape[1]), np.float32)
         projected[own] = self.exemplars[candidates[own] - number]
         projected[~own] = heads.project(self.head, "exemplar", np.asarray(self.distractors[candidates[~own]]))

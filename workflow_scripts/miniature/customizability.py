@@ -1,7 +1,7 @@
 """How well a customized model has learned its exemplar: whether untuned features find it from samples of plain prompts.
 
-Each held-out exemplar is ranked among the others of its case and the distractors' drawings, all of them on white as
-exemplars are. Shapes: e exemplars, n distractors, q samples, d features.
+Each held-out exemplar is ranked among the others of its case and the drawings of the distractors, all of them on white
+as exemplars are. Shapes: e exemplars, n distractors, q samples, d features.
 """
 
 from collections.abc import Mapping, Sequence
@@ -62,7 +62,7 @@ def sample_plain(
         prompts: templates with `{subject}`.
 
     Raises:
-        ValueError: a sample is not finite; the message names its model.
+        ValueError: a sample is not finite.
     """
     planned = [
         sample
@@ -104,9 +104,7 @@ def _embed(encoder: Encoder, images: np.ndarray) -> np.ndarray:
 def recall_of(
     queries: np.ndarray, exemplars: np.ndarray, distractors: np.ndarray, samples: Sequence[Sample], seed: int
 ) -> dict[str, Any]:
-    """Recall@1 and @10 of each sample's exemplar among all exemplars and distractors, from features [q, d], [e, d] and
-    [n, d].
-    """
+    """`recall` of features [q, d] among those of all exemplars [e, d] and distractors [n, d]."""
     own = np.repeat(np.arange(len(exemplars)), len(samples) // len(exemplars))  # the exemplar of each query
     scores = queries @ exemplars.T  # [q, e]
     rivals = count_ahead(scores, scores[np.arange(len(queries)), own, None])[:, 0] - 1  # it counts itself
@@ -117,12 +115,9 @@ def recall_of(
 
 
 def picture_rows(exemplars: np.ndarray, images: np.ndarray, models: Sequence[str]) -> list[np.ndarray]:
-    """Rows of a picture: some of the exemplars, each beside the samples of its model.
+    """Rows of a picture: some exemplars [e, h, w, 3], each beside the samples [q, h, w, 3] of its model.
 
-    Args:
-        exemplars: images uint8 [e, h, w, 3].
-        images: of the samples, uint8 [q, h, w, 3], equally many of each exemplar.
-        models: of each exemplar; their names decide which are shown.
+    `models` names the model of each exemplar; the names decide which are shown.
     """
     rows = sorted(range(len(models)), key=lambda row: derive_seed("picture", models[row]))[:PICTURE_ROWS]
     by_model = images.reshape(len(models), -1, *images.shape[1:])

@@ -5,8 +5,6 @@ Example:
         --vae build/base_model/vae --denoiser build/base_model/unet --output data/base_model
 """
 
-from pathlib import Path
-
 from workflow_scripts import artifacts, cli
 
 README = """\
@@ -19,14 +17,13 @@ Weights: Apache-2.0.
 """
 
 
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--tokenizer", type=Path, required=True)
-    parser.add_argument("--vae", type=Path, required=True)
-    parser.add_argument("--denoiser", type=Path, required=True, help="folder with `unet` and `text_encoder`")
-    parser.add_argument("--output", type=Path, required=True, help="the pipeline's folder")
-    args = parser.parse_args()
-
+@cli.command_line(
+    tokenizer=cli.file(),
+    vae=cli.file(),
+    denoiser=cli.file("folder with `unet` and `text_encoder`"),
+    output=cli.file("the pipeline's folder"),
+)
+def main(args: cli.Args) -> None:
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -40,7 +37,3 @@ def main() -> None:
         unet=UNet2DConditionModel.from_pretrained(args.denoiser / "unet"),
     )
     artifacts.write_text(args.output / "README.md", README, sidecar=False)
-
-
-if __name__ == "__main__":
-    cli.run(main)

@@ -6,37 +6,28 @@ Example (after `npm ci` in the folder with config/corpus/package-lock.json):
         {"config/classes/emoji_seen.txt": 5}, "style_groups": ["config/classes/families_seen.train.txt"]}'
 """
 
-import logging
 from pathlib import Path
 
 from workflow_scripts import artifacts, cli
 from workflow_scripts.miniature.corpus.drawings import attribution_text, build_drawings
 from workflow_scripts.study.study import read_list
 
-log = logging.getLogger("build_corpus")
 
-
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--packages", type=Path, required=True, help="the node_modules folder of the pinned packages")
-    parser.add_argument("--output", type=Path, required=True, help="folder for drawings.parquet and ATTRIBUTION.md")
-    parser.add_argument("--threads", type=int, default=2, help="worker processes (default: 2)")
-    parser.add_settings()
-    args = parser.parse_args()
-    settings = args.settings
-
+@cli.command_line(
+    dict,
+    packages=cli.file("the node_modules folder of the pinned packages"),
+    output=cli.file("folder for drawings.parquet and ATTRIBUTION.md"),
+    threads=cli.threads("worker processes (default: 2)", default=2),
+)
+def main(args: cli.Args, settings: dict) -> None:
     classes = {name: n for file, n in settings["object_classes"].items() for name in read_list(Path(file))}
     groups = [name for file in settings["style_groups"] for name in read_list(Path(file))]
     known = set(read_list(Path(settings["vocabulary"])))
     drawings, errors = build_drawings(args.packages, classes, groups, known, args.threads)
     for error in errors:
-        log.warning("left out: %s", error)
-    log.info("%d drawings: %s", len(drawings), dict(drawings.role.value_counts()))
+        cli.log.warning("left out: %s", error)
+    cli.log.info("%d drawings: %s", len(drawings), dict(drawings.role.value_counts()))
 
     provenance = artifacts.make_provenance(settings, {"lock": args.packages.parent / "package-lock.json"})
     artifacts.write_text(args.output / "ATTRIBUTION.md", attribution_text(drawings), sidecar=False)
     artifacts.write_table(args.output / "drawings.parquet", drawings, provenance, sidecar=False)
-
-
-if __name__ == "__main__":
-    cli.run(main)

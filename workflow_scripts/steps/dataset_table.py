@@ -3,23 +3,16 @@
 Exemplars are counted in the files of the cases; the other numbers come from the configuration.
 """
 
-from pathlib import Path
-
 from workflow_scripts import artifacts, cli
 from workflow_scripts.reporting import plan
 from workflow_scripts.study.settings.report import DatasetTableSettings
 
 
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--exemplars", type=Path, nargs="*", default=[], help="parquet files of cases")
-    parser.add_argument("--output", type=Path, required=True, help="CSV file to write")
-    parser.add_settings(DatasetTableSettings)
-    args = parser.parse_args()
-
+@cli.command_line(
+    DatasetTableSettings,
+    exemplars=cli.files("parquet files of cases", required=False),
+    output=cli.file("CSV file to write"),
+)
+def main(args: cli.Args, settings: DatasetTableSettings) -> None:
     counts = plan.count_exemplars(args.exemplars)
-    artifacts.write_csv(args.output, plan.tabulate(args.settings, counts))
-
-
-if __name__ == "__main__":
-    cli.run(main)
+    artifacts.write_csv(args.output, plan.tabulate(settings, counts))

@@ -8,18 +8,14 @@ Example:
         --output data/hub/CompVis/stable-diffusion-v1-4/133a221b8aa7292a167afc5127cb63fb5005638b.json
 """
 
-from pathlib import Path
-
 from workflow_scripts import cli
 from workflow_scripts.inputs.downloads import fetch_snapshot
 
 
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    text = "manifest to write, .../{owner}/{name}/{revision}.json; the files go into the folder of that name beside it"
-    parser.add_argument("--output", type=Path, required=True, help=text)
-    fetch_snapshot(parser.parse_args().output)
-
-
-if __name__ == "__main__":
-    cli.run(main)
+@cli.command_line(
+    output=cli.file(
+        "manifest to write, .../{owner}/{name}/{revision}.json; the files go into the folder of that name beside it"
+    )
+)
+def main(args: cli.Args) -> None:
+    fetch_snapshot(args.output)

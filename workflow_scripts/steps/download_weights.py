@@ -7,21 +7,14 @@ Example:
         --output data/weights/sscd_disc_mixup.torchscript.pt
 """
 
-from pathlib import Path
-
 from workflow_scripts import cli
 from workflow_scripts.inputs.downloads import fetch_file
 
 
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--url", required=True, help="where the file is")
-    parser.add_argument("--sha256", required=True, help="hash that the file must have, - if nobody published it")
-    parser.add_argument("--output", type=Path, required=True, help="file to write")
-    args = parser.parse_args()
-
+@cli.command_line(
+    url=cli.flag("where the file is", required=True),
+    sha256=cli.flag("hash that the file must have, - if nobody published it", required=True),
+    output=cli.file("file to write"),
+)
+def main(args: cli.Args) -> None:
     fetch_file(args.url, None if args.sha256 == "-" else args.sha256, args.output)
-
-
-if __name__ == "__main__":
-    cli.run(main)

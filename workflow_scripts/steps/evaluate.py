@@ -4,8 +4,6 @@ Reads the ranks that `attribute` wrote for each case and, for a learned head, th
 queries.
 """
 
-from pathlib import Path
-
 from workflow_scripts import artifacts, cli
 from workflow_scripts.evaluation import cells
 from workflow_scripts.study.settings.evaluation import EvaluateSettings
@@ -13,30 +11,17 @@ from workflow_scripts.study.settings.evaluation import EvaluateSettings
 HEAD = ("method", "encoder", "head", "training_set")
 
 
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--scores", type=Path, nargs="+", required=True, help="parquet file of each case")
-    parser.add_argument("--untuned", type=Path, nargs="*", help="the same under the identity head; none for itself")
-    parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
-    parser.add_settings(EvaluateSettings)
-    args = parser.parse_args()
-
-    settings: EvaluateSettings = args.settings
+@cli.command_line(
+    EvaluateSettings,
+    scores=cli.files("parquet file of each case"),
+    untuned=cli.files("the same under the identity head; none for itself", required=False),
+    output=cli.file("JSON file to write"),
+)
+def main(args: cli.Args, settings: EvaluateSettings) -> None:
     head = {key: getattr(settings, key) for key in HEAD}
     scores = cells.read_scores(args.scores, head)
     same = {"method": head["method"], "encoder": head["encoder"], "head": "identity"}
     untuned = cells.read_scores(args.untuned, same) if args.untuned else None
-    inputs = settings.made_from(**vars(args))
-    artifacts.write_json(
-        args.output,
-        {
-            **head,
-            "share": settings.share,
-            **cells.evaluate(scores, untuned, settings),
-            "provenance": artifacts.make_provenance(settings.to_json(), inputs),
-        },
-    )
-
-
-if __name__ == "__main__":
-    cli.run(main)
+    record = {**head, "share": settings.share, **cells.evaluate(scores, untuned, settings)}
+    provenance = artifacts.make_provenance(settings.to_json(), settings.made_from(**vars(args)))
+    artifacts.write_json(args.output, {**record, "provenance": provenance})

@@ -5,7 +5,6 @@ made the same way, are kept; a model that fails is named at the end and holds up
 """
 
 from functools import partial
-from pathlib import Path
 
 from workflow_scripts import cli
 from workflow_scripts.ground_truth import shards
@@ -13,20 +12,15 @@ from workflow_scripts.ground_truth.models import Ingredients, make_models
 from workflow_scripts.study.settings.ground_truth import FinetuneSettings
 
 
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--base-model", type=Path, required=True, help="folder of the base model")
-    parser.add_argument("--exemplars", type=Path, required=True, help="parquet file of the case's exemplars")
-    parser.add_argument("--regularization", type=Path, nargs="+", required=True, help="files with the class words")
-    parser.add_argument("--output", type=Path, required=True, help="manifest to write; the models go beside it")
-    parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch")
-    parser.add_settings(FinetuneSettings)
-    args = parser.parse_args()
-
-    ingredients = Ingredients(args.base_model, args.exemplars, args.regularization, args.settings)
+@cli.command_line(
+    FinetuneSettings,
+    base_model=cli.file("folder of the base model"),
+    exemplars=cli.file("parquet file of the case's exemplars"),
+    regularization=cli.files("files with the class words"),
+    output=cli.file("manifest to write; the models go beside it"),
+    threads=cli.threads(),
+)
+def main(args: cli.Args, settings: FinetuneSettings) -> None:
+    ingredients = Ingredients(args.base_model, args.exemplars, args.regularization, settings)
     write = partial(make_models, ingredients, args.output.parent, args.threads)
-    shards.make(args.output, args.settings, ingredients.parts(), write)
-
-
-if __name__ == "__main__":
-    cli.run(main)
+    shards.make(args.output, settings, ingredients.parts(), write)

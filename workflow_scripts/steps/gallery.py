@@ -86,18 +86,16 @@ def make_entries(
         )
 
 
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--untuned", type=Path, nargs="+", required=True, help="scores of the identity heads")
-    parser.add_argument("--tuned", type=Path, nargs="*", default=[], help="scores of the learned heads")
-    parser.add_argument("--sample-manifests", type=Path, nargs="+", required=True, help="test shards of all cases")
-    parser.add_argument("--exemplars", type=Path, nargs="+", required=True, help="parquet files of all cases")
-    parser.add_argument("--distractors", type=Path, required=True, help="parquet file of the distractors")
-    parser.add_argument("--output", type=Path, required=True, help="HTML file to write")
-    parser.add_settings(GallerySettings)
-    args = parser.parse_args()
-
-    settings: GallerySettings = args.settings
+@cli.command_line(
+    GallerySettings,
+    untuned=cli.files("scores of the identity heads"),
+    tuned=cli.files("scores of the learned heads", required=False),
+    sample_manifests=cli.files("test shards of all cases"),
+    exemplars=cli.files("parquet files of all cases"),
+    distractors=cli.file("parquet file of the distractors"),
+    output=cli.file("HTML file to write"),
+)
+def main(args: cli.Args, settings: GallerySettings) -> None:
     untuned_files, tuned_files = find_scores(args.untuned), find_scores(args.tuned)
     keys = list(itertools.product(settings.methods, settings.encoders))
     deciding = [
@@ -118,7 +116,3 @@ def main() -> None:
         entries += make_entries(picked, untuned[case], tuned.get(case, {}), pictures, files[case])
     page = pages.render("gallery", entries=entries, thumbnails=sheet.uris, **vars(settings))
     artifacts.write_text(args.output, page)
-
-
-if __name__ == "__main__":
-    cli.run(main)

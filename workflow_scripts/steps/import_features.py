@@ -9,28 +9,25 @@ Example:
         --settings '{"encoder": "dino_vitb16"}'
 """
 
-from pathlib import Path
-
 from workflow_scripts import artifacts, cli
 from workflow_scripts.release import features
 from workflow_scripts.study.settings.release import ImportFeaturesSettings
 
 
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--features", type=Path, required=True, help="file of the authors' extract_feat.py")
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--distractors", type=Path, help="parquet file of step import_distractors")
-    source.add_argument("--exemplars", type=Path, help="parquet file of exemplars from the release")
-    source.add_argument("--samples", type=Path, help="manifest of step import_samples")
-    parser.add_argument("--release", type=Path, help="folder that holds dataset/, for --samples")
-    parser.add_argument("--output", type=Path, required=True, help="safetensors file to write")
-    parser.add_settings(ImportFeaturesSettings)
-    args = parser.parse_args()
+@cli.command_line(
+    ImportFeaturesSettings,
+    one_of={
+        "distractors": cli.file("parquet file of step import_distractors", required=False),
+        "exemplars": cli.file("parquet file of exemplars from the release", required=False),
+        "samples": cli.file("manifest of step import_samples", required=False),
+    },
+    features=cli.file("file of the authors' extract_feat.py"),
+    release=cli.file("folder that holds dataset/, for --samples", required=False),
+    output=cli.file("safetensors file to write"),
+)
+def main(args: cli.Args, settings: ImportFeaturesSettings) -> None:
     if args.samples and not args.release:
-        parser.error("--samples needs --release, whose JSON files say which path a sample had")
-
-    settings: ImportFeaturesSettings = args.settings
+        raise ValueError("--samples needs --release, whose JSON files say which path a sample had")
     provenance = artifacts.make_provenance(settings.to_json(), settings.made_from(**vars(args)))
     if args.samples:
         of_shard = features.of_samples(args.features, args.samples, args.release)
@@ -40,7 +37,3 @@ def main() -> None:
     else:
         tensors = features.of_distractors(args.features, args.distractors)
     artifacts.write_tensors(args.output, tensors, provenance)
-
-
-if __name__ == "__main__":
-    cli.run(main)

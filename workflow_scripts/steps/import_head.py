@@ -22,33 +22,23 @@ from workflow_scripts.study.settings.release import ImportHeadSettings
 HISTORY = "temperature,epoch,loss,train_mAP,val_mAP\n"
 
 
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--mapper", type=Path, nargs="?", help="the authors' two maps; none for the identity head")
-    parser.add_argument(
-        "--calibrator", type=Path, nargs="?", help="the authors' tau and lambda; none if they are not known"
-    )
-    parser.add_argument("--output", type=Path, required=True, help="safetensors file of the head to write")
-    parser.add_argument("--history", type=Path, required=True, help="CSV file to write")
-    parser.add_argument("--calibration", type=Path, required=True, help="JSON file to write")
-    parser.add_settings(ImportHeadSettings)
-    args = parser.parse_args()
-
-    settings: ImportHeadSettings = args.settings
+@cli.command_line(
+    ImportHeadSettings,
+    mapper=cli.flag("the authors' two maps; none for the identity head", type=Path, nargs="?"),
+    calibrator=cli.flag("the authors' tau and lambda; none if they are not known", type=Path, nargs="?"),
+    output=cli.file("safetensors file of the head to write"),
+    history=cli.file("CSV file to write"),
+    calibration=cli.file("JSON file to write"),
+)
+def main(args: cli.Args, settings: ImportHeadSettings) -> None:
     if bool(args.mapper) != settings.learned:
-        raise ValueError(
-            f"--mapper: the head is {settings.head!r}; expected {'its file' if settings.learned else 'none'}"
-        )
+        expected = "its file" if settings.learned else "none"
+        raise ValueError(f"--mapper: the head is {settings.head!r}; expected {expected}")
     tensors = checkpoints.read_mapper(args.mapper) if args.mapper else {}
     fitted = checkpoints.read_calibrator(args.calibrator) if args.calibrator else calibration.UNFITTED
-    inputs = settings.made_from(**vars(args))
-    provenance = artifacts.make_provenance(settings.recorded(), inputs)
+    provenance = artifacts.make_provenance(settings.recorded(), settings.made_from(**vars(args)))
     artifacts.write_tensors(args.output, tensors, provenance)
     artifacts.write_text(args.history, HISTORY)
     unknown = {"kl_before": None, "kl_after": None, "n": None}  # on val, whose samples are not released
     record = {"tau": fitted.tau, "lambda": fitted.lam, "fitted": bool(args.calibrator), **unknown}
     artifacts.write_json(args.calibration, {**record, "provenance": provenance})
-
-
-if __name__ == "__main__":
-    cli.run(main)

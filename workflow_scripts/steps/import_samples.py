@@ -8,7 +8,6 @@ Example:
 """
 
 from functools import partial
-from pathlib import Path
 
 from workflow_scripts import cli
 from workflow_scripts.ground_truth import shards
@@ -16,16 +15,11 @@ from workflow_scripts.release import samples
 from workflow_scripts.study.settings.release import ImportSamplesSettings
 
 
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--release", type=Path, required=True, help="folder that holds dataset/")
-    parser.add_argument("--output", type=Path, required=True, help="manifest to write; the samples go beside it")
-    parser.add_settings(ImportSamplesSettings)
-    args = parser.parse_args()
-
+@cli.command_line(
+    ImportSamplesSettings,
+    release=cli.file("folder that holds dataset/"),
+    output=cli.file("manifest to write; the samples go beside it"),
+)
+def main(args: cli.Args, settings: ImportSamplesSettings) -> None:
     write = partial(samples.write, args.release, args.output.parent)
-    shards.make(args.output, args.settings, samples.parts(args.release, args.settings), write)
-
-
-if __name__ == "__main__":
-    cli.run(main)
+    shards.make(args.output, settings, samples.parts(args.release, settings), write)

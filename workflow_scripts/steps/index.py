@@ -1,27 +1,23 @@
 """Makes the front page of a study: the findings, a table and figure for each question, and the way to the gallery."""
 
-from pathlib import Path
-
 from workflow_scripts import artifacts, cli
 from workflow_scripts.reporting import findings, page, pages, plan
 from workflow_scripts.reporting.results import Results, largest_group
 from workflow_scripts.study.settings.report import ReportSettings
 
 
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--table", type=Path, required=True, help="CSV file of step tabulate")
-    parser.add_argument("--tables", type=Path, nargs="+", required=True, help="its CSV files of questions, and dataset")
-    parser.add_argument("--figures", type=Path, nargs="+", required=True, help="SVG files of step plot")
-    parser.add_argument("--exemplars", type=Path, nargs="*", default=[], help="parquet files of what heads learn on")
-    parser.add_argument("--gallery", type=Path, required=True, help="HTML file of step gallery")
-    parser.add_argument("--attribution", type=Path, required=True, help="artists and licences, Markdown or text")
-    parser.add_argument("--rulegraph", type=Path, help="SVG file of the workflow's rules")
-    parser.add_argument("--output", type=Path, required=True, help="HTML file to write")
-    parser.add_settings(ReportSettings)
-    args = parser.parse_args()
-
-    settings: ReportSettings = args.settings
+@cli.command_line(
+    ReportSettings,
+    table=cli.file("CSV file of step tabulate"),
+    tables=cli.files("its CSV files of questions, and dataset"),
+    figures=cli.files("SVG files of step plot"),
+    exemplars=cli.files("parquet files of what heads learn on", required=False),
+    gallery=cli.file("HTML file of step gallery"),
+    attribution=cli.file("artists and licences, Markdown or text"),
+    rulegraph=cli.file("SVG file of the workflow's rules", required=False),
+    output=cli.file("HTML file to write"),
+)
+def main(args: cli.Args, settings: ReportSettings) -> None:
     tables = {file.stem: file for file in args.tables}
     results = Results.of_table(
         settings.shown,
@@ -48,7 +44,3 @@ def main() -> None:
         rulegraph=pages.inline_svg(artifacts.read_text(args.rulegraph)) if args.rulegraph else None,
     )
     artifacts.write_text(args.output, text)
-
-
-if __name__ == "__main__":
-    cli.run(main)

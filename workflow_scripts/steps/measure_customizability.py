@@ -12,9 +12,6 @@ Example:
         --picture docs/customized.png --settings '{"seed": 0, "encoders": {"pixels": {"size": 16, "version": 1}}, ...}'
 """
 
-import logging
-from pathlib import Path
-
 import numpy as np
 
 from workflow_scripts import artifacts, cli, devices, plugins
@@ -22,25 +19,21 @@ from workflow_scripts.miniature import customizability
 from workflow_scripts.study.settings.measures import MeasureCustomizabilitySettings
 from workflow_scripts.study.study import read_lines
 
-log = logging.getLogger("measure_customizability")
 
-
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--base-model", type=Path, required=True)
-    parser.add_argument("--models", type=Path, nargs="+", required=True, help="manifests of customized models")
-    parser.add_argument("--exemplars", type=Path, nargs="+", required=True, help="parquet files of the same cases")
-    parser.add_argument("--distractors", type=Path, required=True, help="parquet file that names the distractors")
-    parser.add_argument("--drawings", type=Path, required=True)
-    parser.add_argument("--prompts", type=Path, required=True, help="templates with {subject}, one a line")
-    parser.add_argument("--output", type=Path, required=True, help="JSON file of figures")
-    parser.add_argument("--picture", type=Path, required=True, help="PNG file of exemplars and samples")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_settings(MeasureCustomizabilitySettings)
-    args = parser.parse_args()
-    settings: MeasureCustomizabilitySettings = args.settings
+@cli.command_line(
+    MeasureCustomizabilitySettings,
+    base_model=cli.file(),
+    models=cli.files("manifests of customized models"),
+    exemplars=cli.files("parquet files of the same cases"),
+    distractors=cli.file("parquet file that names the distractors"),
+    drawings=cli.file(),
+    prompts=cli.file("templates with {subject}, one a line"),
+    output=cli.file("JSON file of figures"),
+    picture=cli.file("PNG file of exemplars and samples"),
+    threads=cli.threads(),
+)
+def main(args: cli.Args, settings: MeasureCustomizabilitySettings) -> None:
     prompts = read_lines(args.prompts)
-
     load = plugins.load("base_models", settings.base_model["name"]).load
     base = load(args.base_model, devices.set_up(args.threads), settings.sampling.precision)
     encoders = customizability.load_encoders(settings.encoders)
@@ -55,14 +48,10 @@ def main() -> None:
         exemplars = customizability.decode(table.image)  # [e, h, w, 3]
         samples, images = customizability.sample_plain(base, folders[parquet.stem], table, prompts, settings)
         figures = customizability.recall(encoders, samples, images, exemplars, distractors, settings.seed)
-        log.info("%s: %s", parquet.stem, figures)
+        cli.log.info("%s: %s", parquet.stem, figures)
         cases[parquet.stem] = figures
         picture += customizability.picture_rows(exemplars, images, table.model)
     artifacts.write_png(args.picture, np.concatenate(picture), colours=256)
     inputs = {"base_model": args.base_model, "drawings": args.drawings, "distractors": args.distractors}
     provenance = artifacts.make_provenance({**settings.to_json(), "prompts": prompts}, inputs)
     artifacts.write_json(args.output, {"cases": cases, artifacts.PROVENANCE: provenance}, sidecar=False)
-
-
-if __name__ == "__main__":
-    cli.run(main)

@@ -6,8 +6,6 @@ Example:
         --page docs/low_rank.md --settings '{"study": "miniature", "seed": 0, "encoder": {"name": "pixels", ...}, ...}'
 """
 
-from pathlib import Path
-
 from workflow_scripts import artifacts, cli, devices, plugins
 from workflow_scripts.ground_truth import compression
 from workflow_scripts.ground_truth.samples import plan_samples
@@ -15,17 +13,15 @@ from workflow_scripts.study.settings.ground_truth import fill_in
 from workflow_scripts.study.settings.measures import MeasureLowRankSettings
 
 
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--base-model", type=Path, required=True, help="folder of the base model")
-    parser.add_argument("--models", type=Path, nargs="+", required=True, help="manifests of customized models")
-    parser.add_argument("--output", type=Path, required=True, help="JSON file of figures")
-    parser.add_argument("--page", type=Path, required=True, help="Markdown file with a table of them")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_settings(MeasureLowRankSettings)
-    args = parser.parse_args()
-    settings: MeasureLowRankSettings = args.settings
-
+@cli.command_line(
+    MeasureLowRankSettings,
+    base_model=cli.file("folder of the base model"),
+    models=cli.files("manifests of customized models"),
+    output=cli.file("JSON file of figures"),
+    page=cli.file("Markdown file with a table of them"),
+    threads=cli.threads(),
+)
+def main(args: cli.Args, settings: MeasureLowRankSettings) -> None:
     folders = {artifacts.read_json(manifest)["case"]: manifest.parent for manifest in args.models}
     models, pairs = {}, []
     for model in settings.models:
@@ -44,7 +40,3 @@ def main() -> None:
     artifacts.write_text(args.page, page, sidecar=False)
     provenance = artifacts.make_provenance(settings.to_json(), {"base_model": args.base_model})
     artifacts.write_json(args.output, {**costs, artifacts.PROVENANCE: provenance}, sidecar=False)
-
-
-if __name__ == "__main__":
-    cli.run(main)

@@ -25,20 +25,15 @@ def read_histories(files: Sequence[Path]) -> dict[str, pd.DataFrame]:
     return {encoder: table for encoder, table in tables.items() if len(table) > 1}
 
 
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--table", type=Path, required=True, help="CSV file of step tabulate")
-    parser.add_argument("--metrics", type=Path, nargs="+", required=True, help="JSON files of step evaluate")
-    parser.add_argument("--histories", type=Path, nargs="*", default=[], help="CSV files of step train_head, a head's")
-    parser.add_argument("--output-dir", type=Path, required=True, help="folder for the SVG files")
-    parser.add_settings(ReportSettings)
-    args = parser.parse_args()
-
+@cli.command_line(
+    ReportSettings,
+    table=cli.file("CSV file of step tabulate"),
+    metrics=cli.files("JSON files of step evaluate"),
+    histories=cli.files("CSV files of step train_head, a head's", required=False),
+    output_dir=cli.file("folder for the SVG files"),
+)
+def main(args: cli.Args, settings: ReportSettings) -> None:
     data = {"points": read_points(args.metrics), "histories": read_histories(args.histories)}
-    results = Results.of_table(args.settings.shown, artifacts.read_csv(args.table), **data)
+    results = Results.of_table(settings.shown, artifacts.read_csv(args.table), **data)
     for name in reporting.FIGURES:
         artifacts.write_text(args.output_dir / f"{name}.svg", reporting.question(name).figure(results))
-
-
-if __name__ == "__main__":
-    cli.run(main)

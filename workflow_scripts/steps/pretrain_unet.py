@@ -7,10 +7,6 @@ Example:
         --settings '{"seed": 0, "images": 30000, "channels": [96, 192], "text_width": 160, "steps": 8000, ...}'
 """
 
-import logging
-from pathlib import Path
-
-import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from transformers import CLIPTokenizer
@@ -18,28 +14,28 @@ from transformers import CLIPTokenizer
 from workflow_scripts import artifacts, cli
 from workflow_scripts.base_models.diffusers_sd import DiffusersSD
 from workflow_scripts.miniature.corpus.compose import compose_pool, group_word, instance_word
-from workflow_scripts.miniature.pretraining import denoiser
+from workflow_scripts.miniature.pretraining import denoiser, quality
 from workflow_scripts.miniature.pretraining.autoencoder import encode
 from workflow_scripts.miniature.pretraining.pools import known_drawings
 from workflow_scripts.miniature.pretraining.training import Schedule, Trainer
+from workflow_scripts.miniature.pretraining.vocabulary import tokenize
 from workflow_scripts.seeds import derive_seed
 from workflow_scripts.study.study import read_lines, read_list
 
-log = logging.getLogger("pretrain_unet")
 SAMPLING = {"scheduler": "dpmsolver++", "steps": 12, "guidance": 3.5}  # of the progress grid
 
 
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--drawings", type=Path, required=True)
-    parser.add_argument("--vocabulary", type=Path, required=True, help="list of concepts with their class words")
-    parser.add_argument("--prompts", type=Path, required=True, help="prompts of the progress grid, one a line")
-    parser.add_argument("--tokenizer", type=Path, required=True)
-    parser.add_argument("--vae", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True, help="folder for `unet` and `text_encoder`")
-    parser.add_settings()
-    args = parser.parse_args()
-    settings, seed = args.settings, args.settings["seed"]
+@cli.command_line(
+    dict,
+    drawings=cli.file(),
+    vocabulary=cli.file("list of concepts with their class words"),
+    prompts=cli.file("prompts of the progress grid, one a line"),
+    tokenizer=cli.file(),
+    vae=cli.file(),
+    output=cli.file("folder for `unet` and `text_encoder`"),
+)
+def main(args: cli.Args, settings: dict) -> None:
+    seed = settings["seed"]
     torch.set_num_threads(1)
     torch.manual_seed(seed)
 
@@ -50,32 +46,22 @@ def main() -> None:
     instances = sorted(map(instance_word, drawings.id))
     groups = sorted(set(map(group_word, drawings.style_group)))
     tokenizer.add_tokens(instances + groups)
-    new_words = {
-        "object": tokenizer.convert_tokens_to_ids(instances),
-        "style": tokenizer.convert_tokens_to_ids(groups),
-    }
+    new_words = {kind: tokenizer.convert_tokens_to_ids(w) for kind, w in (("object", instances), ("style", groups))}
 
     unet = denoiser.build_unet(settings, vae.config.latent_channels)
     text = denoiser.build_text_encoder(settings, tokenizer)
-    schedule = Schedule(**{key: settings[key] for key in Schedule.__dataclass_fields__})
-    trainer = Trainer({"unet": unet, "text": text}, schedule, args.output / "checkpoint.safetensors", seed)
+    trainer = Trainer({"unet": unet, "text": text}, Schedule.of(settings), args.output / "checkpoint.safetensors", seed)
     pool = compose_pool(drawings, settings["images"], words, derive_seed(seed, "pictures", trainer.rank))
     latents = encode(vae, pool.images)
-    ids, empty = denoiser.tokenize(tokenizer, pool.captions), denoiser.tokenize(tokenizer, [""])
+    ids, empty = tokenize(tokenizer, pool.captions), tokenize(tokenizer, [""])
     prompts = read_lines(args.prompts)
-
     base = DiffusersSD(tokenizer, text, vae, unet, denoiser.build_scheduler(), "cpu")
 
     def save(step: int) -> None:
         unet.save_pretrained(args.output / "unet")
         denoiser.without_new_words(text, shipped, new_words).save_pretrained(args.output / "text_encoder")
         rows = [denoiser.sample_images(base, prompts, seed, SAMPLING) for seed in range(3)]
-        picture = np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
-        artifacts.write_png(args.output / "progress.png", picture)
+        artifacts.write_png(args.output / "progress.png", quality.grid(rows))
 
     args.output.mkdir(parents=True, exist_ok=True)
     trainer.run(denoiser.DenoisingLoss(unet, text, latents, ids, empty, settings["batch"]), save)
-
-
-if __name__ == "__main__":
-    cli.run(main)

@@ -28,33 +28,6 @@ WIDTH = 120  # of the README's lines
 LISTED_RULES = 6  # whose time is named
 
 
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--table", type=Path, required=True, help="CSV file of step tabulate")
-    parser.add_argument("--calibrations", type=Path, required=True, help="its CSV file of calibrations")
-    parser.add_argument("--quality", type=Path, required=True, help="JSON file of step measure_base_model")
-    parser.add_argument("--customizability", type=Path, required=True, help="JSON file of measure_customizability")
-    parser.add_argument("--samples", type=Path, nargs="+", required=True, help="manifests of all samples")
-    parser.add_argument("--benchmarks", type=Path, required=True, help="folder of the study's benchmarks")
-    parser.add_argument("--readme", type=Path, required=True, help="Markdown page to fill: results, findings, effort")
-    parser.add_argument("--base-model-page", type=Path, required=True, help="likewise: quality, customizability")
-    parser.add_argument("--exemplars", type=Path, nargs="*", default=[], help="parquet files of what heads learn on")
-    parser.add_settings(ReportSettings)
-    args = parser.parse_args()
-
-    results = Results.of_table(
-        args.settings.shown,
-        artifacts.read_csv(args.table),
-        calibrations=artifacts.read_csv(args.calibrations),
-        largest_group=largest_group(args.exemplars),
-    )
-    blocks = {"results": results_table(results), "findings": findings_list(findings.findings(results))}
-    fill_page(args.readme, blocks | {"effort": effort(args.samples, args.benchmarks)})
-    quality = quality_table(artifacts.read_json(args.quality))
-    customizability = customizability_table(artifacts.read_json(args.customizability))
-    fill_page(args.base_model_page, {"quality": quality, "customizability": customizability})
-
-
 def results_table(results: Results) -> str:
     """Recall@K in percent per cell and encoder, untuned and tuned with its interval; bold where mAP gains."""
     rows = main_rows(whole_cells(results.pair()))
@@ -134,5 +107,27 @@ def effort(manifests: Sequence[Path], benchmarks: Path) -> str:
     return textwrap.fill(text, WIDTH) + "\n"
 
 
-if __name__ == "__main__":
-    cli.run(main)
+@cli.command_line(
+    ReportSettings,
+    table=cli.file("CSV file of step tabulate"),
+    calibrations=cli.file("its CSV file of calibrations"),
+    quality=cli.file("JSON file of step measure_base_model"),
+    customizability=cli.file("JSON file of measure_customizability"),
+    samples=cli.files("manifests of all samples"),
+    benchmarks=cli.file("folder of the study's benchmarks"),
+    readme=cli.file("Markdown page to fill: results, findings, effort"),
+    base_model_page=cli.file("likewise: quality, customizability"),
+    exemplars=cli.files("parquet files of what heads learn on", required=False),
+)
+def main(args: cli.Args, settings: ReportSettings) -> None:
+    results = Results.of_table(
+        settings.shown,
+        artifacts.read_csv(args.table),
+        calibrations=artifacts.read_csv(args.calibrations),
+        largest_group=largest_group(args.exemplars),
+    )
+    blocks = {"results": results_table(results), "findings": findings_list(findings.findings(results))}
+    fill_page(args.readme, blocks | {"effort": effort(args.samples, args.benchmarks)})
+    quality = quality_table(artifacts.read_json(args.quality))
+    customizability = customizability_table(artifacts.read_json(args.customizability))
+    fill_page(args.base_model_page, {"quality": quality, "customizability": customizability})

@@ -4,24 +4,17 @@ Writes one safetensors file: per class word a tensor `{class_word}.latents` [n, 
 them, and in the provenance the n `captions` of each class word.
 """
 
-import logging
-from pathlib import Path
-
 from workflow_scripts import artifacts, cli, plugins
 from workflow_scripts.study.settings.ground_truth import RegularizationSettings
 
-log = logging.getLogger("regularization")
 
-
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--base-model", type=Path, required=True, help="folder of the base model")
-    parser.add_argument("--output", type=Path, required=True, help="safetensors file to write")
-    parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch")
-    parser.add_settings(RegularizationSettings)
-    args = parser.parse_args()
-
-    settings: RegularizationSettings = args.settings
+@cli.command_line(
+    RegularizationSettings,
+    base_model=cli.file("folder of the base model"),
+    output=cli.file("safetensors file to write"),
+    threads=cli.threads(),
+)
+def main(args: cli.Args, settings: RegularizationSettings) -> None:
     plugins.load("base_models", settings.base_model["name"]).check(args.base_model)
     from workflow_scripts.ground_truth import class_images  # PyTorch: not before the quick check has passed
 
@@ -30,8 +23,4 @@ def main() -> None:
     tensors = {f"{word}.latents": array.numpy() for word, array in latents.items()}
     provenance = artifacts.make_provenance(settings.to_json(), settings.made_from(**vars(args)))
     artifacts.write_tensors(args.output, tensors, {**provenance, "captions": captions})
-    log.info("%d images of each of %d class words", settings.images_per_class_word, len(captions))
-
-
-if __name__ == "__main__":
-    cli.run(main)
+    cli.log.info("%d images of each of %d class words", settings.images_per_class_word, len(captions))

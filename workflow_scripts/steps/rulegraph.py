@@ -25,14 +25,10 @@ def draw(graph: str) -> str:
     return pygraphviz.AGraph(string=graph).draw(format="svg", prog="dot").decode()
 
 
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--snakefile", type=Path, required=True, help="the workflow's Snakefile")
-    parser.add_argument("--study", required=True, help="name of the study")
-    parser.add_argument("--output", type=Path, required=True, help="SVG file to write")
-    args = parser.parse_args()
+@cli.command_line(
+    snakefile=cli.file("the workflow's Snakefile"),
+    study=cli.flag("name of the study", required=True),
+    output=cli.file("SVG file to write"),
+)
+def main(args: cli.Args) -> None:
     artifacts.write_text(args.output, draw(describe(args.snakefile, args.study)))
-
-
-if __name__ == "__main__":
-    cli.run(main)

@@ -5,7 +5,6 @@ that are there already, made the same way, are kept; a model that fails is named
 """
 
 from functools import partial
-from pathlib import Path
 
 from workflow_scripts import cli
 from workflow_scripts.ground_truth import shards
@@ -13,18 +12,13 @@ from workflow_scripts.ground_truth.samples import Samples
 from workflow_scripts.study.settings.ground_truth import SampleSettings
 
 
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--base-model", type=Path, required=True, help="folder of the base model")
-    parser.add_argument("--models", type=Path, required=True, help="manifest of the shard's customized models")
-    parser.add_argument("--output", type=Path, required=True, help="manifest to write; the samples go beside it")
-    parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch")
-    parser.add_settings(SampleSettings)
-    args = parser.parse_args()
-
-    samples = Samples(args.base_model, args.models, args.settings, args.threads)
-    shards.make(args.output, args.settings, samples.parts(), partial(samples.make, args.output.parent))
-
-
-if __name__ == "__main__":
-    cli.run(main)
+@cli.command_line(
+    SampleSettings,
+    base_model=cli.file("folder of the base model"),
+    models=cli.file("manifest of the shard's customized models"),
+    output=cli.file("manifest to write; the samples go beside it"),
+    threads=cli.threads(),
+)
+def main(args: cli.Args, settings: SampleSettings) -> None:
+    samples = Samples(args.base_model, args.models, settings, args.threads)
+    shards.make(args.output, settings, samples.parts(), partial(samples.make, args.output.parent))

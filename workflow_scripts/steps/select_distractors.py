@@ -6,25 +6,18 @@ Example:
         --output results/miniature/exemplars/distractors.parquet --settings '{"study": "miniature", ...}'
 """
 
-import logging
-from pathlib import Path
-
 from workflow_scripts import artifacts, cli, plugins
 from workflow_scripts.exemplar_sources import DISTRACTOR_COLUMNS, corpus_of, with_columns
 from workflow_scripts.study.settings.exemplars import SelectDistractorsSettings
 
-log = logging.getLogger("select_distractors")
 
-
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--source", type=Path, required=True, help="the folder of the distractors' data")
-    parser.add_argument("--exemplars", type=Path, nargs="+", required=True, help="the exemplars of every case")
-    parser.add_argument("--output", type=Path, required=True)
-    parser.add_settings(SelectDistractorsSettings)
-    args = parser.parse_args()
-    settings: SelectDistractorsSettings = args.settings
-
+@cli.command_line(
+    SelectDistractorsSettings,
+    source=cli.file("the folder of the distractors' data"),
+    exemplars=cli.files("the exemplars of every case"),
+    output=cli.file(),
+)
+def main(args: cli.Args, settings: SelectDistractorsSettings) -> None:
     tables = (artifacts.read_table(file, ["source", "sha256"]) for file in args.exemplars)
     exemplars = {name for table in tables for column in table for name in table[column]}
     source = plugins.load("exemplar_sources", settings.source)
@@ -32,8 +25,4 @@ def main() -> None:
     inputs = settings.made_from(corpus=corpus_of(args.source))
     provenance = artifacts.make_provenance(settings.to_json(), inputs)
     artifacts.write_table(args.output, with_columns(parts, DISTRACTOR_COLUMNS, settings.count), provenance)
-    log.info("%d distractors", len(artifacts.Images(args.output)))
-
-
-if __name__ == "__main__":
-    cli.run(main)
+    cli.log.info("%d distractors", len(artifacts.Images(args.output)))

@@ -41,18 +41,16 @@ def summarize(results: Results) -> Iterator[tuple[str, dict[str, Any]]]:
         yield ".".join(names[:-1]), summary
 
 
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--metrics", type=Path, nargs="+", required=True, help="JSON files of step evaluate")
-    parser.add_argument("--calibrations", type=Path, nargs="+", required=True, help="JSON files of step calibrate")
-    parser.add_argument("--output", type=Path, required=True, help="CSV file to write")
-    parser.add_argument("--markdown", type=Path, required=True, help="Markdown file to write")
-    parser.add_argument("--tables", type=Path, required=True, help="folder for the CSV files of the questions")
-    parser.add_argument("--summary", type=Path, required=True, help="folder for a JSON file of each head")
-    parser.add_settings(ReportSettings)
-    args = parser.parse_args()
-
-    settings: ReportSettings = args.settings
+@cli.command_line(
+    ReportSettings,
+    metrics=cli.files("JSON files of step evaluate"),
+    calibrations=cli.files("JSON files of step calibrate"),
+    output=cli.file("CSV file to write"),
+    markdown=cli.file("Markdown file to write"),
+    tables=cli.file("folder for the CSV files of the questions"),
+    summary=cli.file("folder for a JSON file of each head"),
+)
+def main(args: cli.Args, settings: ReportSettings) -> None:
     labels = settings.report.to_json()
     whole = tabulate([artifacts.read_json(file) for file in args.metrics], labels)
     whole["seen"] = whole["case"].isin(settings.seen)  # whether heads learn on other models of the case
@@ -65,7 +63,3 @@ def main() -> None:
         artifacts.write_json(args.summary / f"{name}.json", summary)
     artifacts.write_csv(args.output, whole, digits=6)
     artifacts.write_text(args.markdown, markdown(whole))
-
-
-if __name__ == "__main__":
-    cli.run(main)

@@ -4,8 +4,6 @@ Takes the samples of every prompt set, and of the train models the share that th
 loss and mAP on train and val per epoch; epoch 0 is the head before learning.
 """
 
-from pathlib import Path
-
 import pandas as pd
 
 from workflow_scripts import artifacts, cli, plugins, seeds
@@ -14,18 +12,16 @@ from workflow_scripts.evaluation.pairs import make_pairs
 from workflow_scripts.study.settings.evaluation import TrainHeadSettings
 
 
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--exemplars", type=Path, nargs="+", required=True, help="parquet files of the cases")
-    parser.add_argument("--exemplar-features", type=Path, nargs="+", required=True, help="their features, in order")
-    parser.add_argument("--sample-manifests", type=Path, nargs="+", required=True, help="shards of train and val")
-    parser.add_argument("--sample-features", type=Path, nargs="+", required=True, help="their features, in order")
-    parser.add_argument("--output", type=Path, required=True, help="head, safetensors")
-    parser.add_argument("--history", type=Path, required=True, help="csv: temperature, epoch, loss, train_mAP, val_mAP")
-    parser.add_settings(TrainHeadSettings)
-    args = parser.parse_args()
-
-    settings: TrainHeadSettings = args.settings
+@cli.command_line(
+    TrainHeadSettings,
+    exemplars=cli.files("parquet files of the cases"),
+    exemplar_features=cli.files("their features, in order"),
+    sample_manifests=cli.files("shards of train and val"),
+    sample_features=cli.files("their features, in order"),
+    output=cli.file("head, safetensors"),
+    history=cli.file("csv: temperature, epoch, loss, train_mAP, val_mAP"),
+)
+def main(args: cli.Args, settings: TrainHeadSettings) -> None:
     exemplars, samples = (args.exemplars, args.exemplar_features), (args.sample_manifests, args.sample_features)
     images = read_images(exemplars, samples, None, settings.encoder)
     train, val = make_pairs(images, "train", settings.share), make_pairs(images, "val")
@@ -33,11 +29,6 @@ def main() -> None:
     options = plugins.settings("heads", settings.head, settings.options)
     tensors, history = plugins.load("heads", settings.head).fit(train, val, options, seed)
 
-    inputs = settings.made_from(**vars(args))
-    provenance = artifacts.make_provenance(settings.to_json(), inputs)
+    provenance = artifacts.make_provenance(settings.to_json(), settings.made_from(**vars(args)))
     artifacts.write_csv(args.history, pd.DataFrame(history))
     artifacts.write_tensors(args.output, tensors, provenance)
-
-
-if __name__ == "__main__":
-    cli.run(main)

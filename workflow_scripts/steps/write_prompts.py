@@ -12,24 +12,21 @@ Example:
         --output build/prompts/objects/index.json
 """
 
-from pathlib import Path
-
 from tqdm import tqdm
 
 from workflow_scripts import artifacts, cli
 from workflow_scripts.inputs import captions, language_model
 from workflow_scripts.study.study import read_list
 
-OUTPUT = "JSON file to write last: the model, and the number of captions of each class word; the lists lie beside it"
 
-
-def main() -> None:
-    parser = cli.StepParser(__doc__)
-    parser.add_argument("--classes", type=Path, nargs="+", required=True, help="lists of classes and their words")
-    parser.add_argument("--model", required=True, help="name of the language model, as the endpoint knows it")
-    parser.add_argument("--output", type=Path, required=True, help=OUTPUT)
-    args = parser.parse_args()
-
+@cli.command_line(
+    classes=cli.files("lists of classes and their words"),
+    model=cli.flag("name of the language model, as the endpoint knows it", required=True),
+    output=cli.file(
+        "JSON file to write last: the model, and the number of captions of each class word; the lists lie beside it"
+    ),
+)
+def main(args: cli.Args) -> None:
     folder, ask = args.output.parent, language_model.make_ask(args.model)
     words = dict.fromkeys(word for file in args.classes for word in read_list(file).values())
     for word in tqdm(words, desc="captions", unit="class word", disable=None):
@@ -38,7 +35,3 @@ def main() -> None:
             captions.write_lists(folder, word, captions.write_captions(word, lists, ask), args.model)
     counts = {word: sum(map(len, captions.read_lists(folder, word).values())) for word in words}
     artifacts.write_json(args.output, {"model": args.model, "captions": counts})
-
-
-if __name__ == "__main__":
-    cli.run(main)

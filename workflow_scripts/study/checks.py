@@ -1,14 +1,24 @@
-"""What must hold between the keys of a study, beyond what its schema can say. All problems are reported at once."""
+"""Reads and checks a study, also what its schema cannot say. All problems are reported at once."""
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from workflow_scripts import plugins
 from workflow_scripts.study import prompt_checks, release_checks, schema, weights
-from workflow_scripts.study import study as study_config
+from workflow_scripts.study.study import (
+    ID,
+    PROMPT_SETS,
+    Case,
+    Study,
+    is_released,
+    prompts_of,
+    read_lines,
+    read_list,
+    splits_of,
+)
 
 SCHEMA = Path("config/schemas/study.yaml")
 STUDIES = Path("config/studies")
@@ -20,7 +30,7 @@ def study_file(name: str, root: Path) -> str:
     """The file of the study of this name.
 
     Raises:
-        ValueError: there is none, and the message lists those that exist; or it is not YAML with keys.
+        ValueError: there is no such study, and the message lists those that exist; or the file has no keys.
     """
     file = root / STUDIES / f"{name}.yaml"
     if not file.is_file():
@@ -31,17 +41,13 @@ def study_file(name: str, root: Path) -> str:
     return f"{STUDIES}/{name}.yaml"
 
 
-def named_study(name: str | None, root: Path) -> study_config.Study:
-    """Reads and checks the study of this name, or else the one that config/config.yaml chooses.
-
-    Raises:
-        ValueError: there is none, or it has problems.
-    """
+def named_study(name: str | None, root: Path) -> Study:
+    """Reads and checks the study of this name, or else the one that config/config.yaml names; raises `ValueError`."""
     name = name or schema.read_yaml(root / "config/config.yaml")["study"]
     return load_study(schema.read_yaml(root / study_file(name, root)), root)
 
 
-def load_study(config: Mapping[str, Any], root: Path) -> study_config.Study:
+def load_study(config: Mapping[str, Any], root: Path) -> Study:
     """Checks a configuration and makes the study of it.
 
     Raises:
@@ -50,31 +56,29 @@ def load_study(config: Mapping[str, Any], root: Path) -> study_config.Study:
     if RESULTS.is_file():
         raise ValueError(f"{RESULTS}: is a file, but must be a folder; move it away")
     lines = schema.study_problems(config, root / SCHEMA) or problems(config, root)
-    if lines:
-        raise ValueError("\n".join(f"{STUDIES}/{config['study']}.yaml: {line}" for line in lines))
-    return study_config.Study.from_mapping(config, root)
+    _refuse(STUDIES / f"{config['study']}.yaml", lines)
+    return Study.from_mapping(config, root)
 
 
 def load_pretraining(root: Path) -> dict[str, Any]:
-    """Reads and checks how the miniature's assets are made.
-
-    Raises:
-        ValueError: the file has problems; one line each.
-    """
+    """Reads and checks how the miniature's assets are made; raises `ValueError` as `load_study`."""
     pretraining = schema.read_yaml(root / PRETRAINING)
-    lines = schema.problems(pretraining, root / "config/schemas/pretraining.yaml")
-    if lines:
-        raise ValueError("\n".join(f"{PRETRAINING}: {line}" for line in lines))
+    _refuse(PRETRAINING, schema.problems(pretraining, root / "config/schemas/pretraining.yaml"))
     return pretraining
 
 
+def _refuse(file: Path, lines: Sequence[str]) -> None:
+    if lines:
+        raise ValueError("\n".join(f"{file}: {line}" for line in lines))
+
+
 def problems(config: Mapping[str, Any], root: Path) -> list[str]:
-    """Every cross-field problem of a configuration that fits the schema, one line each."""
+    """Every problem of a configuration that fits the schema, one line each."""
     files = dict(_lists(config))
-    lists = {key: study_config.read_list(root / file) for key, file in files.items() if (root / file).is_file()}
-    words = defaultdict(dict)
+    lists = {key: read_list(root / file) for key, file in files.items() if (root / file).is_file()}
+    words = defaultdict(dict)  # the class words by the prompts of the case
     for key, own in lists.items():
-        words[study_config.prompts_of(config["cases"][key.split(".")[1]])] |= dict.fromkeys(own.values())
+        words[prompts_of(config["cases"][key.split(".")[1]])] |= dict.fromkeys(own.values())
     return [
         *_plugin_problems(config),
         *_training_set_problems(config),
@@ -89,31 +93,24 @@ def problems(config: Mapping[str, Any], root: Path) -> list[str]:
 
 
 def _plugin_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    named = [
-        *(
-            (f"{section}.{name}", kind, name)
-            for section, kind in schema.PLUGIN_SECTIONS.items()
-            for name in config[section]
-        ),
-        *(
-            (f"{section}.name", kind, config[section]["name"])
-            for section, kind in schema.NAMED_SECTIONS.items()
-            if section in config
-        ),
-        *((f"cases.{case}.source", "exemplar_sources", section["source"]) for case, section in config["cases"].items()),
-        ("distractors.source", "exemplar_sources", config["distractors"]["source"]),
-    ]
-    for key, kind, name in named:
+    entries = [(f"{kind}.{name}", kind, name) for kind in schema.PLUGIN_SECTIONS for name in config[kind]]
+    for section, kind in schema.NAMED_SECTIONS.items():
+        if section in config:
+            entries.append((f"{section}.name", kind, config[section]["name"]))
+    for key, section in _image_sections(config).items():
+        entries.append((f"{key}.source", "exemplar_sources", section["source"]))
+    for key, kind, name in entries:
         if name not in plugins.names(kind):
             yield f"{key}: {name!r}: {plugins.unknown(kind, name)}"
 
 
 def _weight_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    base_model = {"base_model": config["base_model"]} if "base_model" in config else {}
-    for key, section in {**base_model, **{f"encoders.{k}": v for k, v in config["encoders"].items()}}.items():
+    base_model = config.get("base_model", {})
+    sections = {"base_model": base_model, **{f"encoders.{name}": own for name, own in config["encoders"].items()}}
+    for key, section in sections.items():
         if problem := weights.problem(section.get("path", "")):
             yield f"{key}.path: {problem}"
-    revision, path = base_model.get("base_model", {}).get("revision"), base_model.get("base_model", {}).get("path", "")
+    revision, path = base_model.get("revision"), base_model.get("path", "")
     if weights.is_on_hub(path) and revision != Path(path).name:
         yield f"base_model.revision: {revision!r} is not that of base_model.path, {Path(path).name!r}"
 
@@ -133,14 +130,14 @@ def _list_problems(root: Path, file: str) -> Iterator[str]:
         siblings = ", ".join(sorted(other.name for other in (root / file).parent.glob("*.txt")))
         yield f"no such file {file}; its folder has {siblings or 'no lists'}"
         return
-    ids = [line.partition("\t")[0] for line in study_config.read_lines(root / file)]
+    ids = [line.partition("\t")[0] for line in read_lines(root / file)]
     if not ids:
         yield f"{file} is empty; it needs one id a line"
     for name, count in Counter(ids).items():
         if count > 1:
             yield f"{file} names {name!r} {count} times; each id may stand once"
-        if not study_config.ID.fullmatch(name):
-            yield f"{file} names {name!r}; an id must match {study_config.ID.pattern}"
+        if not ID.fullmatch(name):
+            yield f"{file} names {name!r}; an id must match {ID.pattern}"
 
 
 def _case_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -156,39 +153,40 @@ def _case_problems(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"cases.{case}.{key}: {problem} key for kind {section['kind']!r}; keys: {keys}"
         yield from (f"cases.{case}.{problem}" for problem in _prompts_of_case(config, section))
         yield from (f"cases.{case}.numbered_from: {problem}" for problem in _shared_numbers(section))
-        yield from _path_problems(config, f"cases.{case}", section)
-    yield from _path_problems(config, "distractors", config["distractors"])
+    for key, section in _image_sections(config).items():
+        if "path" not in section and "corpus" not in config:
+            yield f"{key}.path: missing key; there is no corpus for {section['source']!r} to choose from"
 
 
-def _path_problems(config: Mapping[str, Any], key: str, section: Mapping[str, Any]) -> Iterator[str]:
-    if "path" not in section and "corpus" not in config:
-        yield f"{key}.path: missing key; there is no corpus for {section['source']!r} to choose from"
+def _image_sections(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The sections that choose images, by key."""
+    cases = {f"cases.{case}": section for case, section in config["cases"].items()}
+    return {**cases, "distractors": config["distractors"]}
 
 
 def _shared_numbers(section: Mapping[str, Any]) -> Iterator[str]:
     """Splits whose models would have the same names."""
     if "numbered_from" not in section or "models_per_class" not in section:
         return
-    case = study_config.Case("", "object", "", {}, section["models_per_class"], numbered_from=section["numbered_from"])
+    case = Case("", "object", "", {}, section["models_per_class"], numbered_from=section["numbered_from"])
     for first, second in itertools.combinations(section["models_per_class"], 2):
         if set(case.numbers(first)) & set(case.numbers(second)):
             yield f"models of {first!r} and {second!r} have numbers in common; give each split its own"
 
 
 def _prompts_of_case(config: Mapping[str, Any], section: Mapping[str, Any]) -> Iterator[str]:
-    name = study_config.prompts_of(section)
+    name = prompts_of(section)
     if name not in config["prompts"]:
         key = "prompts" if "prompts" in section else "kind"
-        yield f"{key}: {name!r} has no prompts; prompts has {_names(config['prompts'])}"
+        yield f"{key}: {name!r} has no prompts; prompts has {', '.join(config['prompts'])}"
         return
-    for split in section.get("models_per_class", section.get("groups", {})):
-        for prompt_set in study_config.PROMPT_SETS:
-            if split not in config["prompts"][name][prompt_set]:
-                yield f"kind: it has models of split {split!r}, but prompts.{name}.{prompt_set} has no {split!r}"
+    for split, prompt_set in itertools.product(splits_of(section), PROMPT_SETS):
+        if split not in config["prompts"][name][prompt_set]:
+            yield f"kind: it has models of split {split!r}, but prompts.{name}.{prompt_set} has no {split!r}"
 
 
 def _sharing_problems(config: Mapping[str, Any], lists: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Lists of one source that share an id would show a head its test exemplars, or give two models one name."""
+    """Lists of one source that share an id: a head would see its test exemplars, or two models have one name."""
     source = {key: config["cases"][key.split(".")[1]]["source"] for key in lists}
     return [
         f"{second}: shares {', '.join(sorted(shared)[:5])} with {first}; the lists of a source must be disjoint"
@@ -203,15 +201,14 @@ def _training_set_problems(config: Mapping[str, Any]) -> Iterator[str]:
         learned.update(training_set.get("heads", config["heads"]))
         for head in training_set.get("heads", ()):
             if head not in config["heads"]:
-                yield f"training_sets.{name}.heads: {head!r} is no head; heads: {_names(config['heads'])}"
+                yield f"training_sets.{name}.heads: {head!r} is no head; heads: {', '.join(config['heads'])}"
         for case in training_set["cases"]:
             key = f"training_sets.{name}.cases: {case!r}"
             if case not in config["cases"]:
-                yield f"{key} is no case; cases: {_names(config['cases'])}"
-            elif not study_config.is_released(config):  # the heads of a release were learned elsewhere
-                section = config["cases"][case]
-                splits = section.get("models_per_class", section.get("groups", {}))
-                for split in {"train", "val"} - {split for split, given in splits.items() if given}:
+                yield f"{key} is no case; cases: {', '.join(config['cases'])}"
+            elif not is_released(config):  # the heads of a release were learned elsewhere
+                splits = splits_of(config["cases"][case])
+                for split in {"train", "val"} - {split for split, models in splits.items() if models}:
                     yield f"{key} has no {split} split; a head learns on train and is selected on val"
     for head in config["heads"]:
         if head not in learned:
@@ -219,14 +216,9 @@ def _training_set_problems(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _report_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    """What the report cannot do without, so that it does not fail after all the computing."""
+    """What the report needs, checked before the first job."""
     known = [name for name in config["encoders"] if name in plugins.names("encoders")]
     if known and all(plugins.reads(name) != "image" for name in known):
-        yield f"encoders: {_names(config['encoders'])} look at no image; the report needs an encoder that does"
-    splits = (section.get("models_per_class", section.get("groups", ())) for section in config["cases"].values())
-    if not any("test" in given for given in splits):
+        yield f"encoders: {', '.join(config['encoders'])} look at no image; the report needs an encoder that does"
+    if not any("test" in splits_of(section) for section in config["cases"].values()):
         yield "cases: none has models of split 'test'; the report needs a case that has"
-
-
-def _names(mapping: Mapping[str, Any]) -> str:
-    return ", ".join(mapping)

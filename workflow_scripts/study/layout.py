@@ -1,19 +1,12 @@
-"""Names of result files, for code that looks at results without asking Snakemake.
-
-The rules spell the same patterns out; a test compares them.
-"""
+"""Paths in the folder of a study's results that are the same for all rules, or that no job of the report makes."""
 
 from pathlib import Path
 
-EXEMPLARS = "results/{study}/exemplars/{case}.parquet"
-MODELS = "results/{study}/models/{case}/{shard}.json"
-SAMPLES = "results/{study}/samples/{case}/{shard}.json"
-SAMPLE_FEATURES = "results/{study}/features/{encoder}/samples/{case}/{shard}.safetensors"
 LOG = "results/{study}/logs/{record}.log"
 BENCHMARK = "results/{study}/benchmarks/{record}.tsv"
 JOBS = "jobs.json.gz"  # the list of the study's jobs
 PLAN = ("plan.md", "plan.csv")
-FOR_ITSELF = ("plan", "publish", "measure_customizability", "measure_low_rank")  # rules that no report needs
+FOR_ITSELF = ("plan", "publish", "measure_customizability", "measure_low_rank")  # rules that the report does not need
 
 
 def folder(study: str) -> Path:
@@ -22,6 +15,6 @@ def folder(study: str) -> Path:
 
 
 def without_job(study: str) -> list[Path]:
-    """Files in the folder that no job between study and report makes."""
+    """Files in the folder that no job of the report makes."""
     logs = [LOG.format(study=study, record=rule) for rule in FOR_ITSELF]
     return [*(folder(study) / name for name in (JOBS, *PLAN)), *map(Path, logs)]

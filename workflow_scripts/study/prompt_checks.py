@@ -1,13 +1,13 @@
-"""What must hold of the lists of prompts that a study names."""
+"""Checks the lists of prompts of a study."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.study.study import CLASS_WORD, PROMPT_SETS, file_of, prompts_of, read_lines
+from workflow_scripts.study.study import CLASS_WORD, PROMPT_SETS, TOKEN, file_of, prompts_of, read_lines
 
-TOKENS = {"object": "{subject}", "style": "<new1>"}  # what each prompt of a kind of models must hold
+TOKENS = {"object": "{subject}", "style": TOKEN}  # what each prompt of a kind of models must hold
 
 
 def problems(config: Mapping[str, Any], root: Path, words: Mapping[str, Mapping[str, None]]) -> Iterator[str]:
@@ -26,7 +26,7 @@ def problems(config: Mapping[str, Any], root: Path, words: Mapping[str, Mapping[
 
 
 def _words_of(lists: Mapping[str, Any], words: Mapping[str, None]) -> list[str]:
-    """The class words to look at: each, if there is a list of each, else any."""
+    """All class words if each has a list of its own, else any."""
     return list(words) if any(CLASS_WORD in section["file"] for section in lists.values()) else [""]
 
 
@@ -54,7 +54,7 @@ def _list_problems(file: Path, key: str, count: int, token: str, root: Path) -> 
 
 
 def _overlap_problems(files: Mapping[str, Path], key: str, root: Path) -> Iterator[str]:
-    """Prompts of val and test are held out: none may stand in the training list (paper section 4)."""
+    """Prompts of val and test are held out: none may be in the list for training (paper section 4)."""
     if "train" not in files or not all(file.is_file() for file in files.values()):
         return
     train = set(read_lines(files["train"]))

@@ -1,9 +1,9 @@
-"""What must hold of a study that evaluates the release. Imported by the Snakefile: standard library only."""
+"""Checks a study that evaluates the authors' release."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from workflow_scripts.study.study import is_released
+from workflow_scripts.study.study import is_released, splits_of
 
 HEADS = ("identity", "linear")  # what was released
 MADE = ("base_model", "customization", "regularization", "sampling")
@@ -19,8 +19,7 @@ def problems(config: Mapping[str, Any]) -> Iterator[str]:
         if section in config:
             yield f"{section}: unknown key for a study with a release; nothing is fine-tuned or sampled there"
     for case, section in config["cases"].items():
-        splits = section.get("models_per_class", section.get("groups", {}))
-        for split in splits.keys() - {"test"}:
+        for split in splits_of(section).keys() - {"test"}:
             yield f"cases.{case}: it has models of split {split!r}, but only those of test were released"
     for split in config["evaluation"]["splits"]:
         if split != "test":
@@ -29,9 +28,7 @@ def problems(config: Mapping[str, Any]) -> Iterator[str]:
         if head not in HEADS:
             yield f"heads.{head}: no such head was released; there are {' and '.join(HEADS)}"
     released = config["release"]["encoders"]
-    for encoder in config["encoders"]:
-        if encoder not in released:
-            yield f"release.encoders: lacks {encoder!r}; an encoder needs its features of the distractors"
-    for encoder in released:
-        if encoder not in config["encoders"]:
-            yield f"release.encoders.{encoder}: no encoder of the study; encoders: {', '.join(config['encoders'])}"
+    for encoder in sorted(config["encoders"].keys() - released.keys()):
+        yield f"release.encoders: lacks {encoder!r}; an encoder needs its features of the distractors"
+    for encoder in sorted(released.keys() - config["encoders"].keys()):
+        yield f"release.encoders.{encoder}: no encoder of the study; encoders: {', '.join(config['encoders'])}"

@@ -1,6 +1,6 @@
-"""The keys and types of the files in config/, by the schemas in config/schemas/ and each plug-in's own keys.
+"""Checks the keys and types of the files in config/ with the schemas in config/schemas/ and the keys of plug-ins.
 
-Needs no heavy import; the messages are ours, so that a misspelt key is refused by its name.
+The messages are our own: they name the key and what would be valid. The Snakefile asks, so this needs no heavy import.
 """
 
 import difflib
@@ -15,12 +15,12 @@ from jsonschema import Draft202012Validator, ValidationError
 from workflow_scripts import plugins
 from workflow_scripts.study.study import is_released, read_text
 
-PLUGIN_SECTIONS = {"encoders": "encoders", "heads": "heads", "methods": "methods"}
-NAMED_SECTIONS = {"base_model": "base_models", "customization": "customization"}
+PLUGIN_SECTIONS = ("encoders", "heads", "methods")  # kinds of plug-ins with an entry for each
+NAMED_SECTIONS = {"base_model": "base_models", "customization": "customization"}  # the kind of the one plug-in
 
 
 def read_yaml(file: Path) -> Any:
-    """Raises `ValueError` naming file and line if it is not YAML."""
+    """The content of a YAML file; raises `ValueError` naming file and line if it is not YAML."""
     try:
         return yaml.safe_load(read_text(file))
     except yaml.YAMLError as error:
@@ -30,19 +30,19 @@ def read_yaml(file: Path) -> Any:
 
 
 def problems(config: Mapping[str, Any], schema_file: Path) -> list[str]:
-    """Every way in which a configuration departs from a schema, one line each: key, what is wrong, what is valid."""
+    """Every violation of a schema, one line each: key, what is wrong, what is valid."""
     return list(_violations(config, read_yaml(schema_file), ()))
 
 
 def study_problems(config: Mapping[str, Any], schema_file: Path) -> list[str]:
-    """The same for a study, whose schema the plug-ins complete."""
+    """The same for a study, to whose schema plug-ins add their keys."""
     schema = read_yaml(schema_file)
     version = schema["$defs"]["version"]
     violations = list(_violations(config, schema, ()))
-    for section, kind in PLUGIN_SECTIONS.items():
-        for name, settings in _mapping(config.get(section)).items():
-            imported = section == "heads" and is_released(config)  # not learned, so it needs no settings
-            violations += _plugin_violations(settings, kind, name, (section, name), {"version": version}, imported)
+    for kind in PLUGIN_SECTIONS:
+        for name, settings in _mapping(config.get(kind)).items():
+            imported = kind == "heads" and is_released(config)  # not learned, so it needs no settings
+            violations += _plugin_violations(settings, kind, name, (kind, name), {"version": version}, imported)
     for section, kind in NAMED_SECTIONS.items():
         settings = _mapping(config.get(section))
         common = schema["properties"][section]["properties"] | {"version": version}
@@ -53,7 +53,7 @@ def study_problems(config: Mapping[str, Any], schema_file: Path) -> list[str]:
 def _plugin_violations(
     settings: Any, kind: str, name: Any, path: tuple, common: Mapping[str, Any], bare: bool = False
 ) -> list[str]:
-    """Checks a plug-in's section against the keys that the plug-in declares; an unknown plug-in is `checks`' matter."""
+    """Checks a section with the keys that its plug-in declares; `checks` reports a plug-in that does not exist."""
     if name not in plugins.names(kind) or not isinstance(settings, Mapping):
         return []
     own = {} if bare else section_schema(plugins.settings_type(kind, name))
@@ -100,7 +100,7 @@ def _violations(value: Any, schema: Mapping[str, Any], path: tuple) -> Iterator[
 
 
 def _messages(error: ValidationError, key: str) -> Iterator[str]:
-    """An error of jsonschema in our words."""
+    """Our own messages for an error of jsonschema."""
     prefix = f"{key}." if key else ""
     match error.validator:
         case "additionalProperties":
@@ -111,8 +111,8 @@ def _messages(error: ValidationError, key: str) -> Iterator[str]:
             for missing in set(error.validator_value) - error.instance.keys():
                 yield f"{prefix}{missing}: missing key ({_describe(error.schema['properties'].get(missing, {}))})"
         case "dependentRequired":
-            for given, needed in error.validator_value.items():
-                for missing in set(needed) - error.instance.keys() if given in error.instance else ():
+            for present, needed in error.validator_value.items():
+                for missing in set(needed) - error.instance.keys() if present in error.instance else ():
                     yield f"{prefix}{missing}: missing key ({_describe(error.schema['properties'][missing])})"
         case "anyOf" if "required" in error.validator_value[0]:
             valid = " or ".join(choice["required"][0] for choice in error.validator_value)
@@ -124,8 +124,7 @@ def _messages(error: ValidationError, key: str) -> Iterator[str]:
 
 
 def _hint(word: str, valid: list[str]) -> str:
-    close = difflib.get_close_matches(word, valid, n=1)
-    return f", did you mean {close[0]!r}?" if close else ""
+    return "".join(f", did you mean {close!r}?" for close in difflib.get_close_matches(word, valid, n=1))
 
 
 def _describe(schema: Mapping[str, Any]) -> str:

@@ -5,9 +5,8 @@ are relative to the folder of the Snakefile.
 """
 
 import itertools
-import math
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,60 +22,44 @@ TOKEN = "<new1>"  # V*, the new word of every customized model; prompts and list
 
 @dataclass(frozen=True)
 class Model:
-    """A customized model, before it exists: object models have one exemplar, style models a group of them.
+    """A customized model, before it exists: object models have one exemplar, style models a group of them."""
 
-    Attributes:
-        name: id of the model: `{class}_{k:04d}` for objects, the group's id for styles, or `{group}_{size:04d}`.
-        class_name: id of the class; a style is a class of its own.
-        class_word: the word that follows the token in prompts.
-    """
-
-    name: str
+    name: str  # `{class}_{k:04d}` for objects, the group's id for styles, or `{group}_{size:04d}`
     split: str
-    class_name: str
-    class_word: str
+    class_name: str  # id of the class; a style is a class of its own
+    class_word: str  # the word that follows the token in prompts
 
 
 @dataclass(frozen=True)
 class Case:
-    """A collection of exemplars with its role (paper section 4): `imagenet_seen`, `bamfg` ...
-
-    Attributes:
-        kind: `object` or `style`.
-        members: class word by id, per split. Objects: the classes, the same in each split; styles: the split's groups.
-        models_per_class: number of models of each class, per split; 1 for styles.
-        set_sizes: of a style case, how many of a group's exemplars to tune on, a model for each size; empty: all.
-        numbered_from: of an object case, the number of a class's first model, per split; empty: train, val and test
-            follow each other.
-        group_counts: of a style case that gives only the number of its groups, that number per split; else empty.
-        prompts: which of the study's prompts its models have; if nothing else is said, those of its kind.
-    """
+    """A collection of exemplars with its role (paper section 4): `imagenet_seen`, `bamfg` ..."""
 
     name: str
-    kind: str
+    kind: str  # `object` or `style`
     source: str
+    # Class word by id, per split. Objects: the classes, the same in each split; styles: the split's groups.
     members: Mapping[str, Mapping[str, str]]
-    models_per_class: Mapping[str, int]
-    set_sizes: tuple[int, ...] = ()
-    numbered_from: Mapping[str, int] = field(default_factory=dict)
-    group_counts: Mapping[str, int] = field(default_factory=dict)
-    prompts: str = ""
+    models_per_class: Mapping[str, int]  # per split; 1 for styles
+    set_sizes: tuple[int, ...] = ()  # of a style case: on how many of a group's exemplars to tune; empty: on all
+    numbered_from: Mapping[str, int] = field(default_factory=dict)  # of an object case: see `numbers`
+    group_counts: Mapping[str, int] = field(default_factory=dict)  # of groups that are only counted, per split
+    prompts: str = ""  # which of the study's prompts its models have
 
     @classmethod
     def from_mapping(cls, name: str, section: Mapping[str, Any], class_word: str | None, root: Path) -> Self:
         """Reads the lists that a case's section names; `class_word` replaces the words of the lists unless null."""
-        counts = {}
+        groups = section.get("groups", {})
+        counts = {split: group["count"] for split, group in groups.items() if isinstance(group, Mapping)}
         if section["kind"] == "object":
-            per_class = section["models_per_class"]
             members = dict.fromkeys(SPLITS, read_list(root / section["classes"], class_word))
         else:
-            groups = section["groups"]
-            per_class = dict.fromkeys(groups, 1)
-            counts = {split: group["count"] for split, group in groups.items() if isinstance(group, Mapping)}
             members = {
-                split: read_list(root / file, class_word) for split, file in groups.items() if split not in counts
+                split: {f"{name}_{split}_{i:05d}": class_word or "" for i in range(counts[split])}
+                if split in counts
+                else read_list(root / group, class_word)
+                for split, group in groups.items()
             }
-            members |= {split: _numbered(f"{name}_{split}", count, class_word) for split, count in counts.items()}
+        per_class = section.get("models_per_class", dict.fromkeys(groups, 1))
         return cls(
             name,
             section["kind"],
@@ -95,15 +78,13 @@ class Case:
         return {split: tuple(self._models(split)) for split in SPLITS}
 
     def _models(self, split: str) -> Iterator[Model]:
-        for class_name, word in self.members.get(split, {}).items():
-            if self.kind == "style" and not self.set_sizes:
-                yield Model(class_name, split, class_name, word)
-                continue
-            for k in self.set_sizes or self.numbers(split):
-                yield Model(f"{class_name}_{k:04d}", split, class_name, word)
+        plain = self.kind == "style" and not self.set_sizes
+        endings = [""] if plain else [f"_{k:04d}" for k in self.set_sizes or self.numbers(split)]
+        for (class_name, word), ending in itertools.product(self.members.get(split, {}).items(), endings):
+            yield Model(class_name + ending, split, class_name, word)
 
     def numbers(self, split: str) -> range:
-        """The numbers of the models of each class in a split."""
+        """The numbers of the models of each class in a split; they follow those of the split before, or start anew."""
         follows = sum(self.models_per_class.get(earlier, 0) for earlier in SPLITS[: SPLITS.index(split)])
         first = self.numbered_from.get(split, follows)
         return range(first, first + self.models_per_class.get(split, 0))
@@ -112,21 +93,12 @@ class Case:
     def splits(self) -> tuple[str, ...]:
         return tuple(split for split in SPLITS if self.models[split])
 
-    @cached_property
-    def class_words(self) -> tuple[str, ...]:
-        """The case's class words, each once, in the order of its models."""
-        return tuple(dict.fromkeys(model.class_word for split in SPLITS for model in self.models[split]))
-
 
 @dataclass(frozen=True)
 class Templates:
-    """The first `count` lines of a list of prompts; for objects with `{subject}` ("<new1> cat").
+    """The first `count` lines of a list of prompts; for objects with `{subject}` ("<new1> cat")."""
 
-    Attributes:
-        file: of all class words, or with `{class_word}` in its name, one of each.
-    """
-
-    file: Path
+    file: Path  # of all class words, or with `{class_word}` in its name, one of each
     count: int
 
     @property
@@ -144,54 +116,35 @@ def file_of(file: Path, class_word: str) -> Path:
 
 @dataclass(frozen=True)
 class Prompts:
-    """The prompts of a kind of model.
+    """The prompts of a kind of model."""
 
-    Attributes:
-        finetune: the prompt of fine-tuning, with `{class_word}`.
-        regularization: captions of the prior-preservation images, with `{class_word}`.
-        templates: the sampling prompts by split and prompt set.
-    """
-
-    finetune: str
-    regularization: tuple[str, ...]
-    templates: Mapping[str, Mapping[str, Templates]]
+    finetune: str  # the prompt of fine-tuning, with `{class_word}`
+    regularization: tuple[str, ...]  # captions of the prior-preservation images, with `{class_word}`
+    templates: Mapping[str, Mapping[str, Templates]]  # the sampling prompts by split and prompt set
 
     @classmethod
     def from_mapping(cls, section: Mapping[str, Any], root: Path) -> Self:
+        lists = {prompt_set: section[prompt_set] for prompt_set in PROMPT_SETS}
         templates = {
-            split: {
-                prompt_set: Templates(root / section[prompt_set][split]["file"], section[prompt_set][split]["count"])
-                for prompt_set in PROMPT_SETS
-            }
+            split: {name: Templates(root / own[split]["file"], own[split]["count"]) for name, own in lists.items()}
             for split in SPLITS
-            if all(split in section[prompt_set] for prompt_set in PROMPT_SETS)
+            if all(split in own for own in lists.values())
         }
         return cls(section["finetune"], tuple(read_lines(root / section["regularization"])), templates)
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """What heads learn on.
+    """What heads learn on."""
 
-    Attributes:
-        cases: their train split is learned on, their val split selects and calibrates.
-        share: of the train models, for the learning curve; a smaller share is part of a larger one.
-        heads: the heads that are learned on it.
-    """
-
-    cases: tuple[str, ...]
-    share: float
-    heads: tuple[str, ...]
+    cases: tuple[str, ...]  # their train split is learned on, their val split selects and calibrates
+    share: float  # of the train models, for the learning curve; a smaller share is part of a larger one
+    heads: tuple[str, ...]  # the heads that are learned on it
 
 
 @dataclass(frozen=True)
 class Study:
-    """One configuration of the whole benchmark.
-
-    Attributes:
-        sections: the study file as it is, for what jobs need of it.
-        root: the project's folder, which has the Snakefile.
-    """
+    """One configuration of the whole benchmark."""
 
     name: str
     seed: int
@@ -200,8 +153,8 @@ class Study:
     cases: Mapping[str, Case]
     prompts: Mapping[str, Prompts]
     training_sets: Mapping[str, TrainingSet]
-    sections: Mapping[str, Any]
-    root: Path = Path()
+    sections: Mapping[str, Any]  # the study file as it is, for what jobs need of it
+    root: Path = Path()  # the project's folder, which has the Snakefile
 
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any], root: Path = Path()) -> Self:
@@ -219,9 +172,7 @@ class Study:
             prompts={name: Prompts.from_mapping(section, root) for name, section in config["prompts"].items()},
             training_sets={
                 name: TrainingSet(
-                    tuple(section["cases"]),
-                    section.get("share", 1.0),
-                    tuple(section.get("heads", config["heads"])),
+                    tuple(section["cases"]), section.get("share", 1.0), tuple(section.get("heads", config["heads"]))
                 )
                 for name, section in config["training_sets"].items()
             },
@@ -231,36 +182,32 @@ class Study:
 
     def shards(self, case: str, split: str) -> list[str]:
         """Names of the shards of a case and split, in order; with one model per job, the models' names."""
-        models = self.cases[case].models[split]
-        if self.models_per_job == 1:
-            return [model.name for model in models]
-        return [f"{split}_{i:04d}" for i in range(math.ceil(len(models) / self.models_per_job))]
+        return [shard for shard, models in self._shards[case].items() if models[0].split == split]
 
     def shard(self, case: str, shard: str) -> tuple[Model, ...]:
         """The models of a shard, in order."""
-        return self._shards[case, shard]
+        return self._shards[case][shard]
 
     @cached_property
-    def _shards(self) -> dict[tuple[str, str], tuple[Model, ...]]:
-        return {
-            (case, name): batch
-            for case, split in itertools.product(self.cases, SPLITS)
-            for name, batch in zip(
-                self.shards(case, split), _batched(self.cases[case].models[split], self.models_per_job), strict=True
-            )
-        }
+    def _shards(self) -> dict[str, dict[str, tuple[Model, ...]]]:
+        shards: dict[str, dict[str, tuple[Model, ...]]] = {case: {} for case in self.cases}
+        for case, split in itertools.product(self.cases, SPLITS):
+            for i, models in enumerate(_batched(self.cases[case].models[split], self.models_per_job)):
+                shards[case][models[0].name if self.models_per_job == 1 else f"{split}_{i:04d}"] = models
+        return shards
 
     @cached_property
     def blocks(self) -> dict[str, tuple[str, ...]]:
         """The class words of each job of `regularization`; a word of several cases belongs to the first."""
-        blocks: dict[str, tuple[str, ...]] = {}
-        seen: set[str] = set()
-        for case in self.cases.values():
-            new = [word for word in case.class_words if word not in seen]
-            seen.update(new)
-            batches = _batched(new, self.class_words_per_job)
-            blocks.update({f"{case.name}_{i:04d}": batch for i, batch in enumerate(batches)})
-        return blocks
+        first: dict[str, str] = {}  # case by class word
+        for case, split in itertools.product(self.cases.values(), SPLITS):
+            for model in case.models[split]:
+                first.setdefault(model.class_word, case.name)
+        return {
+            f"{case}_{i:04d}": words
+            for case in self.cases
+            for i, words in enumerate(_batched([w for w in first if first[w] == case], self.class_words_per_job))
+        }
 
     def blocks_of(self, case: str, shard: str) -> list[str]:
         """The blocks of regularization that hold the class words of a shard."""
@@ -318,20 +265,18 @@ def is_released(config: Mapping[str, Any]) -> bool:
     return "release" in config
 
 
-def _numbered(prefix: str, count: int, class_word: str | None) -> dict[str, str]:
-    """Class words by id of groups that are only counted."""
-    return {f"{prefix}_{i:05d}": class_word or "" for i in range(count)}
-
-
 def prompts_of(section: Mapping[str, Any]) -> str:
     """Which of the study's prompts the models of a case have."""
     return section.get("prompts", section["kind"])
 
 
-def _batched(items: Any, size: int) -> Iterator[tuple]:
-    iterator = iter(items)
-    while batch := tuple(itertools.islice(iterator, size)):
-        yield batch
+def splits_of(section: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the section of a case says of each split that it has: the models of each class, or the groups."""
+    return section.get("models_per_class", section.get("groups", {}))
+
+
+def _batched(items: Sequence[Any], size: int) -> list[tuple]:
+    return [tuple(items[i : i + size]) for i in range(0, len(items), size)]
 
 
 def read_text(path: Path) -> str:
@@ -350,8 +295,5 @@ def read_lines(path: Path) -> list[str]:
 
 def read_list(path: Path, class_word: str | None = None) -> dict[str, str]:
     """Class words by id. A line is an id, or id, tab and class word; without one, the id with spaces for hyphens."""
-    words = {}
-    for line in read_lines(path):
-        name, _, word = line.partition("\t")
-        words[name] = class_word or word.strip() or name.replace("-", " ")
-    return words
+    rows = (line.partition("\t") for line in read_lines(path))
+    return {name: class_word or word.strip() or name.replace("-", " ") for name, _, word in rows}

@@ -1,11 +1,11 @@
-"""Where weights lie, and what a job that reads them waits for. The Snakefile asks, so this needs no heavy import."""
+"""Where weights are, and which files a job that reads them needs. The Snakefile asks, so this needs no heavy import."""
 
 import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-HUB = Path("data/hub")  # {owner}/{name}/{revision}/, and beside it the manifest {revision}.json
+HUB = Path("data/hub")  # has folders {owner}/{name}/{revision}/, and beside each its manifest {revision}.json
 DEPTH = len((HUB / "owner" / "name" / "revision").parts)
 REVISION = re.compile("[0-9a-f]{40}")
 ROW = re.compile(r"([^/\t]+)\t(\S+)\t(-|[0-9a-f]{64})")
@@ -13,7 +13,7 @@ ROW = re.compile(r"([^/\t]+)\t(\S+)\t(-|[0-9a-f]{64})")
 
 @dataclass(frozen=True)
 class Download:
-    """A file that is fetched by its URL."""
+    """A file that is downloaded from a URL."""
 
     url: str
     sha256: str | None  # None if nobody published it
@@ -21,10 +21,10 @@ class Download:
 
 @functools.cache
 def needed(path: str) -> tuple[str, ...]:
-    """The files that a job waits for which reads weights from `path`, a folder or a file.
+    """The input files of a job that reads weights from `path`, a folder or a file.
 
-    Below data/hub/ that is the manifest, which is written when all else is there; elsewhere every file, or `path`
-    itself if there is none, so that Snakemake makes it or names it.
+    Below data/hub/ that is the manifest, which is written last. Elsewhere it is every file, or `path` itself if there
+    is none: Snakemake then makes it, or reports that it is missing.
     """
     if is_on_hub(path):
         return (f"{Path(*Path(path).parts[:DEPTH])}.json",)
@@ -32,12 +32,12 @@ def needed(path: str) -> tuple[str, ...]:
 
 
 def is_on_hub(path: str) -> bool:
-    """Whether `path` is a folder that mirrors a repository of a model hub, and so can be fetched."""
+    """Whether `path` mirrors a repository of a model hub, so that it can be downloaded."""
     return Path(path).is_relative_to(HUB)
 
 
 def problem(path: str) -> str | None:
-    """What is wrong with the name of a folder that mirrors a repository; None if nothing is."""
+    """What is wrong with a path below data/hub/; None if nothing is."""
     parts = Path(path).parts
     if is_on_hub(path) and not (len(parts) == DEPTH and REVISION.fullmatch(parts[-1])):
         return f"{path!r} must be {HUB}/owner/name/revision, with the 40 hexadecimal digits of a commit"
@@ -45,11 +45,7 @@ def problem(path: str) -> str | None:
 
 
 def read_downloads(table: Path) -> dict[str, Download]:
-    """The files that a table lists, by name.
-
-    Raises:
-        ValueError: a line is not file, URL and SHA-256 between tabs.
-    """
+    """The files of a table, by name; raises `ValueError` if a line is not file, URL and SHA-256, separated by tabs."""
     rows = {}
     for number, line in enumerate(table.read_text(encoding="utf-8").splitlines(), 1):
         if not line or line.startswith("#"):

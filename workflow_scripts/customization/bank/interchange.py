@@ -1,8 +1,8 @@
 """Customized models in the files of diffusers, as its training script writes them and its pipelines read them.
 
-A folder holds two files, of safetensors or of `torch.save` (`.bin`): `pytorch_custom_diffusion_weights` has W_k and W_v
-of every cross-attention layer, whole, named as parts of attention processors; `<new1>` has the embedding of V*.
-Nothing is rounded on the way, nothing may be missing, and nothing may be left over.
+A folder holds two files, of safetensors or of `torch.save` (`.bin`): `pytorch_custom_diffusion_weights` has the full
+W_k and W_v of every cross-attention layer, named as parts of attention processors; `<new1>` has the embedding of V*.
+No value is rounded. No tensor may be missing, and there may be no other.
 """
 
 from collections.abc import Mapping
@@ -21,28 +21,24 @@ if TYPE_CHECKING:
 
 WEIGHTS = "pytorch_custom_diffusion_weights"  # as diffusers names it
 FORMATS = ("safetensors", "bin")
-METADATA = {"format": "pt"}  # which diffusers wants of safetensors
+METADATA = {"format": "pt"}  # diffusers wants it in safetensors
 DTYPES = (torch.float32, torch.float16)
 
 
 def write_folder(base: "BaseModel", weights: Mapping[str, np.ndarray], folder: Path, file_format: str) -> None:
-    """Writes a customized model for diffusers.
-
-    Args:
-        weights: the tensors of the model's file, see `effective_weights`.
-        file_format: one of `FORMATS`.
+    """Writes a customized model (see `effective_weights`) for diffusers, in one of `FORMATS`.
 
     Raises:
-        ValueError: the weights are of another base model, or the folder holds other files.
+        ValueError: the weights belong to another base model, or the folder holds other files.
     """
     files = {name: folder / f"{name}.{file_format}" for name in (WEIGHTS, TOKEN)}
     for other in sorted(set(folder.glob("*")) - set(files.values())):
-        raise ValueError(f"{other}: is there already; give --output an empty folder, or one that does not exist yet")
+        raise ValueError(f"{other}: exists already; give --output an empty folder, or one that does not exist yet")
     tensors = {}
     for path, weight in effective_weights(base, weights).items():
-        given = weights.get(f"{path}.weight")  # in its own precision
-        tensors[_key(path)] = weight.T.contiguous().cpu() if given is None else torch.from_numpy(given)
-    # diffusers wants an entry of every attention layer, and takes an empty one for a layer that is the base model's.
+        stored = weights.get(f"{path}.weight")  # in its own precision
+        tensors[_key(path)] = weight.T.contiguous().cpu() if stored is None else torch.from_numpy(stored)
+    # diffusers wants an entry for every attention layer; an empty one means the base model's layer.
     tensors |= {name: torch.empty(0) for name in _frozen(base)}
     artifacts.write_weights(files[WEIGHTS], tensors, METADATA)
     artifacts.write_weights(files[TOKEN], {TOKEN: torch.from_numpy(weights[TOKEN])}, METADATA)
@@ -52,14 +48,15 @@ def read_folder(base: "BaseModel", folder: Path) -> dict[str, np.ndarray]:
     """The tensors of a model's file, `{path}.weight` [out, in] per projection and `<new1>` [d], from diffusers' folder.
 
     Raises:
-        ValueError: a file is missing, is left over or cannot be read; or names, shapes or types are not this base
-            model's. The message names the file and the key.
+        ValueError: a file is missing, unexpected or cannot be read; or names, shapes or types are not those of this
+            base model. The message names the file and the key.
     """
     files = find_files(folder)
     layers = projections(base.unet)
     shapes = {_key(path): layer.weight.shape for path, layer in layers.items()}
-    entries = artifacts.read_weights(files[WEIGHTS])
-    tensors = _checked(files[WEIGHTS], {k: v for k, v in entries.items() if not _is_empty(base, k, v)}, shapes)
+    frozen = _frozen(base)  # their entries are empty, in diffusers' own files empty mappings
+    entries = artifacts.read_weights(files[WEIGHTS]).items()
+    tensors = _checked(files[WEIGHTS], {key: each for key, each in entries if key not in frozen or len(each)}, shapes)
     width = base.text_encoder.get_input_embeddings().weight.shape[1:]
     token = _checked(files[TOKEN], artifacts.read_weights(files[TOKEN]), {TOKEN: width})
     return {f"{path}.weight": tensors[_key(path)] for path in layers} | token
@@ -69,22 +66,17 @@ def find_files(folder: Path) -> dict[str, Path]:
     """The two files of a folder, by what they hold (`WEIGHTS`, `TOKEN`).
 
     Raises:
-        ValueError: one is missing or there twice, or there are weights beside them.
+        ValueError: one is missing, or there in both formats; or there are other files of weights.
     """
     present = sorted(file for ending in FORMATS for file in folder.glob(f"*.{ending}"))
-    there = ", ".join(file.name for file in present) or "no weights"
-    files = {}
+    files = {file.stem: file for file in present}
     for name in (WEIGHTS, TOKEN):
-        matches = [file for file in present if file.stem == name]
-        if len(matches) != 1:
+        if sum(file.stem == name for file in present) != 1:
             wanted = " or ".join(f"{name}.{ending}" for ending in FORMATS)
-            raise ValueError(f"{folder}: must hold one file {wanted}; it has {there}")
-        files[name] = matches[0]
-    for file in present:
-        if file not in files.values():
-            raise ValueError(
-                f"{file}: is left over; a model has the files {WEIGHTS} and {TOKEN}, and no other new word"
-            )
+            has = ", ".join(file.name for file in present) or "no weights"
+            raise ValueError(f"{folder}: must hold one file {wanted}; it has {has}")
+    for name in sorted(files.keys() - {WEIGHTS, TOKEN}):
+        raise ValueError(f"{files[name]}: unexpected; a model has the files {WEIGHTS} and {TOKEN}, and one new word")
     return files
 
 
@@ -96,27 +88,22 @@ def check_base(model: Path, base_model: Path) -> None:
 
 
 def _key(path: str) -> str:
-    """The name in diffusers of W_k or W_v: a part of the processor of its attention layer."""
+    """The name of W_k or W_v in diffusers: a part of the processor of its attention layer."""
     attention, _, layer = path.rpartition(".")
     return f"{attention}.processor.{layer}_custom_diffusion.weight"
 
 
 def _frozen(base: "BaseModel") -> list[str]:
-    """The processors of the layers that Custom Diffusion leaves alone: those of self-attention."""
+    """The processors of the layers that Custom Diffusion does not change: those of self-attention."""
     customized = {f"{path.rpartition('.')[0]}.processor" for path in projections(base.unet)}
     return [name for name in base.unet.attn_processors if name not in customized]
-
-
-def _is_empty(base: "BaseModel", key: str, value: Any) -> bool:
-    """Whether an entry only says that a layer is the base model's; diffusers itself writes an empty mapping."""
-    return key in _frozen(base) and len(value) == 0
 
 
 def _checked(file: Path, entries: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
     """The entries as arrays, if they are those of `shapes`."""
     for key in entries:
         if key not in shapes:
-            raise ValueError(f"{file}: {key} is left over; expected only {', '.join(shapes)}")
+            raise ValueError(f"{file}: {key} is unexpected; expected only {', '.join(shapes)}")
     for key, shape in shapes.items():
         if key not in entries:
             raise ValueError(f"{file}: {key} is missing; the base model has it")

@@ -6,23 +6,18 @@ import numpy as np
 import torch
 
 DELTA = ".delta"
-ROUNDING = 1e-6  # relative, of singular values in fp32: a sum may fall short of its share by this much
+ROUNDING = 1e-6  # a sum of singular values in fp32 may be this much smaller than its share
 
 
 def compress(
     weights: Mapping[str, np.ndarray], ratio: float, device: str = "cpu"
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """Keeps of each delta the leading singular values that sum to at least the share `ratio` of all of its own.
-
-    Args:
-        weights: the tensors of a model's file, with `{path}.delta` [out, in] per projection.
-        ratio: in (0, 1]; 1 changes nothing.
-        device: where the decompositions are computed.
+    """Keeps the leading singular values of each `{path}.delta` [out, in]: as many as sum to the share `ratio` of all.
 
     Returns:
         The tensors with the factors `{path}.delta.u` [out, rank] and `{path}.delta.v` [rank, in] in place of each
-        delta; and what was lost: `rank_mean`, over the matrices, and `relative_error`, the Frobenius norm of all that
-        was left out, of that of all deltas. At a ratio of 1 nothing is said of it.
+        delta; and what was lost: `rank_mean`, over the matrices, and `relative_error`, the Frobenius norm of what was
+        left out divided by that of the deltas (empty at a ratio of 1).
     """
     if ratio == 1:
         return dict(weights), {}
@@ -43,6 +38,6 @@ def compress(
 
 
 def rank_of(singular_values: np.ndarray, ratio: float) -> int:
-    """How many of the singular values [r], in falling order, sum to the share `ratio` of all; at least one."""
+    """How many of the singular values [r], largest first, sum to the share `ratio` of all; at least one."""
     sums = np.cumsum(singular_values, dtype=np.float64)
     return 1 + int(np.argmax(sums >= (ratio - ROUNDING) * sums[-1]))

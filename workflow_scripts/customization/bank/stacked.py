@@ -1,11 +1,12 @@
 """The model bank: many customized models on one frozen network (m models; a model-major batch has b = m * r rows).
 
-Custom Diffusion changes only W_k and W_v of the cross-attention layers, and one token's embedding. All other layers
-therefore run once over rows of many models; the few that differ are stacked, and each row uses its own.
+Custom Diffusion changes only W_k and W_v of the cross-attention layers, and one token's embedding. So all other layers
+run once over the rows of many models. The layers that differ are stacked, and each row uses those of its model.
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,13 +18,11 @@ from workflow_scripts.customization import TOKEN, token_id
 if TYPE_CHECKING:
     from workflow_scripts.base_models import BaseModel
 
-SUFFIXES = (".delta", ".delta.u", ".delta.v", ".weight")  # of a projection's tensors in a model's file
-
 
 class StackedLinear(nn.Module):
     """m linear maps x -> x (W + delta_i) that share the frozen W [in, out].
 
-    The transpose of what `nn.Linear` keeps: this way the batched products, forward and backward, need no copies.
+    W is the transpose of the weight of `nn.Linear`, so that batched products need no copies, forward or backward.
     """
 
     def __init__(self, weight: torch.Tensor, models: int) -> None:
@@ -47,7 +46,7 @@ class StackedEmbedding(nn.Module):
 
     @property
     def weight(self) -> torch.Tensor:
-        return self.base.weight  # what text encoders look at for their dtype
+        return self.base.weight  # text encoders take their dtype from it
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """Maps token ids [b, l], model-major, to embeddings [b, l, d]."""
@@ -58,7 +57,7 @@ class StackedEmbedding(nn.Module):
 
 
 class Given(nn.Module):
-    """Stands in for a key or value projection whose output is computed before the network runs."""
+    """Replaces a key or value projection whose output is computed before the network runs."""
 
     def __init__(self, rows: torch.Tensor | None = None) -> None:
         super().__init__()
@@ -75,7 +74,7 @@ def projections(unet: nn.Module) -> dict[str, nn.Linear]:
 
 @contextmanager
 def replaced(unet: nn.Module, modules: Mapping[str, nn.Module]) -> Iterator[None]:
-    """Puts `modules` in the place of the network's own while the block runs."""
+    """Replaces the network's own modules by `modules` while the block runs."""
     originals = {path: unet.get_submodule(path) for path in modules}
     try:
         for path, module in modules.items():
@@ -88,7 +87,7 @@ def replaced(unet: nn.Module, modules: Mapping[str, nn.Module]) -> Iterator[None
 
 @contextmanager
 def embedded(base: "BaseModel", embedding: StackedEmbedding) -> Iterator[None]:
-    """While the block runs, the base model's text encoder knows V*."""
+    """The base model's text encoder knows V* while the block runs."""
     base.text_encoder.set_input_embeddings(embedding)
     try:
         yield
@@ -97,11 +96,7 @@ def embedded(base: "BaseModel", embedding: StackedEmbedding) -> Iterator[None]:
 
 
 class ModelBank:
-    """m customized models of one base model: their deltas of W_k and W_v, and their V*.
-
-    Args:
-        initial: first value of V* [d].
-    """
+    """m customized models of one base model: their deltas of W_k and W_v, and their V*, at first `initial` [d]."""
 
     def __init__(self, base: "BaseModel", initial: torch.Tensor, models: int) -> None:
         self.base = base
@@ -117,8 +112,9 @@ class ModelBank:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """While the block runs, the base model's networks take model-major batches of the bank's models; before each
-        call of the denoising network, `attend` tells it the text states.
+        """The base model's networks take model-major batches of the bank's models while the block runs.
+
+        Call `attend` with the text states before each call of the denoising network.
         """
         with replaced(self.base.unet, self.given), embedded(self.base, self.embedding):
             yield
@@ -143,20 +139,19 @@ class ModelBank:
 def effective_weights(base: "BaseModel", weights: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
     """W_k and W_v of one customized model by path, fp32 [in, out], from the tensors of its file.
 
-    Of each projection the file holds the change of the base model's weight (`{path}.delta` [out, in]), its factors
+    For each projection the file holds the change of the base model's weight (`{path}.delta` [out, in]), its factors
     (`{path}.delta.u` [out, rank], `{path}.delta.v` [rank, in]), or the weight itself (`{path}.weight` [out, in]).
 
     Raises:
-        ValueError: names or shapes are not this base model's; nothing may be missing or left over.
+        ValueError: names or shapes are not those of this base model; none may be missing or left over.
     """
     effective, known = {}, {TOKEN}
     for path, layer in projections(base.unet).items():
         stored = _stored(weights, path, *layer.weight.shape)
         known |= stored.keys()
-        factors = list(stored.values())
-        matrix = factors[0] @ factors[1] if len(factors) == 2 else factors[0]  # by NumPy, which autocast does not round
-        given = torch.from_numpy(matrix).to(base.device, torch.float32).T
-        effective[path] = (given if f"{path}.weight" in stored else layer.weight.T + given).contiguous()
+        product = reduce(np.matmul, stored.values())  # by NumPy: autocast would round
+        matrix = torch.from_numpy(product).to(base.device, torch.float32).T
+        effective[path] = (matrix if f"{path}.weight" in stored else layer.weight.T + matrix).contiguous()
     width = base.text_encoder.get_input_embeddings().weight.shape[1]
     _check_shape(weights, TOKEN, (width,))
     for name in sorted(weights.keys() - known):
@@ -165,14 +160,13 @@ def effective_weights(base: "BaseModel", weights: Mapping[str, np.ndarray]) -> d
 
 
 def _stored(weights: Mapping[str, np.ndarray], path: str, rows: int, columns: int) -> dict[str, np.ndarray]:
-    """The tensors of one projection, in the one form that the file holds them in."""
-    names = [name for suffix in SUFFIXES if (name := f"{path}{suffix}") in weights]
-    if names and names[0].endswith((".u", ".v")):
-        u, v = f"{path}.delta.u", f"{path}.delta.v"
-        rank = weights[names[0]].size // (rows if names[0] == u else columns)
+    """The tensors of one projection: delta, factors or weight, whichever the file holds."""
+    delta, u, v, whole = (f"{path}.{name}" for name in ("delta", "delta.u", "delta.v", "weight"))
+    if delta not in weights and (u in weights or v in weights):
+        rank = weights[u].size // rows if u in weights else weights[v].size // columns
         shapes = {u: (rows, rank), v: (rank, columns)}
     else:
-        shapes = {names[0] if names else f"{path}.delta": (rows, columns)}
+        shapes = {whole if whole in weights and delta not in weights else delta: (rows, columns)}
     for name, shape in shapes.items():
         _check_shape(weights, name, shape)
     return {name: weights[name] for name in shapes}
@@ -182,5 +176,6 @@ def _check_shape(weights: Mapping[str, np.ndarray], name: str, shape: tuple[int,
     if name not in weights:
         raise ValueError(f"weights of another base model: {name} is missing")
     if weights[name].shape != shape:
-        given = list(weights[name].shape)
-        raise ValueError(f"weights of another base model: {name} is of shape {given}, expected {list(shape)}")
+        raise ValueError(
+            f"weights of another base model: {name} is of shape {list(weights[name].shape)}, expected {list(shape)}"
+        )

@@ -1,4 +1,4 @@
-"""Training of a bank of models by Custom Diffusion: all at once, each as if it were alone.
+"""Trains a bank of models by Custom Diffusion at once; each model becomes what it would become alone.
 
 Shapes: m models with b views and p regularization images each per step, so a batch of m * r rows, r = b + p.
 """
@@ -18,17 +18,17 @@ from workflow_scripts.customization.bank.low_rank import compress
 from workflow_scripts.customization.bank.stacked import ModelBank
 from workflow_scripts.customization.bank.views import draw_views
 from workflow_scripts.seeds import derive_seed
+from workflow_scripts.study.options import CustomDiffusion
 
 if TYPE_CHECKING:
     from workflow_scripts.base_models import BaseModel
-    from workflow_scripts.customization.custom_diffusion import Settings
 
-LAST_RATE = 0.1  # the cosine schedule ends at this part of the learning rate
-DIVERGED = 30.0  # latents and noise have variance 1, so predicting zeros costs about 1: a loss like this is lost
+LAST_RATE = 0.1  # the cosine schedule ends at this share of the learning rate
+DIVERGED = 30.0  # latents and noise have variance 1, so predicting zeros costs about 1: such a loss never recovers
 
 
 def train_bank(
-    base: "BaseModel", tasks: Sequence[Task], kind: str, initial: torch.Tensor, settings: "Settings"
+    base: "BaseModel", tasks: Sequence[Task], kind: str, initial: torch.Tensor, settings: CustomDiffusion
 ) -> list[Customized]:
     """Trains the models of `tasks` from V* = `initial` [d] on; see `CustomizationModule.fine_tune`."""
     data = _gather(base, tasks, kind, settings)
@@ -40,7 +40,7 @@ def train_bank(
             {"params": [bank.embedding.rows], "lr": settings.token_learning_rate},
         ],
         betas=settings.betas,
-        weight_decay=settings.weight_decay,  # of the deltas: pulls towards the base model, not towards zero
+        weight_decay=settings.weight_decay,  # shrinks the deltas: towards the base model, not towards zero
         fused=True,
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, settings))
@@ -56,27 +56,28 @@ def train_bank(
                 _clip_each(parameters, settings.max_grad_norm)
             optimizer.step()
             schedule.step()
-            # The loss that must stay small is the whole one, the curve to look at is that of the exemplar.
+            # The curve shows the loss on the exemplar; divergence is judged by the whole loss.
             losses[step] = torch.where(loss < DIVERGED, view_loss, loss).detach()
-    ratio = settings.compression_ratio
-    return [_customized(task, bank, i, losses[:, i].tolist(), ratio) for i, task in enumerate(tasks)]
+    return [
+        _customized(task, bank, i, losses[:, i].tolist(), settings.compression_ratio) for i, task in enumerate(tasks)
+    ]
 
 
 @dataclass(frozen=True)
 class _Data:
-    """All that a bank is trained on, of m models one after the other, with the ranges of each model's own."""
+    """The training data of m models, one model after the other, with the range of each model."""
 
     latents: torch.Tensor  # of the views [v, c, h, w]
     masks: torch.Tensor  # [v, h, w]
     ids: torch.Tensor  # [v, l]
     views: Sequence[range]  # m
     prior_latents: torch.Tensor  # [q, c, h, w]
-    prior_states: torch.Tensor  # [q, l, d]: no V* in their captions, so known beforehand
+    prior_states: torch.Tensor  # [q, l, d]: fixed, as their captions do not contain V*
     priors: Sequence[range]  # m
-    generators: Sequence[torch.Generator]  # m: one each, so that no model's draws depend on its neighbours
+    generators: Sequence[torch.Generator]  # m: one each, so that no model's draws depend on other models
 
 
-def _gather(base: "BaseModel", tasks: Sequence[Task], kind: str, settings: "Settings") -> _Data:
+def _gather(base: "BaseModel", tasks: Sequence[Task], kind: str, settings: CustomDiffusion) -> _Data:
     pools = [
         draw_views(task.exemplars, base.image_size, kind, settings, random.Random(derive_seed(task.seed, "views")))
         for task in tasks
@@ -87,7 +88,7 @@ def _gather(base: "BaseModel", tasks: Sequence[Task], kind: str, settings: "Sett
     captions = [caption for task in tasks for caption in task.prior_captions]
     return _Data(
         latents=base.encode(np.stack([view.image for view in views])),
-        # A latent cell counts by the part of it that the exemplar covers.
+        # The weight of a latent cell is the share of it that the exemplar covers.
         masks=F.adaptive_avg_pool2d(masks[:, None], base.latent_shape[1:])[:, 0].to(base.device),
         ids=tokenize(base, prompts),
         views=_ranges([len(pool) for pool in pools]),
@@ -105,14 +106,16 @@ def _ranges(counts: Sequence[int]) -> list[range]:
 
 @torch.no_grad()
 def _text_states(base: "BaseModel", captions: Sequence[str]) -> torch.Tensor:
-    """Text states [n, l, d]; models of one class word share captions, each is encoded once."""
+    """Text states [n, l, d]; each distinct caption is encoded once, as models of a class word share captions."""
     distinct = list(dict.fromkeys(captions))
     states = base.text_encoder(base.tokenize(distinct)).last_hidden_state
     return states[[distinct.index(caption) for caption in captions]]
 
 
-def _losses(network: Callable, bank: ModelBank, data: _Data, settings: "Settings") -> tuple[torch.Tensor, torch.Tensor]:
-    """One step's losses on views of the exemplars [m] and on regularization images [m]."""
+def _losses(
+    network: Callable, bank: ModelBank, data: _Data, settings: CustomDiffusion
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The losses of one step: on views of the exemplars [m] and on regularization images [m]."""
     base = bank.base
     m, b, p = len(data.views), settings.views, settings.prior_images
     view, prior, t, noise = _draw(data, b, p, base)
@@ -122,16 +125,15 @@ def _losses(network: Callable, bank: ModelBank, data: _Data, settings: "Settings
     mask = torch.cat([data.masks[view], data.masks.new_ones(m, p, *data.masks.shape[1:])], 1)  # [m, r, h, w]
     bank.attend(states)
     predicted = network(base.scheduler.add_noise(z, noise, t), t, states).sample.float()
-    target = base.scheduler.get_velocity(z, noise, t) if _predicts_velocity(base) else noise
+    velocity = base.scheduler.config.prediction_type == "v_prediction"
+    target = base.scheduler.get_velocity(z, noise, t) if velocity else noise
     error = F.mse_loss(predicted, target, reduction="none").mean(1).unflatten(0, (m, b + p))  # [m, r, h, w]
     row = (mask * error).sum((2, 3)) / mask.sum((2, 3))  # [m, r]
     return row[:, :b].mean(1), row[:, b:].sum(1) / max(p, 1)
 
 
 def _draw(data: _Data, b: int, p: int, base: "BaseModel") -> tuple[torch.Tensor, ...]:
-    """Every model draws from its own generator: indices of views [m, b] and of regularization images [m, p], timesteps
-    [m * r] and noise [m * r, c, h, w].
-    """
+    """Indices of views [m, b] and regularization images [m, p], timesteps [m * r] and noise [m * r, c, h, w]."""
     shape, steps = base.latent_shape, base.scheduler.config.num_train_timesteps
     drawn = [
         (
@@ -146,11 +148,7 @@ def _draw(data: _Data, b: int, p: int, base: "BaseModel") -> tuple[torch.Tensor,
     return view, prior, t.flatten(), noise.flatten(0, 1)
 
 
-def _predicts_velocity(base: "BaseModel") -> bool:
-    return base.scheduler.config.prediction_type == "v_prediction"
-
-
-def _rate(step: int, settings: "Settings") -> float:
+def _rate(step: int, settings: CustomDiffusion) -> float:
     """Factor of the learning rates at a step: linear warm-up, then constant or cosine."""
     warm_up = min(1.0, (step + 1) / max(1, settings.warmup_steps))
     if settings.schedule == "constant":
@@ -159,7 +157,7 @@ def _rate(step: int, settings: "Settings") -> float:
 
 
 def _clip_each(parameters: Sequence[torch.nn.Parameter], max_norm: float) -> None:
-    """Clips the gradient of each model by that model's own norm: a norm over the bank would couple its models."""
+    """Clips each model's gradient by its own norm; a norm over the bank would make models depend on each other."""
     norm = sum(p.grad.flatten(1).square().sum(1) for p in parameters).sqrt()  # [m]
     factor = (max_norm / norm.clamp(min=1e-12)).clamp(max=1.0)
     for p in parameters:
@@ -168,7 +166,7 @@ def _clip_each(parameters: Sequence[torch.nn.Parameter], max_norm: float) -> Non
 
 def _customized(task: Task, bank: ModelBank, index: int, losses: list[float], ratio: float) -> Customized:
     for step, loss in enumerate(losses):
-        if not loss < DIVERGED:  # also true of a loss that is not a number
+        if not loss < DIVERGED:  # also true of NaN
             return Customized(task.model, losses=losses, error=f"loss {loss:.4g} at step {step}")
     weights = bank.weights(index)
     if not all(np.isfinite(array).all() for array in weights.values()):

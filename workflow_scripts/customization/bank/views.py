@@ -3,13 +3,11 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageOps
 
-if TYPE_CHECKING:
-    from workflow_scripts.customization.custom_diffusion import Settings
+from workflow_scripts.study.options import CustomDiffusion
 
 
 @dataclass(frozen=True)
@@ -17,25 +15,19 @@ class View:
     """One augmented view."""
 
     image: np.ndarray  # uint8 [size, size, 3]
-    mask: np.ndarray  # fp32 [size, size]: 1 where the exemplar is, 0 where the paste had to be filled up
-    words: str  # what the size adds to the front of the prompt
+    mask: np.ndarray  # fp32 [size, size]: 1 where the exemplar is, 0 where its edge was repeated to fill the square
+    words: str  # put before the prompt; they describe the size
 
 
 def draw_views(
-    exemplars: Sequence[np.ndarray], size: int, kind: str, settings: "Settings", rng: random.Random
+    exemplars: Sequence[np.ndarray], size: int, kind: str, settings: CustomDiffusion, rng: random.Random
 ) -> list[View]:
-    """Draws `view_pool` views, but at least one per exemplar, dealt over the exemplars in turn.
-
-    Args:
-        exemplars: uint8 [h, w, 3] each.
-        size: pixels of the square views.
-        kind: `object` or `style`, which chooses the words.
-    """
+    """Draws `view_pool` views of exemplars (uint8 [h, w, 3] each) in turn, at least one of each, of `size` pixels."""
     count = max(settings.view_pool, len(exemplars))
     return [_draw_view(exemplars[i % len(exemplars)], size, kind, settings, rng) for i in range(count)]
 
 
-def _draw_view(exemplar: np.ndarray, size: int, kind: str, settings: "Settings", rng: random.Random) -> View:
+def _draw_view(exemplar: np.ndarray, size: int, kind: str, settings: CustomDiffusion, rng: random.Random) -> View:
     looks = settings.looks
     look = rng.choices(looks, [look.weight for look in looks])[0]
     side = max(1, round(size * rng.uniform(*look.scale)))
@@ -55,5 +47,5 @@ def _crop(pixels: np.ndarray, top: int, left: int, size: int) -> tuple[np.ndarra
 def _paste(pixels: np.ndarray, top: int, left: int, size: int) -> tuple[np.ndarray, np.ndarray]:
     side = len(pixels)
     around = ((top, size - side - top), (left, size - side - left))
-    # The edge goes on outside: the loss does not look there, but the network does, and a hard frame would leak in.
+    # Repeat the edge: the loss ignores the border but the network sees it, and would learn a hard frame.
     return np.pad(pixels, (*around, (0, 0)), mode="edge"), np.pad(np.ones((side, side), np.float32), around)

@@ -2,8 +2,8 @@
 
 The caption grammar is
 `{medium} of a [small ]{[instance word ]class word} {background} [in the style of {style word} art]`.
-Instance words teach the base model that a word before the class word means this very drawing, which is where V* will
-stand; group words likewise for styles. The prompts of fine-tuning and sampling follow the same grammar.
+Instance words teach the base model that a word before the class word means one certain drawing: V* will stand there.
+Group words do the same for styles. The prompts of fine-tuning and sampling follow the same grammar.
 """
 
 from dataclasses import dataclass
@@ -26,11 +26,10 @@ JITTER = 4  # pixels that a large drawing may stand off centre, where there is r
 
 @dataclass(frozen=True)
 class Pool:
-    """Composed pictures: `images` uint8 [n, SIZE, SIZE, 3], their captions, and the row of each drawing [n]."""
+    """Composed pictures, uint8 [n, SIZE, SIZE, 3], and their captions."""
 
     images: np.ndarray
     captions: list[str]
-    rows: np.ndarray
 
 
 def instance_word(drawing_id: str) -> str:
@@ -45,11 +44,9 @@ def place(drawing: Image.Image, background: Image.Image, scale: float, random: R
     """Pastes an RGBA drawing on a background: large ones near the centre, small ones anywhere."""
     side = max(8, int(SIZE * scale))
     room = SIZE - side
-    if scale >= LARGE[0]:
-        reach = min(JITTER, room // 2)
-        corner = tuple(room // 2 + random.randint(-reach, reach) for _ in range(2))
-    else:
-        corner = tuple(random.randint(0, room) for _ in range(2))
+    reach = min(JITTER, room // 2)
+    span = (room // 2 - reach, room // 2 + reach) if scale >= LARGE[0] else (0, room)
+    corner = random.randint(*span), random.randint(*span)
     small = drawing.resize((side, side), Image.Resampling.LANCZOS)
     picture = background.copy()
     picture.paste(small, corner, small)
@@ -69,10 +66,9 @@ def draw_background(random: Random) -> tuple[Image.Image, str]:
 
 
 def compose(drawing: Image.Image, row: pd.Series, words: dict[str, str], random: Random) -> tuple[Image.Image, str]:
-    """One picture of a drawing, and its caption.
+    """One picture of a drawing, which is RGBA and mirrored half the time, and its caption.
 
     Args:
-        drawing: RGBA; mirrored half the time.
         row: its line of the table of drawings (`id`, `concept`, `family`, `style_group`).
         words: class word by concept.
     """
@@ -107,7 +103,6 @@ def compose_pool(drawings: pd.DataFrame, count: int, words: dict[str, str], seed
         order += random.sample(range(len(lines)), len(lines))
     images, captions = np.empty((count, SIZE, SIZE, 3), np.uint8), []
     for i, row in enumerate(tqdm(order[:count], desc="compose", unit="image", disable=None)):
-        picture, caption = compose(decoded[row], lines[row], words, random)
-        images[i] = np.asarray(picture)
+        images[i], caption = compose(decoded[row], lines[row], words, random)
         captions.append(caption)
-    return Pool(images, captions, np.array(order[:count]))
+    return Pool(images, captions)

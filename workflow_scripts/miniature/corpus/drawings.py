@@ -11,6 +11,18 @@ from workflow_scripts.miniature.corpus.packages import FAMILIES, Source, read_so
 from workflow_scripts.miniature.corpus.rendering import encode, fingerprint, render
 from workflow_scripts.miniature.corpus.roles import PRETRAIN, assign_roles
 
+ORIGIN = ("family", "package", "version", "licence", "author", "concept", "label", "group", "subgroup")
+ATTRIBUTION = """\
+# Attribution of the drawings
+
+Generated with `drawings.parquet`, where every drawing names its own author and licence. The drawings were
+rasterised, cropped and scaled to 64 pixels; nothing else was changed. Drawings under a share-alike licence
+(CC-BY-SA) are used as exemplars and distractors and never trained the weights that we ship.
+
+| family | author | licence | package | drawings | in pre-training |
+|---|---|---|---|---|---|
+"""
+
 
 def build_drawings(
     packages: Path, classes: Mapping[str, int], groups: Sequence[str], known: set[str], workers: int
@@ -37,15 +49,7 @@ def _render_row(source: Source) -> dict | str:
         return str(error)
     return {
         "id": f"{source.family}-{slugify(source.name)}",
-        "family": source.family,
-        "package": source.package,
-        "version": source.version,
-        "licence": source.licence,
-        "author": source.author,
-        "concept": source.concept,
-        "label": source.label,
-        "group": source.group,
-        "subgroup": source.subgroup,
+        **{column: getattr(source, column) for column in ORIGIN},
         "style_group": f"{source.family}-{slugify(source.subgroup)}",
         "fingerprint": fingerprint(drawing),
         "image": encode(drawing),
@@ -53,26 +57,16 @@ def _render_row(source: Source) -> dict | str:
 
 
 def _without_idle_twins(table: pd.DataFrame) -> pd.DataFrame:
-    """A second rendering of one vendor's drawings is kept for pre-training only: two of them are one truth."""
+    """Keeps a second rendering of the same drawings for pre-training only: elsewhere the two would count as one."""
     idle = table.family.map(lambda name: FAMILIES[name].twin_of is not None) & (table.role != PRETRAIN)
     return table[~idle].reset_index(drop=True)
 
 
 def attribution_text(table: pd.DataFrame) -> str:
     """ATTRIBUTION.md of the drawings: author, licence, package and number of drawings, family by family."""
-    lines = [
-        "# Attribution of the drawings",
-        "",
-        "Generated with `drawings.parquet`, where every drawing names its own author and licence. The drawings were",
-        "rasterised, cropped and scaled to 64 pixels; nothing else was changed. Drawings under a share-alike licence",
-        "(CC-BY-SA) are used as exemplars and distractors and never trained the weights that we ship.",
-        "",
-        "| family | author | licence | package | drawings | in pre-training |",
-        "|---|---|---|---|---|---|",
-    ]
-    for (family, author, licence, package, version), rows in table.groupby(
-        ["family", "author", "licence", "package", "version"], sort=True
-    ):
-        trained = int((rows.role == PRETRAIN).sum())
-        lines.append(f"| {family} | {author} | {licence} | {package} {version} | {len(rows)} | {trained} |")
-    return "\n".join(lines) + "\n"
+    lines = []
+    by_origin = table.groupby(["family", "author", "licence", "package", "version"], sort=True)
+    for (family, author, licence, package, version), rows in by_origin:
+        trained = (rows.role == PRETRAIN).sum()
+        lines.append(f"| {family} | {author} | {licence} | {package} {version} | {len(rows)} | {trained} |\n")
+    return ATTRIBUTION + "".join(lines)

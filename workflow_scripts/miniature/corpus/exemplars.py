@@ -21,7 +21,7 @@ COLUMNS = ["id", "concept", "label", "family", "role", "order", "style_group", "
 
 
 def read_drawings(corpus: Path, role: str | None = None) -> pd.DataFrame:
-    """The drawings in the folder of a corpus, by role if one is given, in the order in which they were held out."""
+    """All drawings of a corpus's folder, or those of a role in the order in which they were held out."""
     table = artifacts.read_table(corpus / DRAWINGS, COLUMNS)
     return table if role is None else table[table.role == role].sort_values("order")
 
@@ -37,7 +37,7 @@ def read_twins(corpus: Path) -> dict[str, set[str]]:
 
 
 def with_twins(exemplars: pd.DataFrame, corpus: Path) -> pd.DataFrame:
-    """A case's exemplars with their columns `twins` and `seen_twin`."""
+    """A case's exemplars with `twins`, their near-duplicates, and `seen_twin`: whether any model was trained on one."""
     roles, twins = artifacts.read_table(corpus / DRAWINGS, ["id", "role"]), read_twins(corpus)
     seen = set(roles.id[roles.role == PRETRAIN]) | set(exemplars["source"][exemplars["split"] == "train"])
     twins_of = [twins.get(source, set()) for source in exemplars["source"]]
@@ -54,10 +54,7 @@ def picture_of(drawing: pd.Series, background: Image.Image, random: Random) -> d
 
 
 def exemplar_of(drawing: pd.Series, seed: int) -> dict:
-    """A drawing as an exemplar: on white, near the centre, as its seed and id decide."""
+    """A drawing as an exemplar: on white, near the centre, at a place that the seed and its id decide."""
     white = Image.new("RGB", (SIZE, SIZE), "white")
-    known_artist = FAMILIES[drawing.family].pretrain
-    return {
-        **picture_of(drawing, white, Random(derive_seed(seed, "exemplar", drawing.id))),
-        "new_artist": not known_artist,
-    }
+    picture = picture_of(drawing, white, Random(derive_seed(seed, "exemplar", drawing.id)))
+    return {**picture, "new_artist": not FAMILIES[drawing.family].pretrain}

@@ -15,13 +15,13 @@ from workflow_scripts import artifacts
 
 @dataclass(frozen=True)
 class Family:
-    """The drawings of one vendor in one style. Twins are further renderings of the very same drawings."""
+    """The drawings of one vendor in one style."""
 
     name: str
     package: str
     word: str  # how captions of the base model call the style
     pretrain: bool  # may its drawings train the weights that we ship?
-    twin_of: str | None = None
+    twin_of: str | None = None  # the family whose drawings it renders in another way
 
 
 # Share-alike families (openmoji, emojione-v1) and all icon families never enter pre-training.
@@ -48,8 +48,7 @@ ICON_FAMILIES = (
 FAMILIES = {family.name: family for family in (*EMOJI_FAMILIES, *ICON_FAMILIES)}
 
 EMOJI_GROUPS = ("smileys-emotion", "animals-nature", "food-drink", "travel-places", "activities", "objects")
-# Variants of one icon in the same set; the same drawing filled or flattened.
-ICON_VARIANT = re.compile(r"-(flat|fill)$")
+ICON_VARIANT = re.compile(r"-(flat|fill)$")  # the same drawing of the same set, filled or flattened
 # Interface glyphs and logos say little about a style, and logos are trademarks.
 ICON_SUBJECTS_LEFT_OUT = re.compile(r"interface|program|logo|arrow|crypto", re.IGNORECASE)
 
@@ -82,7 +81,7 @@ class Concept:
 
 
 def slugify(text: str) -> str:
-    """Lower case, runs of anything but letters and digits become one hyphen: an id that is safe as a file name."""
+    """Lower case, with a hyphen for all between letters and digits: an id that is safe as a file name."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower().replace("’", "")).strip("-")
 
 
@@ -94,19 +93,18 @@ def read_concepts(packages: Path) -> dict[str, Concept]:
     subgroups = {group["order"]: group["key"] for group in messages["subgroups"]}
     concepts = {}
     for emoji in artifacts.read_json(root / "data.json"):
-        if groups.get(emoji.get("group")) in EMOJI_GROUPS:
+        group = groups.get(emoji.get("group"))
+        if group in EMOJI_GROUPS:
             code_point = _normalise(emoji["hexcode"])
             label = emoji["label"].replace("’", "").replace(".", "").lower()
-            group, subgroup = groups[emoji["group"]], subgroups[emoji["subgroup"]]
-            concepts[code_point] = Concept(code_point, slugify(label), label, group, subgroup)
+            concepts[code_point] = Concept(code_point, slugify(label), label, group, subgroups[emoji["subgroup"]])
     return concepts
 
 
 def read_sources(packages: Path) -> Iterator[Source]:
     """All drawings of all families, in the order of the families and of their packages.
 
-    Args:
-        packages: the `node_modules` folder made by `npm ci` from `config/corpus/package-lock.json`.
+    `packages` is the `node_modules` folder made by `npm ci` from `config/corpus/package-lock.json`.
     """
     concepts = read_concepts(packages)
     for family in EMOJI_FAMILIES:
@@ -159,16 +157,9 @@ def _icon_set(package: Path, family: Family) -> Iterator[Source]:
 
 
 def _origin(package: Path, family: Family) -> dict[str, str]:
-    info = artifacts.read_json(package / "info.json")
-    version = artifacts.read_json(package / "package.json")["version"]
-    licence, author = info["license"]["spdx"], f"{info['author']['name']} ({info['name']})"
-    return {
-        "family": family.name,
-        "package": family.package,
-        "version": version,
-        "licence": licence,
-        "author": author,
-    }
+    info, meta = artifacts.read_json(package / "info.json"), artifacts.read_json(package / "package.json")
+    origin = {"family": family.name, "package": family.package, "version": meta["version"]}
+    return origin | {"licence": info["license"]["spdx"], "author": f"{info['author']['name']} ({info['name']})"}
 
 
 def _about(concept: Concept) -> dict[str, str]:

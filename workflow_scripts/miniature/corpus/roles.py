@@ -1,7 +1,7 @@
 """Decides what each drawing may be used for, before anything is trained.
 
-An exemplar is never seen in any pre-training, nor is a twin of it: the same drawing rendered in another way by one
-vendor (a rule of the families), or one that a perceptual hash cannot tell from it.
+Neither an exemplar nor a twin of it is used in pre-training. A twin is the same drawing in another rendering of its
+vendor, or a drawing that a perceptual hash cannot tell from it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,10 +26,10 @@ def assign_roles(
     """Adds the columns `role` and `order` (place among the held-out drawings of its class or group, else -1).
 
     Args:
-        drawings: one row per drawing with `family`, `concept`, `style_group` and `fingerprint`.
-        classes: exemplars to hold out per object class (a concept's slug).
+        drawings: with the columns `family`, `concept`, `style_group` and `fingerprint`.
+        classes: number of exemplars to hold out, by object class (a concept's slug).
         groups: style groups to hold out.
-        known: concepts that the base model is to know; the others never enter pre-training.
+        known: concepts that the base model learns; drawings of others are not used in pre-training.
 
     Raises:
         ValueError: a class or a group has too few drawings; the message names it and how many there are.
@@ -41,8 +41,7 @@ def assign_roles(
         _hold_out(table, OBJECT, _object_exemplars(table, name, count))
     for name in groups:
         _hold_out(table, STYLE, _style_exemplars(table, name))
-    twins = find_twins(table) & ~table.role.isin(HELD_OUT).to_numpy()
-    table.loc[twins, "role"] = TWIN
+    table.loc[find_twins(table) & ~table.role.isin(HELD_OUT).to_numpy(), "role"] = TWIN
     return table
 
 
@@ -52,7 +51,7 @@ def _hold_out(table: pd.DataFrame, role: str, rows: list[int]) -> None:
 
 
 def _object_exemplars(table: pd.DataFrame, name: str, count: int) -> list[int]:
-    """One drawing per family: families outside pre-training first, then by hash; the final order is by hash alone."""
+    """One drawing of each family: those outside pre-training first, then by hash; their order is by hash alone."""
     rows = table[(table.concept == name) & table.family.isin(OBJECT_FAMILIES)]
     pretrained = rows.family.map(lambda family: FAMILIES[family].pretrain)
     spare = max(0, int(pretrained.sum()) - MIN_PRETRAIN_FAMILIES)
@@ -66,9 +65,8 @@ def _style_exemplars(table: pd.DataFrame, name: str) -> list[int]:
     """Up to GROUP_SIZES[1] drawings of a family and subject that are neither known to the base model nor exemplars."""
     rows = table[(table.style_group == name) & (table.role == OTHER)]
     if len(rows) < GROUP_SIZES[0]:
-        raise ValueError(
-            f"style group {name!r}: {len(rows)} drawings outside pre-training, at least {GROUP_SIZES[0]} needed"
-        )
+        have = f"{len(rows)} drawings outside pre-training"
+        raise ValueError(f"style group {name!r}: {have}, at least {GROUP_SIZES[0]} needed")
     return _by_hash(rows, name)[: GROUP_SIZES[1]]
 
 
@@ -77,14 +75,13 @@ def _by_hash(rows: pd.DataFrame, *names: str) -> list[int]:
 
 
 def find_twins(table: pd.DataFrame) -> np.ndarray:
-    """True for every drawing that is a twin of a held-out one (other than itself). Returns bool [n]."""
-    held = np.flatnonzero(table.role.isin(HELD_OUT))
-    bits = np.unpackbits(np.stack([np.frombuffer(code, np.uint8) for code in table.fingerprint]), axis=1)  # [n, 192]
-    bits = bits.astype(np.float32)
+    """Whether each drawing is a twin of another one that is held out: bool [n]."""
+    codes = np.stack([np.frombuffer(code, np.uint8) for code in table.fingerprint])
+    bits = np.unpackbits(codes, axis=1).astype(np.float32)  # [n, 192]
     family = table.family.map(lambda name: FAMILIES[name].twin_of or name).to_numpy()
     concept = table.concept.to_numpy()
     twins = np.zeros(len(table), bool)
-    for row in held:
+    for row in np.flatnonzero(table.role.isin(HELD_OUT)):
         luminance, silhouette = (np.abs(bits[:, part] - bits[row, part]).sum(1) for part in (slice(64), slice(64, 128)))
         alike = (luminance <= TWIN_BITS) & (silhouette <= TWIN_BITS)
         same = alike | (family == family[row]) & (concept == concept[row])

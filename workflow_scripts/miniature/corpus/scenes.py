@@ -43,10 +43,6 @@ def _horizon(sky: Colour, ground: Colour, y: int) -> Image.Image:
     return scene
 
 
-def _grass(random: Random) -> Image.Image:
-    return _horizon((150, 205, 245), (96, 170, 80), random.randint(36, 46))
-
-
 def _beach(random: Random) -> Image.Image:
     scene = _horizon((150, 210, 245), (236, 214, 150), 44)
     ImageDraw.Draw(scene).rectangle((0, random.randint(27, 33), SIZE, 44), fill=(60, 140, 200))
@@ -81,18 +77,6 @@ def _water(random: Random) -> Image.Image:
     return scene
 
 
-def _sunset(random: Random) -> Image.Image:
-    return _gradient((90, 60, 130), (250, 160, 80))
-
-
-def _desert(random: Random) -> Image.Image:
-    return _horizon((245, 200, 140), (220, 160, 90), random.randint(36, 44))
-
-
-def _table(random: Random) -> Image.Image:
-    return _horizon((235, 225, 210), (150, 100, 60), random.randint(42, 48))
-
-
 def _city(random: Random) -> Image.Image:
     scene, x = _gradient((170, 200, 230), (215, 225, 235)), 0
     draw = ImageDraw.Draw(scene)
@@ -115,14 +99,14 @@ def _stripes(random: Random) -> Image.Image:
 
 
 SCENES: dict[str, Callable[[Random], Image.Image]] = {
-    "on the grass": _grass,
+    "on the grass": lambda random: _horizon((150, 205, 245), (96, 170, 80), random.randint(36, 46)),
     "on the beach": _beach,
     "in the snow": _snow,
     "at night": _night,
     "under water": _water,
-    "at sunset": _sunset,
-    "in the desert": _desert,
-    "on a table": _table,
+    "at sunset": lambda random: _gradient((90, 60, 130), (250, 160, 80)),
+    "in the desert": lambda random: _horizon((245, 200, 140), (220, 160, 90), random.randint(36, 44)),
+    "on a table": lambda random: _horizon((235, 225, 210), (150, 100, 60), random.randint(42, 48)),
     "in the city": _city,
     "with stripes": _stripes,
 }
@@ -141,15 +125,11 @@ def _watercolor(picture: Image.Image) -> Image.Image:
     return soft.point(lambda value: 255 - (255 - value) * 3 // 4)
 
 
-def _poster(picture: Image.Image) -> Image.Image:
-    return picture.point(lambda value: 0 if value < 86 else 128 if value < 171 else 255)
-
-
 # Media keep the drawing's shape: sketches of thin lines would lose it at this size.
 MEDIA: dict[str, Callable[[Image.Image], Image.Image]] = {
     "a pixel art": _pixel_art,
     "a sepia photo": _two_tone((40, 22, 10), (250, 230, 195)),
-    "a poster": _poster,
+    "a poster": lambda picture: picture.point(lambda value: 0 if value < 86 else 128 if value < 171 else 255),
     "a watercolor painting": _watercolor,
     "a blueprint": _two_tone((225, 235, 255), (30, 70, 150)),
     "a negative": ImageOps.invert,

@@ -1,7 +1,7 @@
-"""Near-duplicates among drawings that a perceptual hash tells apart: an embedding sees them as the same picture.
+"""Near-duplicates that a perceptual hash does not find: drawings that an embedding takes for the same picture.
 
-Artists copy each other, and a vendor redraws its own set. A twin of an exemplar must stand on neither side of a
-comparison: it is no distractor, and no rival of the exemplar.
+Artists copy each other, and vendors redraw their own sets. A twin of an exemplar is neither a distractor nor a rival of
+the exemplar.
 """
 
 import numpy as np
@@ -31,9 +31,7 @@ def embed(drawings: pd.DataFrame) -> np.ndarray:
 def find_pairs(names: np.ndarray, features: np.ndarray, cosine: float) -> pd.DataFrame:
     """The pairs of drawings at least as alike as `cosine`, each once: columns a, b, cosine.
 
-    Args:
-        names: ids [n].
-        features: of length 1 [n, d].
+    `names` are ids [n], `features` of length 1 [n, d].
     """
     parts = []
     for start in range(0, len(names), BATCH):

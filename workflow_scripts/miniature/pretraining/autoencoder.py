@@ -6,15 +6,10 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
 from workflow_scripts import devices
-from workflow_scripts.miniature.pretraining.linear_encoder import PATCH
+from workflow_scripts.miniature.pretraining.linear_encoder import PATCH, to_tensor
 
 CROP = 32  # pixels; small crops first, whole pictures for the last fifth of the steps
 WHOLE_FROM = 0.8
-
-
-def to_tensor(images: np.ndarray) -> torch.Tensor:
-    """uint8 [n, h, w, 3] -> float [n, 3, h, w] in [-1, 1]."""
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 @torch.no_grad()
@@ -26,11 +21,9 @@ def encode(vae: AutoencoderKL, images: np.ndarray, batch: int = 1024) -> torch.T
     units = torch.cat([torch.zeros(1, 3 * PATCH * PATCH), torch.eye(3 * PATCH * PATCH)])
     answers = vae.encode(units.view(-1, 3, PATCH, PATCH)).latent_dist.mean.flatten(1)  # [193, c]
     weight = (answers[1:] - answers[0]).T.reshape(-1, 3, PATCH, PATCH)
-    parts = [
-        F.conv2d(to_tensor(images[i : i + batch]), weight, answers[0], stride=PATCH)
-        for i in range(0, len(images), batch)
-    ]
-    return torch.cat(parts) * vae.config.scaling_factor
+    batches = (to_tensor(images[start : start + batch]) for start in range(0, len(images), batch))
+    latents = [F.conv2d(pixels, weight, answers[0], stride=PATCH) for pixels in batches]
+    return torch.cat(latents) * vae.config.scaling_factor
 
 
 @torch.no_grad()
@@ -47,7 +40,7 @@ def decode(vae: AutoencoderKL, latents: torch.Tensor, precision: str = "auto", b
 class DecoderLoss:
     """Smooth L1 of pixels plus L1 of their gradients, which keeps edges sharp.
 
-    Latents get a little noise, as a denoising network leaves it, so that the decoder learns to bear it.
+    Latents get a little noise, because those of a denoising network have some left.
     """
 
     def __init__(self, vae: AutoencoderKL, images: np.ndarray, latents: torch.Tensor, settings: dict) -> None:
@@ -59,20 +52,17 @@ class DecoderLoss:
         rows = torch.randint(len(self.images), (count,), generator=generator)
         pixels, latents = to_tensor(self.images[rows.numpy()]), self.latents[rows]
         if not whole:
-            y, x = torch.randint(pixels.shape[-1] // PATCH - CROP // PATCH + 1, (2,), generator=generator).tolist()
             size = CROP // PATCH
+            y, x = torch.randint(pixels.shape[-1] // PATCH - size + 1, (2,), generator=generator).tolist()
             latents = latents[:, :, y : y + size, x : x + size]
             pixels = pixels[:, :, y * PATCH : y * PATCH + CROP, x * PATCH : x * PATCH + CROP]
         strength = torch.rand(count, 1, 1, 1, generator=generator) * self.settings["latent_noise"]
         noisy = latents + strength * torch.randn(latents.shape, generator=generator)
         with devices.autocast("auto", "cpu"):
             decoded = self.vae.decode(noisy / self.vae.config.scaling_factor).sample
-        return _distance(decoded.float(), pixels)
-
-
-def _distance(decoded: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
-    edges = sum((decoded.diff(dim=d) - pixels.diff(dim=d)).abs().mean() for d in (2, 3))
-    return F.smooth_l1_loss(decoded, pixels, beta=0.2) + 0.5 * edges
+        decoded = decoded.float()
+        edges = sum((decoded.diff(dim=d) - pixels.diff(dim=d)).abs().mean() for d in (2, 3))
+        return F.smooth_l1_loss(decoded, pixels, beta=0.2) + 0.5 * edges
 
 
 def psnr(decoded: np.ndarray, images: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ drawings, as the captions of a real CLIP have none for single images.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,9 @@ import torch
 import torch.nn.functional as F
 from transformers import PreTrainedTokenizerBase
 
-from workflow_scripts import artifacts, devices
-from workflow_scripts.encoders.clip_mini import CONFIG, WEIGHTS
+from workflow_scripts import devices
 from workflow_scripts.miniature.corpus.scenes import SIZE
-from workflow_scripts.miniature.pretraining.vocabulary import NEW_WORD
+from workflow_scripts.miniature.pretraining import vocabulary
 
 HEAD_WIDTH = 32  # of the text tower's attention
 MEAN = STD = (0.5, 0.5, 0.5)
@@ -27,14 +25,13 @@ MAX_SCALE = float(np.log(100))  # of the logits, as CLIP's
 def open_clip_config(settings: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
     """The contents of `open_clip_config.json`.
 
-    Args:
-        settings: `embed_dim`, `image_tower` (a timm model), `text_width` and `text_layers`.
+    Settings: `embed_dim`, `image_tower` (a timm model), `text_width` and `text_layers`.
     """
     image = {"image_size": SIZE, "timm_model_name": settings["image_tower"]}
     text = {
         "context_length": tokenizer.model_max_length,
         "vocab_size": len(tokenizer),
-        "hf_tokenizer_name": "tokenizer of this folder",  # open_clip looks into the folder whatever it says here
+        "hf_tokenizer_name": "tokenizer of this folder",  # any name: open_clip looks into the folder
         "width": settings["text_width"],
         "heads": settings["text_width"] // HEAD_WIDTH,
         "layers": settings["text_layers"],
@@ -47,16 +44,10 @@ def open_clip_config(settings: Mapping[str, Any], tokenizer: PreTrainedTokenizer
     }
 
 
-def build_clip(config: Mapping[str, Any]) -> open_clip.CLIP:
-    """A CLIP with random weights; `config` as from `open_clip_config`."""
-    return open_clip.CLIP(**config["model_cfg"])
-
-
 def tokenize(tokenizer: PreTrainedTokenizerBase, captions: Sequence[str]) -> torch.Tensor:
-    """Captions without their instance and group words to token ids [n, l]."""
-    plain = [" ".join(NEW_WORD.sub("", caption).split()) for caption in captions]
-    length = tokenizer.model_max_length
-    return tokenizer(plain, padding="max_length", truncation=True, max_length=length, return_tensors="pt").input_ids
+    """Token ids [n, l] of captions without their instance and group words."""
+    plain = (vocabulary.NEW_WORD.sub("", caption) for caption in captions)
+    return vocabulary.tokenize(tokenizer, (" ".join(caption.split()) for caption in plain))
 
 
 class ContrastiveLoss:
@@ -66,7 +57,6 @@ class ContrastiveLoss:
         self.model, self.images, self.ids, self.batch = model, torch.from_numpy(images), ids, batch
 
     def __call__(self, step: int, generator: torch.Generator) -> torch.Tensor:
-        """The loss of a step; see `training.Trainer.run`."""
         rows = torch.randint(len(self.images), (self.batch,), generator=generator)
         pixels = (self.images[rows].permute(0, 3, 1, 2).float() / 255 - MEAN[0]) / STD[0]  # [b, 3, SIZE, SIZE]
         with devices.autocast("auto", "cpu"):
@@ -81,17 +71,3 @@ def clip_loss(pictures: torch.Tensor, captions: torch.Tensor, log_scale: torch.T
     logits = scale * F.normalize(pictures, dim=1) @ F.normalize(captions, dim=1).T  # [b, b]
     own = torch.arange(len(logits))
     return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
-
-
-def save_clip(
-    folder: Path,
-    model: open_clip.CLIP,
-    config: Mapping[str, Any],
-    tokenizer: PreTrainedTokenizerBase,
-    provenance: Mapping[str, Any],
-) -> None:
-    """Writes an open_clip folder, weights last: `open_clip.create_model_and_transforms("local-dir:{folder}")`."""
-    artifacts.write_json(folder / CONFIG, config, sidecar=False)
-    tokenizer.save_pretrained(folder)
-    half = {name: tensor.detach().half().numpy() for name, tensor in model.state_dict().items()}
-    artifacts.write_tensors(folder / WEIGHTS, half, provenance, sidecar=False)

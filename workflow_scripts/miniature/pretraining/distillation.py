@@ -1,12 +1,12 @@
 """The miniature's DINO: a small vision transformer trained without labels (Caron et al., 2021, arXiv 2104.14294).
 
-A student sees crops of a picture and must say of each what a teacher says of another one; the teacher is the moving
-average of the student. Assignments to prototypes are balanced within a batch by Sinkhorn and Knopp's iteration instead
-of a running centre, so that there is no state beside the weights.
+A student sees crops of a picture and predicts for each what a teacher says about another one; the teacher is the moving
+average of the student. Sinkhorn and Knopp's iteration balances the assignments to prototypes within a batch; with it in
+place of a running centre, the weights are the only state.
 """
 
+import itertools
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,7 @@ from torch import nn
 from torch.func import functional_call
 from torchvision.transforms import v2
 
-from workflow_scripts import artifacts, devices
-from workflow_scripts.encoders.dino_mini import CONFIG, WEIGHTS
+from workflow_scripts import devices
 from workflow_scripts.miniature.corpus.scenes import SIZE
 
 MEAN = STD = (0.5, 0.5, 0.5)
@@ -30,24 +29,14 @@ HEAD_WIDTH, BOTTLENECK = 512, 128
 
 def timm_config(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The contents of timm's `config.json`; settings: `architecture`, `patch`, `depth`."""
+    size = {"img_size": SIZE, "patch_size": settings["patch"], "depth": settings["depth"]}
+    images = {"input_size": [3, SIZE, SIZE], "interpolation": "bicubic", "crop_pct": 1.0, "mean": MEAN, "std": STD}
     return {
         "architecture": settings["architecture"],
         "num_classes": 0,
         "global_pool": "token",
-        "model_args": {
-            "img_size": SIZE,
-            "patch_size": settings["patch"],
-            "depth": settings["depth"],
-            "dynamic_img_size": True,  # local crops have fewer patches
-        },
-        "pretrained_cfg": {
-            "input_size": [3, SIZE, SIZE],
-            "interpolation": "bicubic",
-            "crop_pct": 1.0,
-            "mean": MEAN,
-            "std": STD,
-            "num_classes": 0,
-        },
+        "model_args": {**size, "dynamic_img_size": True},  # local crops have fewer patches
+        "pretrained_cfg": {**images, "num_classes": 0},
     }
 
 
@@ -62,13 +51,9 @@ class Student(nn.Module):
     def __init__(self, network: nn.Module, prototypes: int) -> None:
         super().__init__()
         self.network = network
-        self.head = nn.Sequential(
-            nn.Linear(network.num_features, HEAD_WIDTH),
-            nn.GELU(),
-            nn.Linear(HEAD_WIDTH, HEAD_WIDTH),
-            nn.GELU(),
-            nn.Linear(HEAD_WIDTH, BOTTLENECK),
-        )
+        widths = itertools.pairwise((network.num_features, HEAD_WIDTH, HEAD_WIDTH, BOTTLENECK))
+        layers = [layer for sizes in widths for layer in (nn.Linear(*sizes), nn.GELU())]
+        self.head = nn.Sequential(*layers[:-1])
         self.prototypes = nn.Parameter(torch.randn(prototypes, BOTTLENECK))
 
     def forward(self, views: torch.Tensor) -> torch.Tensor:
@@ -81,31 +66,28 @@ class Student(nn.Module):
 class Views:
     """Random crops of a batch of pictures: two large ones, which the teacher sees too, and small ones.
 
-    Colours change little: they are part of what a picture owes to another.
+    Colours change little, because a picture may owe them to another one.
     """
 
     def __init__(self, local: int) -> None:
         self.local = local
-        self.large = self._transform(SIZE, GLOBAL_AREA)
-        self.small = self._transform(SIZE // 2, LOCAL_AREA)
-
-    @staticmethod
-    def _transform(size: int, area: tuple[float, float]) -> v2.Transform:
-        return v2.Compose(
-            [
-                v2.RandomResizedCrop(size, scale=area, ratio=(0.8, 1.25), antialias=True),
-                v2.RandomHorizontalFlip(),
-                v2.RandomApply([v2.ColorJitter(0.2, 0.2, 0.2, 0.03)], 0.5),
-                v2.ToDtype(torch.float32, scale=True),
-                v2.Normalize(MEAN, STD),
-            ]
+        self.large, self.small = (
+            v2.Compose(
+                [
+                    v2.RandomResizedCrop(size, scale=area, ratio=(0.8, 1.25), antialias=True),
+                    v2.RandomHorizontalFlip(),
+                    v2.RandomApply([v2.ColorJitter(0.2, 0.2, 0.2, 0.03)], 0.5),
+                    v2.ToDtype(torch.float32, scale=True),
+                    v2.Normalize(MEAN, STD),
+                ]
+            )
+            for size, area in ((SIZE, GLOBAL_AREA), (SIZE // 2, LOCAL_AREA))
         )
 
     def __call__(self, images: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Uint8 [b, 3, SIZE, SIZE] to large views [2 b, 3, SIZE, SIZE] and small ones [local b, 3, SIZE/2, SIZE/2]."""
-        seed = int(torch.randint(2**62, (), generator=generator))
         with torch.random.fork_rng(devices=[]):  # torchvision draws from the global generator only
-            torch.manual_seed(seed)
+            torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
             large = [self.large(image) for _ in range(2) for image in images]
             small = [self.small(image) for _ in range(self.local) for image in images]
         return torch.stack(large), torch.stack(small)
@@ -114,8 +96,7 @@ class Views:
 class DistillationLoss:
     """DINO's loss on a random batch of pictures [n, SIZE, SIZE, 3].
 
-    Args:
-        teacher: the student's averaged parameters by name, which the trainer updates in place.
+    `teacher` is the student's averaged parameters by name, which the trainer updates in place.
     """
 
     def __init__(
@@ -126,17 +107,16 @@ class DistillationLoss:
         self.views = Views(settings["local_views"])
 
     def __call__(self, step: int, generator: torch.Generator) -> torch.Tensor:
-        """The loss of a step; see `training.Trainer.run`."""
         rows = torch.randint(len(self.images), (self.batch,), generator=generator)
         large, small = self.views(self.images[rows], generator)
         with torch.no_grad():
             targets = balanced(functional_call(self.student, dict(self.teacher), (large,)))
-        said = torch.cat([self.student(large), self.student(small)])
-        return distillation_loss(said, targets, self.batch)
+        cosines = torch.cat([self.student(large), self.student(small)])
+        return distillation_loss(cosines, targets, self.batch)
 
 
 def balanced(cosines: torch.Tensor) -> torch.Tensor:
-    """The teacher's assignments: of n views to p prototypes [n, p], each used about equally often; rows sum to 1."""
+    """The teacher's assignments of n views to p prototypes [n, p]: each is used about equally often, rows sum to 1."""
     weights = (cosines / TEACHER_TEMPERATURE).exp()
     for _ in range(SINKHORN_ROUNDS):
         weights = weights / weights.sum(0, keepdim=True)
@@ -144,25 +124,13 @@ def balanced(cosines: torch.Tensor) -> torch.Tensor:
     return weights
 
 
-def distillation_loss(said: torch.Tensor, targets: torch.Tensor, batch: int) -> torch.Tensor:
+def distillation_loss(cosines: torch.Tensor, targets: torch.Tensor, batch: int) -> torch.Tensor:
     """Mean cross-entropy of every view of the student with the teacher's other large views of the same picture.
 
     Args:
-        said: the student's cosines [v b, p], view by view, the two large ones first.
+        cosines: the student's [v b, p], view by view, the two large ones first.
         targets: the teacher's assignments [2 b, p] of the large views.
     """
-    logs = (said / STUDENT_TEMPERATURE).log_softmax(1).split(batch)
-    pairs = [
-        -(target * log).sum(1).mean()
-        for j, target in enumerate(targets.split(batch))
-        for i, log in enumerate(logs)
-        if i != j
-    ]
-    return torch.stack(pairs).mean()
-
-
-def save_network(folder: Path, network: nn.Module, config: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
-    """Writes a folder as timm's hub has it, weights last: `timm.create_model("local-dir:{folder}")`."""
-    artifacts.write_json(folder / CONFIG, config, sidecar=False)
-    half = {name: tensor.detach().half().numpy() for name, tensor in network.state_dict().items()}
-    artifacts.write_tensors(folder / WEIGHTS, half, provenance, sidecar=False)
+    logs = (cosines / STUDENT_TEMPERATURE).log_softmax(1).split(batch)
+    pairs = [(target, log) for j, target in enumerate(targets.split(batch)) for i, log in enumerate(logs) if i != j]
+    return torch.stack([-(target * log).sum(1).mean() for target, log in pairs]).mean()

@@ -1,17 +1,17 @@
-"""How good the miniature's base model is: what it reconstructs, what one recognises, and whether it does as prompted.
+"""How good the miniature's base model is: its reconstruction, how recognisable its samples are, and prompt-following.
 
-Recognisability: a linear probe on EfficientNet-Lite0 features, trained on composed pictures of the drawings of
-pre-training, names the concept of pictures that the base model samples from plain prompts. Prompt-following: likewise
-for backgrounds, sizes and media. Each beside chance and beside the probe's score on real held-out drawings.
+A linear probe on EfficientNet-Lite0 features learns on composed pictures of the drawings of pre-training. It then names
+the concept, background, size or medium of samples from plain prompts. Its scores stand beside chance and beside those
+on real held-out drawings.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.miniature.corpus.compose import draw_background, place
+from workflow_scripts.miniature.corpus.compose import LARGE, SMALL, draw_background, place
 from workflow_scripts.miniature.corpus.rendering import decode
 from workflow_scripts.miniature.corpus.scenes import COLOURS, MEDIA, SCENES, plain
 from workflow_scripts.seeds import derive_seed
@@ -21,7 +21,18 @@ BACKGROUNDS = {
     **{f"on a {colour} background": (lambda random, colour=colour: plain(colour, random)) for colour in COLOURS},
     **SCENES,
 }
-SIZES = {"a small ": (0.52, 0.64), "a ": (0.78, 0.95)}
+SIZES = {"a small ": SMALL, "a ": LARGE}
+
+TEMPLATES = {
+    "background": ("a picture of a {word} {name}", BACKGROUNDS),
+    "size": ("a picture of {name}{word}", SIZES),
+    "medium": ("{name} of a {word}", MEDIA),
+}
+
+
+def grid(rows: Iterable[Iterable[np.ndarray]]) -> np.ndarray:
+    """Rows of images of one size, uint8 [h, w, 3], as one picture."""
+    return np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
 
 
 def probe(train: np.ndarray, labels: Sequence[str], tests: Mapping[str, tuple[np.ndarray, Sequence[str]]]) -> dict:
@@ -48,23 +59,19 @@ def composed(
     drawings: pd.DataFrame, views: int, seed: int, vary: Callable[[np.ndarray, Random], tuple[np.ndarray, str]]
 ) -> tuple[Images, list[str]]:
     """Pictures of real drawings, `views` of each; `vary` composes one and gives its label."""
-    images, labels = [], []
-    for _, row in drawings.iterrows():
-        for view in range(views):
-            image, label = vary(row, Random(derive_seed(seed, row.id, view)))
-            images.append(np.asarray(image))
-            labels.append(label)
-    return np.stack(images), labels
+    rows = [(row, view) for _, row in drawings.iterrows() for view in range(views)]
+    pictures = [vary(row, Random(derive_seed(seed, row.id, view))) for row, view in rows]
+    return np.stack([np.asarray(image) for image, _ in pictures]), [label for _, label in pictures]
 
 
 def any_background(row: pd.Series, random: Random) -> tuple:
     """A drawing on any background; the label is its concept."""
-    return place(decode(row.image), draw_background(random)[0], random.uniform(*SIZES["a "]), random), row.concept
+    return place(decode(row.image), draw_background(random)[0], random.uniform(*LARGE), random), row.concept
 
 
 def named_background(row: pd.Series, random: Random) -> tuple:
     name = random.choice(list(BACKGROUNDS))
-    return place(decode(row.image), BACKGROUNDS[name](random), random.uniform(*SIZES["a "]), random), name
+    return place(decode(row.image), BACKGROUNDS[name](random), random.uniform(*LARGE), random), name
 
 
 def named_size(row: pd.Series, random: Random) -> tuple:
@@ -74,20 +81,16 @@ def named_size(row: pd.Series, random: Random) -> tuple:
 
 def named_medium(row: pd.Series, random: Random) -> tuple:
     name = random.choice(list(MEDIA))
-    picture = place(decode(row.image), draw_background(random)[0], random.uniform(*SIZES["a "]), random)
+    picture = place(decode(row.image), draw_background(random)[0], random.uniform(*LARGE), random)
     return MEDIA[name](picture), name
 
 
 def prompts(words: Mapping[str, str], count: int, seed: int) -> dict[str, tuple[list[str], list[str]]]:
     """Prompts and their labels, per question. Concepts: each in the vocabulary; the others: `count` drawn at random."""
-    random = Random(seed)
-    vocabulary = list(words.values())
-    draw = [(random.choice(vocabulary), name) for name in random.choices(list(BACKGROUNDS), k=count)]
-    sizes = [(random.choice(vocabulary), name) for name in random.choices(list(SIZES), k=count)]
-    media = [(random.choice(vocabulary), name) for name in random.choices(list(MEDIA), k=count)]
-    return {
-        "concept": ([f"a picture of a {word}" for word in vocabulary], list(words)),
-        "background": ([f"a picture of a {word} {name}" for word, name in draw], [name for _, name in draw]),
-        "size": ([f"a picture of {name}{word}" for word, name in sizes], [name for _, name in sizes]),
-        "medium": ([f"{name} of a {word}" for word, name in media], [name for _, name in media]),
-    }
+    random, vocabulary = Random(seed), list(words.values())
+    questions = {"concept": ([f"a picture of a {word}" for word in vocabulary], list(words))}
+    for question, (template, names) in TEMPLATES.items():
+        labels = random.choices(list(names), k=count)
+        texts = [template.format(word=random.choice(vocabulary), name=name) for name in labels]
+        questions[question] = texts, labels
+    return questions

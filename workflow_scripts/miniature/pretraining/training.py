@@ -1,15 +1,16 @@
 """The loop that all pre-training shares: AdamW, cosine schedule, weight averages, data parallel, resumable at any step.
 
-Started under `torchrun`, each process computes the loss on batches of its own and gradients are averaged. Everything
-random derives from the step and the process's rank, so an interrupted run goes on exactly where its checkpoint stands.
+Under `torchrun`, each process computes the loss on batches of its own, and gradients are averaged. Everything random
+derives from the step and the process's rank, so an interrupted run goes on exactly from its checkpoint.
 """
 
 import logging
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, Self
 
 import torch
 import torch.distributed as dist
@@ -35,25 +36,17 @@ class Schedule:
     average: float  # decay of the exponential moving average of the weights
     checkpoint_every: int
 
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        return cls(**{field.name: settings[field.name] for field in fields(cls)})
+
     def rate(self, step: int) -> float:
         cosine = 0.5 * (1 + math.cos(math.pi * step / self.steps))
         return self.learning_rate * min(1, (step + 1) / self.warmup) * (0.02 + 0.98 * cosine)
 
 
-def join_processes() -> tuple[int, int]:
-    """Rank and number of processes; joins the group that `torchrun` started, if it did."""
-    size = int(os.environ.get("WORLD_SIZE", 1))
-    if size > 1:
-        dist.init_process_group("gloo")
-    return int(os.environ.get("RANK", 0)), size
-
-
 class Trainer:
-    """Trains the parameters of `modules` that need a gradient.
-
-    Attributes:
-        averages: the moving averages of the parameters, by name: what is worth keeping at the end.
-    """
+    """Trains the parameters of `modules` that need a gradient; `averages` are their moving averages, by name."""
 
     def __init__(self, modules: Mapping[str, nn.Module], schedule: Schedule, checkpoint: Path, seed: int) -> None:
         self.parameters = {
@@ -63,10 +56,11 @@ class Trainer:
             if parameter.requires_grad
         }
         self.schedule, self.checkpoint, self.seed = schedule, checkpoint, seed
-        self.rank, self.size = join_processes()
-        self.optimizer = torch.optim.AdamW(
-            self.parameters.values(), lr=0.0, betas=(0.9, 0.99), weight_decay=schedule.weight_decay, fused=True
-        )
+        self.rank, self.size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))  # of `torchrun`
+        if self.size > 1:
+            dist.init_process_group("gloo")
+        options = {"lr": 0.0, "betas": (0.9, 0.99), "weight_decay": schedule.weight_decay, "fused": True}
+        self.optimizer = torch.optim.AdamW(self.parameters.values(), **options)
         self.averages = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
         self.step = 0
         if checkpoint.exists():
@@ -76,11 +70,11 @@ class Trainer:
         """Trains up to the schedule's last step.
 
         Args:
-            loss: the loss of step `step` with a generator seeded for step and rank.
-            on_checkpoint: called on rank 0 after each checkpoint, with the averaged weights in place.
+            loss: called with the step and a generator seeded for step and rank.
+            on_checkpoint: called on rank 0 after each checkpoint, while the parameters are their averages.
 
         Raises:
-            ValueError: the loss is not finite; the message names the step and where the last checkpoint is.
+            ValueError: the loss is not finite.
         """
         steps = range(self.step, self.schedule.steps)
         bar = tqdm(steps, initial=self.step, total=self.schedule.steps, unit="step", disable=self.rank > 0 or None)
@@ -109,23 +103,30 @@ class Trainer:
         if not torch.isfinite(value):
             raise ValueError(f"loss is {value.item()} at step {self.step}; the last checkpoint is {self.checkpoint}")
         value.backward()
-        self._average_gradients()
+        if self.size > 1:
+            self._average_gradients()
         nn.utils.clip_grad_norm_(self.parameters.values(), 1.0)
         self.optimizer.step()
         self.step += 1
         decay = min(self.schedule.average, (1 + self.step) / (10 + self.step))
-        averages, current = list(self.averages.values()), [p.detach() for p in self.parameters.values()]
-        torch._foreach_lerp_(averages, current, 1 - decay)
+        current = [parameter.detach() for parameter in self.parameters.values()]
+        torch._foreach_lerp_(list(self.averages.values()), current, 1 - decay)
         return value.item()
 
     def _average_gradients(self) -> None:
-        if self.size == 1:
-            return
         used = [p for p in self.parameters.values() if p.grad is not None]
         flat = torch.cat([p.grad.flatten() for p in used])
         dist.all_reduce(flat)
         for parameter, part in zip(used, flat.split([p.numel() for p in used]), strict=True):
             parameter.grad.copy_(part.view_as(parameter) / self.size)
+
+    def finish(self, weights: nn.Module, file: Path, settings: Mapping[str, Any], inputs: Mapping[str, Path]) -> None:
+        """Writes the averages of the weights of a module on rank 0, in half precision, and removes the checkpoint."""
+        if self.rank == 0:
+            self.swap_averages()
+            half = {name: tensor.detach().half().numpy() for name, tensor in weights.state_dict().items()}
+            artifacts.write_tensors(file, half, artifacts.make_provenance(settings, inputs), sidecar=False)
+            self.checkpoint.unlink()
 
     @torch.no_grad()
     def swap_averages(self) -> None:

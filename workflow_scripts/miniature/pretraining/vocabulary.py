@@ -5,8 +5,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+import torch
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
-from transformers import CLIPTokenizer
+from transformers import CLIPTokenizer, PreTrainedTokenizerBase
 
 from workflow_scripts import artifacts
 from workflow_scripts.cli import canonical_json
@@ -14,18 +15,14 @@ from workflow_scripts.cli import canonical_json
 START, END = "<|startoftext|>", "<|endoftext|>"
 # CLIP's own split into words; the file format of its tokenizer implies it.
 WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
-INITIALIZERS = {
-    "object": "<instance>",
-    "style": "<artist>",
-}  # tokens that V* starts from
+INITIALIZERS = {"object": "<instance>", "style": "<artist>"}  # tokens that V* starts from
 NEW_WORD = re.compile(r"<[^>]+> ?")
 
 
 def train_tokenizer(captions: Iterable[str], size: int, length: int, folder: Path) -> CLIPTokenizer:
     """Learns `size` byte pairs from captions (their instance words left out) and saves a CLIPTokenizer.
 
-    Args:
-        length: positions of the text tower; longer captions are cut.
+    `length` is the number of positions of the text tower.
     """
     bpe = Tokenizer(models.BPE(unk_token=END, end_of_word_suffix="</w>"))
     bpe.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
@@ -50,3 +47,9 @@ def _save(bpe: Tokenizer, alphabet: list[str], length: int, folder: Path) -> CLI
     tokenizer.add_tokens(list(INITIALIZERS.values()))
     tokenizer.save_pretrained(folder)
     return CLIPTokenizer.from_pretrained(folder)
+
+
+def tokenize(tokenizer: PreTrainedTokenizerBase, captions: Iterable[str]) -> torch.Tensor:
+    """Token ids [n, positions] of captions, padded and cut."""
+    options = {"padding": "max_length", "truncation": True, "max_length": tokenizer.model_max_length}
+    return tokenizer(list(captions), **options, return_tensors="pt").input_ids

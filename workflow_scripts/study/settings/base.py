@@ -1,8 +1,7 @@
 """What the settings of all rules share: made from the study, sent to the step as JSON, and read there.
 
 The settings of a rule are a frozen dataclass that holds the part of the study that a job needs and nothing else, so
-that only a change of that part runs the job again. The class method `of` makes them from a study and a job's wildcards,
-`to_json` gives what travels to the step, and `from_json` reads it there.
+that only a change of that part runs the job again.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,16 +21,13 @@ TYPES: dict[str, type["Settings"]] = {}  # by rule
 
 @dataclass(frozen=True)
 class Record:
-    """A frozen dataclass that is one JSON object. A field whose default is None is left out where it is None."""
+    """A frozen dataclass that is one JSON object. A field that is UNSET is left out."""
 
     def to_json(self) -> dict[str, Any]:
         """The object, in which each value is spelt as in the study."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        for field in fields(self):
-            if field.default is None and values[field.name] is None:
-                del values[field.name]
+        values = msgspec.json.decode(msgspec.json.encode(self))
         options = values.pop(OPTIONS, {})
-        return {**_plain(values), **options}
+        return {**values, **options}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -40,48 +36,28 @@ class Record:
         Raises:
             ValueError: a key is missing, is unknown, or has a value of another type; the message names it.
         """
-        return msgspec.convert(cls._by_field(value), cls)
-
-    @classmethod
-    def _by_field(cls, value: Mapping[str, Any]) -> dict[str, Any]:
-        """The values of the fields; raises `ValueError` naming a key that is no field."""
         types = {field.name: field.type for field in fields(cls)}
         others = {key: value[key] for key in value.keys() - types.keys()}
-        values = {key: value[key] for key in value.keys() & types.keys()}
         if OPTIONS in types:
-            return {**values, OPTIONS: others}
-        if others:
+            value = {**value, OPTIONS: others}
+        elif others:
             raise ValueError(f"{min(others)!r}: unknown key; valid keys: {', '.join(sorted(types))}")
-        for key, section in values.items():
-            if isinstance(types[key], type) and issubclass(types[key], Record) and isinstance(section, Mapping):
-                types[key]._by_field(section)
-        return values
-
-
-def _plain(value: Any) -> Any:
-    """A value with JSON objects for records."""
-    if isinstance(value, Record):
-        return value.to_json()
-    if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    return value
+        for key, type_ in types.items():
+            if isinstance(type_, type) and issubclass(type_, Record) and isinstance(value.get(key), Mapping):
+                type_.from_json(value[key])  # msgspec would ignore keys that the inner object does not know
+        return msgspec.convert(value, cls)
 
 
 @dataclass(frozen=True)
 class Settings(Record):
-    """The settings of one or more rules.
+    """The settings of one or more rules."""
 
-    Attributes:
-        inputs: what the provenance calls a rule's inputs, by their name in the rule. In `scores_{stem}` stands the name
-            of the file without its ending, in `{path}` its path. The provenance names no other input.
-    """
-
+    # What the provenance calls a rule's inputs, by their name in the rule; it names no other input. `{stem}` stands for
+    # the name of the file without its ending, `{path}` for its path.
     inputs: ClassVar[Mapping[str, str]] = {}
 
-    def __init_subclass__(cls, rules: Iterable[str] = (), **keywords: Any) -> None:
-        super().__init_subclass__(**keywords)
+    def __init_subclass__(cls, rules: Iterable[str] = ()) -> None:
+        super().__init_subclass__()
         TYPES.update(dict.fromkeys(rules, cls))
 
     @classmethod

@@ -5,19 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from msgspec import UNSET, UnsetType
+
 from workflow_scripts.study.settings.base import Number, Record, Settings
 from workflow_scripts.study.study import Study
 
 
 @dataclass(frozen=True)
 class EmbedSettings(Settings, rules=["embed_exemplars", "embed_distractors", "embed_samples"]):
-    """An encoder.
+    """An encoder."""
 
-    Attributes:
-        options: the encoder's section.
-    """
-
-    options: Mapping[str, Any]
+    options: Mapping[str, Any]  # the encoder's section
 
     inputs: ClassVar = {"images": "source", "samples": "source"}
 
@@ -36,12 +34,7 @@ class EmbedSettings(Settings, rules=["embed_exemplars", "embed_distractors", "em
 
 @dataclass(frozen=True)
 class HeadSettings(Settings):
-    """The names of a head, and what it is learned on.
-
-    Attributes:
-        encoder: whose features it takes.
-        head: name of its plug-in.
-    """
+    """The names of a head, and what it is learned on."""
 
     encoder: str
     head: str
@@ -50,17 +43,11 @@ class HeadSettings(Settings):
 
 @dataclass(frozen=True)
 class TrainHeadSettings(HeadSettings, rules=["train_head"]):
-    """How a head is learned.
+    """How a head is learned."""
 
-    Attributes:
-        seed: of the study.
-        share: of the train models.
-        options: the head's section.
-    """
-
-    seed: int
-    share: Number
-    options: Mapping[str, Any]
+    seed: int  # of the study
+    share: Number  # of the train models
+    options: Mapping[str, Any]  # the head's section
 
     inputs: ClassVar = {"exemplar_features": "{path}", "sample_features": "{path}"}
 
@@ -72,13 +59,9 @@ class TrainHeadSettings(HeadSettings, rules=["train_head"]):
 
 @dataclass(frozen=True)
 class CalibrateSettings(HeadSettings, rules=["calibrate"]):
-    """How a head's scores are calibrated: the study's sections `ranking` and `calibration`.
+    """How a head's scores are calibrated."""
 
-    Attributes:
-        memory_mb: megabytes that a block of features and its scores may take.
-    """
-
-    memory_mb: Number
+    memory_mb: Number  # for a block of features and its scores
     version: int
 
     inputs: ClassVar = {"head": "head", "distractor_features": "distractor_features"}
@@ -90,18 +73,12 @@ class CalibrateSettings(HeadSettings, rules=["calibrate"]):
 
 @dataclass(frozen=True)
 class AttributeSettings(HeadSettings, rules=["attribute"]):
-    """How the samples of a case are attributed.
-
-    Attributes:
-        method: name of the plug-in.
-        memory_mb: megabytes that a block of features and its scores may take.
-        options: the method's section.
-    """
+    """How the samples of a case are attributed."""
 
     method: str
     case: str
-    memory_mb: Number
-    options: Mapping[str, Any]
+    memory_mb: Number  # for a block of features and its scores
+    options: Mapping[str, Any]  # the method's section
 
     inputs: ClassVar = {
         "head": "head",
@@ -117,17 +94,11 @@ class AttributeSettings(HeadSettings, rules=["attribute"]):
 
 @dataclass(frozen=True)
 class CaseToScore(Record):
-    """What the evaluation should know of a case.
+    """What the evaluation should know of a case."""
 
-    Attributes:
-        kind: `object` or `style`.
-        sets: whether its models differ in their number of exemplars on purpose.
-        expected: of a release, how many test samples of each prompt set a complete one has.
-    """
-
-    kind: str
-    sets: bool
-    expected: Mapping[str, int] | None = None
+    kind: str  # `object` or `style`
+    sets: bool  # whether its models differ in their number of exemplars on purpose
+    expected: Mapping[str, int] | UnsetType = UNSET  # test samples by prompt set, if a complete release decides that
 
     @classmethod
     def of(cls, study: Study, case: str) -> Self:
@@ -141,33 +112,22 @@ class CaseToScore(Record):
 
 @dataclass(frozen=True)
 class Evaluation(Record):
-    """The study's section `evaluation`.
+    """The study's section `evaluation`."""
 
-    Attributes:
-        recall_at: the K of Recall@K.
-        bootstrap: resamples of the models.
-        splits: whose samples are attributed.
-    """
-
-    recall_at: tuple[int, ...]
-    bootstrap: int
-    splits: tuple[str, ...]
+    recall_at: tuple[int, ...]  # the K of Recall@K
+    bootstrap: int  # resamples of the models
+    splits: tuple[str, ...]  # whose samples are attributed
     version: int
 
 
 @dataclass(frozen=True)
 class EvaluateSettings(HeadSettings, rules=["evaluate"]):
-    """How the scores of a method with a head are summarized.
-
-    Attributes:
-        share: of the train models on which the head was learned.
-        seed: of the study.
-    """
+    """How the scores of a method with a head are summarized."""
 
     method: str
-    share: Number
+    share: Number  # of the train models, on which the head was learned
     cases: Mapping[str, CaseToScore]
-    seed: int
+    seed: int  # of the study
     evaluation: Evaluation
 
     inputs: ClassVar = {"scores": "scores_{stem}", "untuned": "untuned_{stem}"}

@@ -10,47 +10,39 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
+from msgspec import UNSET, UnsetType
+
 from workflow_scripts.study.settings.base import Number, Record, Settings
-from workflow_scripts.study.study import TOKEN, Model, Study
+from workflow_scripts.study.study import CLASS_WORD, TOKEN, Study
 
 
 @dataclass(frozen=True)
 class Course(Record):
-    """A course of denoising, from noise to latents.
+    """A course of denoising, from noise to latents."""
 
-    Attributes:
-        scheduler: the sampler, one of `denoising.SCHEDULERS`.
-        steps: their number.
-        guidance: scale of classifier-free guidance.
-    """
-
-    scheduler: str
+    scheduler: str  # the sampler, one of `denoising.SCHEDULERS`
     steps: int
-    guidance: Number
+    guidance: Number  # scale of classifier-free guidance
 
 
 @dataclass(frozen=True)
-class RegularizationSettings(Settings, Course, rules=["regularization"]):
-    """The images of class words that keep what these words mean; the study's section `regularization`, and
+class Batches(Course):
+    """How images are drawn."""
 
-    Attributes:
-        study_seed: of the study.
-        base_model: name and version of the base model.
-        class_words: of a block.
-        captions: of the images of each class word, in turn, with `{class_word}`.
-        images_per_class_word: their number.
-        batch: images at once.
-        precision: of the network.
-    """
+    batch: int  # images at once
+    precision: str  # of the network
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegularizationSettings(Settings, Batches, rules=["regularization"]):
+    """The images of class words that keep what these words mean: with the study's section `regularization`."""
 
     study_seed: int
-    base_model: Mapping[str, Any]
-    class_words: tuple[str, ...]
-    captions: tuple[str, ...]
+    base_model: Mapping[str, Any]  # without its path
+    class_words: tuple[str, ...]  # of the block
+    captions: tuple[str, ...]  # of the images of each class word, in turn, with `{class_word}`
     images_per_class_word: int
-    batch: int
-    precision: str
-    version: int
 
     inputs: ClassVar = {"base_model": "base_model"}
 
@@ -67,53 +59,36 @@ class RegularizationSettings(Settings, Course, rules=["regularization"]):
     def captions_of(self, class_word: str) -> list[str]:
         """The captions of a class word's images."""
         captions = itertools.islice(itertools.cycle(self.captions), self.images_per_class_word)
-        return [caption.replace("{class_word}", class_word) for caption in captions]
+        return [caption.replace(CLASS_WORD, class_word) for caption in captions]
 
 
 @dataclass(frozen=True)
 class File:
-    """A file beside the manifest of a shard.
-
-    Attributes:
-        model: the customized model that it belongs to.
-        settings: what its provenance should say; None if that depends on a release, which may be gone by now.
-        entry: what the manifest says of it, beside its name, its model and its hashes.
-    """
+    """A file beside the manifest of a shard."""
 
     name: str
-    model: str
-    settings: Mapping[str, Any] | None
-    entry: Mapping[str, Any] = field(default_factory=dict)
+    model: str  # the customized model that it belongs to
+    settings: Mapping[str, Any] | None  # in its provenance; None if they depend on a release, which may be gone by now
+    entry: Mapping[str, Any] = field(default_factory=dict)  # in the manifest, beside its name, its model and its hashes
 
 
 @dataclass(frozen=True)
 class ShardSettings(Settings):
-    """The settings of a rule that makes files for the models of a shard.
+    """The settings of a rule that makes files for the models of a shard."""
 
-    Attributes:
-        study: name of the study.
-        seed: of the study.
-        case: name of the case.
-        kind: of the case, `object` or `style`.
-        shard: name of the shard.
-        models: the models, in order.
-        class_words: the class word of each model.
-    """
-
-    study: str
-    seed: int
+    study: str  # name of the study
+    seed: int  # of the study
     case: str
-    kind: str
+    kind: str  # of the case, `object` or `style`
     shard: str
-    models: tuple[str, ...]
-    class_words: Mapping[str, str]
+    models: tuple[str, ...]  # in order
+    class_words: Mapping[str, str]  # of each model
 
-    @staticmethod
-    def _names(study: Study, case: str, shard: str) -> dict[str, Any]:
-        models: tuple[Model, ...] = study.shard(case, shard)
-        names = {"study": study.name, "seed": study.seed, "case": case, "kind": study.cases[case].kind, "shard": shard}
-        words = {model.name: model.class_word for model in models}
-        return {**names, "models": tuple(words), "class_words": words}
+    @classmethod
+    def _of_shard(cls, study: Study, case: str, shard: str, **more: Any) -> Self:
+        """With the fields of a subclass in `more`."""
+        words = {model.name: model.class_word for model in study.shard(case, shard)}
+        return cls(study.name, study.seed, case, study.cases[case].kind, shard, tuple(words), words, **more)
 
     @abstractmethod
     def files(self) -> list[File]:
@@ -122,24 +97,20 @@ class ShardSettings(Settings):
 
 @dataclass(frozen=True)
 class FinetuneSettings(ShardSettings, rules=["finetune"]):
-    """How the models of a shard are made.
+    """How the models of a shard are made."""
 
-    Attributes:
-        base_model: name and version of the base model.
-        prompt: of fine-tuning, with `{class_word}`.
-        customization: the study's section.
-    """
-
-    base_model: Mapping[str, Any]
-    prompt: str
-    customization: Mapping[str, Any]
+    base_model: Mapping[str, Any]  # without its path
+    prompt: str  # of fine-tuning, with `{class_word}`
+    customization: Mapping[str, Any]  # the study's section
 
     SPEED: ClassVar = ("models_per_batch", "compile")  # keys of `customization` that decide how fast, but not what
 
     @classmethod
     def of(cls, study: Study, case: str, shard: str) -> Self:
-        return cls(
-            **cls._names(study, case, shard),
+        return cls._of_shard(
+            study,
+            case,
+            shard,
             base_model=base_model(study),
             prompt=study.prompts_of(case).finetune,
             customization=study.sections["customization"],
@@ -147,82 +118,62 @@ class FinetuneSettings(ShardSettings, rules=["finetune"]):
 
     def files(self) -> list[File]:
         names = {"seed": self.seed, "case": self.case, "kind": self.kind, "base_model": self.base_model}
-        shared = {**names, "customization": without(self.customization, self.SPEED)}
-        prompts = {model: self.prompt.replace("{class_word}", self.class_words[model]) for model in self.models}
+        shared = {**names, "customization": _without(self.customization, *self.SPEED)}
+        prompts = {model: self.prompt.replace(CLASS_WORD, word) for model, word in self.class_words.items()}
         return [
-            File(f"{model}.safetensors", model, {**shared, "model": model, "prompt": prompt})
-            for model, prompt in prompts.items()
+            File(f"{model}.safetensors", model, {**shared, "model": model, "prompt": prompts[model]})
+            for model in self.models
         ]
 
 
 @dataclass(frozen=True)
-class Sampling(Course):
-    """The study's section `sampling`.
+class Sampling(Batches):
+    """The study's section `sampling`."""
 
-    Attributes:
-        samples_per_prompt: images of each model and prompt.
-        batch: images at once.
-        precision: of the network.
-        compile: whether the network is compiled first.
-    """
-
-    samples_per_prompt: int
-    batch: int
-    precision: str
-    version: int
-    compile: bool | None = None
+    samples_per_prompt: int  # images of each model and prompt
+    compile: bool | UnsetType = UNSET  # whether the network is compiled first
 
     SPEED: ClassVar = ("batch", "compile")  # keys that decide how fast, but not what
 
 
 @dataclass(frozen=True)
 class SampleSettings(ShardSettings, rules=["sample"]):
-    """How the models of a shard are sampled.
+    """How the models of a shard are sampled."""
 
-    Attributes:
-        base_model: name and version of the base model.
-        prompts: the templates of each prompt set, by class word if these have different ones.
-        customization: name of the plug-in.
-    """
-
-    base_model: Mapping[str, Any]
-    prompts: Mapping[str, list[str] | dict[str, list[str]]]
+    base_model: Mapping[str, Any]  # without its path
+    prompts: Mapping[str, list[str] | dict[str, list[str]]]  # templates of each prompt set, or those of each class word
     sampling: Sampling
-    customization: str
+    customization: str  # name of the plug-in
 
     @classmethod
     def of(cls, study: Study, case: str, shard: str) -> Self:
         models = study.shard(case, shard)
         words = dict.fromkeys(model.class_word for model in models)
         templates = study.prompts_of(case).templates[models[0].split]
-        return cls(
-            **cls._names(study, case, shard),
-            base_model=base_model(study),
-            prompts={
-                prompt_set: {word: lines.of(word) for word in words} if lines.by_class_word else lines.of("")
-                for prompt_set, lines in templates.items()
-            },
-            sampling=Sampling(**study.sections["sampling"]),
-            customization=study.sections["customization"]["name"],
-        )
+        prompts = {
+            prompt_set: {word: lines.of(word) for word in words} if lines.by_class_word else lines.of("")
+            for prompt_set, lines in templates.items()
+        }
+        return cls._of_shard(study, case, shard, prompts=prompts, **sampling(study))
 
     def files(self) -> list[File]:
-        names = {"seed": self.seed, "base_model": self.base_model, "customization": self.customization}
-        shared = {**names, "sampling": without(self.sampling.to_json(), Sampling.SPEED)}
-        return [
-            _sample_file(model, prompt_set, self._prompts(model, prompt_set), shared, self.sampling.samples_per_prompt)
-            for model, prompt_set in itertools.product(self.models, self.prompts)
-        ]
+        shared = {
+            "seed": self.seed,
+            "base_model": self.base_model,
+            "customization": self.customization,
+            "sampling": _without(self.sampling.to_json(), *Sampling.SPEED),
+        }
+        files = []
+        for model, prompt_set in itertools.product(self.models, self.prompts):
+            prompts = self._prompts(model, prompt_set)
+            settings = {**shared, "model": model, "prompt_set": prompt_set, "prompts": prompts}
+            entry = {"prompt_set": prompt_set, "n": len(prompts) * self.sampling.samples_per_prompt}
+            files.append(File(f"{model}.{prompt_set}.parquet", model, settings, entry))
+        return files
 
     def _prompts(self, model: str, prompt_set: str) -> list[str]:
         word, templates = self.class_words[model], self.prompts[prompt_set]
         return fill_in(templates[word] if isinstance(templates, Mapping) else templates, word)
-
-
-def _sample_file(model: str, prompt_set: str, prompts: Sequence[str], shared: Mapping, per_prompt: int) -> File:
-    settings = {**shared, "model": model, "prompt_set": prompt_set, "prompts": prompts}
-    entry = {"prompt_set": prompt_set, "n": len(prompts) * per_prompt}
-    return File(f"{model}.{prompt_set}.parquet", model, settings, entry)
 
 
 def fill_in(templates: Sequence[str], class_word: str) -> list[str]:
@@ -232,9 +183,17 @@ def fill_in(templates: Sequence[str], class_word: str) -> list[str]:
 
 def base_model(study: Study) -> dict[str, Any]:
     """Which base model, but not where it lies: the path must not change an image."""
-    return without(study.sections["base_model"], ("path",))
+    return _without(study.sections["base_model"], "path")
 
 
-def without(section: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
-    """A section without some keys."""
+def sampling(study: Study) -> dict[str, Any]:
+    """The fields that say how a study draws samples."""
+    return {
+        "base_model": base_model(study),
+        "sampling": Sampling(**study.sections["sampling"]),
+        "customization": study.sections["customization"]["name"],
+    }
+
+
+def _without(section: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     return {key: value for key, value in section.items() if key not in keys}

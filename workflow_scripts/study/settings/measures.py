@@ -5,48 +5,29 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from workflow_scripts.study.settings.base import Record, Settings, image_encoders
-from workflow_scripts.study.settings.ground_truth import Sampling, base_model
+from workflow_scripts.study.settings.ground_truth import Sampling, sampling
 from workflow_scripts.study.study import Study
 
 
 @dataclass(frozen=True)
 class Measured(Settings):
-    """How the samples are drawn that something is measured on.
+    """How the samples are drawn that something is measured on."""
 
-    Attributes:
-        seed: of the study.
-        base_model: name and version of the base model.
-        customization: name of the plug-in.
-    """
-
-    seed: int
-    base_model: Mapping[str, Any]
+    seed: int  # of the study
+    base_model: Mapping[str, Any]  # without its path
     sampling: Sampling
-    customization: str
-
-    @staticmethod
-    def _drawing(study: Study) -> dict[str, Any]:
-        return {
-            "seed": study.seed,
-            "base_model": base_model(study),
-            "sampling": Sampling(**study.sections["sampling"]),
-            "customization": study.sections["customization"]["name"],
-        }
+    customization: str  # name of the plug-in
 
 
 @dataclass(frozen=True)
 class MeasureCustomizabilitySettings(Measured, rules=["measure_customizability"]):
-    """The encoders that should find exemplars again.
+    """The encoders that should retrieve exemplars."""
 
-    Attributes:
-        encoders: the study's section.
-    """
-
-    encoders: Mapping[str, Mapping[str, Any]]
+    encoders: Mapping[str, Mapping[str, Any]]  # the study's section
 
     @classmethod
     def of(cls, study: Study) -> Self:
-        return cls(**cls._drawing(study), encoders=study.sections["encoders"])
+        return cls(seed=study.seed, **sampling(study), encoders=study.sections["encoders"])
 
 
 @dataclass(frozen=True)
@@ -69,32 +50,24 @@ class EncoderToUse(Record):
 
 @dataclass(frozen=True)
 class MeasureLowRankSettings(Measured, rules=["measure_low_rank"]):
-    """The models that are compressed, and the encoder that compares their samples.
+    """The models that are compressed, and the encoder that compares their samples."""
 
-    Attributes:
-        study: name of the study.
-    """
-
-    study: str
+    study: str  # name of the study
     encoder: EncoderToUse
     models: tuple[ModelToCompress, ...]
 
     @classmethod
     def of(cls, study: Study) -> Self:
-        encoder = image_encoders(study)[0]
-        section = study.sections["encoders"][encoder]
-        return cls(
-            **cls._drawing(study),
-            study=study.name,
-            encoder=EncoderToUse(encoder, section),
-            models=tuple(cls._models(study)),
-        )
+        name = image_encoders(study)[0]
+        encoder = EncoderToUse(name, study.sections["encoders"][name])
+        models = tuple(_models_to_compress(study))
+        return cls(seed=study.seed, **sampling(study), study=study.name, encoder=encoder, models=models)
 
-    @staticmethod
-    def _models(study: Study) -> Iterator[ModelToCompress]:
-        """Test models of each case, the first and the middle one, with two prompts each."""
-        for name, case in study.cases.items():
-            tested = case.models["test"]
-            for model in tested[:: max(1, len(tested) // 2)][:2]:
-                prompts = study.prompts_of(name).templates["test"]["llm"].of(model.class_word)[:2]
-                yield ModelToCompress(name, model.name, model.class_word, tuple(prompts))
+
+def _models_to_compress(study: Study) -> Iterator[ModelToCompress]:
+    """Test models of each case, the first and the middle one, with two prompts each."""
+    for name, case in study.cases.items():
+        tested = case.models["test"]
+        for model in tested[:: max(1, len(tested) // 2)][:2]:
+            prompts = study.prompts_of(name).templates["test"]["llm"].of(model.class_word)[:2]
+            yield ModelToCompress(name, model.name, model.class_word, tuple(prompts))

@@ -5,52 +5,44 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, ClassVar, Self
 
+from msgspec import UNSET, UnsetType
+
 from workflow_scripts.study.settings.base import Settings
 from workflow_scripts.study.settings.evaluation import HeadSettings
 from workflow_scripts.study.settings.exemplars import SelectExemplarsSettings
 from workflow_scripts.study.settings.ground_truth import File, ShardSettings
-from workflow_scripts.study.study import Study
+from workflow_scripts.study.study import UNTUNED, Study
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImportExemplarsSettings(SelectExemplarsSettings, rules=["import_exemplars"]):
-    """The models of a case, of which the release has exemplars.
+    """The models of a case, of which the release has exemplars."""
 
-    Attributes:
-        allow_missing: whether images may be missing; models without all their exemplars are then left out.
-        release: version of the release.
-    """
-
-    allow_missing: bool
-    release: int
+    allow_missing: bool  # whether images may be missing; models without all their exemplars are then left out
+    release: int  # version of the release
 
     inputs: ClassVar = {}
 
     @classmethod
-    def _fields(cls, study: Study, name: str) -> dict[str, Any]:
-        return {**super()._fields(study, name), "allow_missing": _allows_missing(study), "release": _version(study)}
+    def of(cls, study: Study, case: str) -> Self:
+        return super().of(study, case, allow_missing=_allows_missing(study), release=_version(study))
 
 
 @dataclass(frozen=True)
 class ImportSamplesSettings(ShardSettings, rules=["import_samples"]):
-    """How many samples the release should have of the models of a shard.
+    """How many samples the release should have of the models of a shard."""
 
-    Attributes:
-        prompts: number of prompts of each prompt set.
-        samples_per_prompt: of each model.
-        allow_missing: whether images may be missing.
-        release: version of the release.
-    """
-
-    prompts: Mapping[str, int]
-    samples_per_prompt: int
-    allow_missing: bool
-    release: int
+    prompts: Mapping[str, int]  # their number, of each prompt set
+    samples_per_prompt: int  # of each model
+    allow_missing: bool  # whether images may be missing
+    release: int  # version of the release
 
     @classmethod
     def of(cls, study: Study, case: str, shard: str) -> Self:
-        return cls(
-            **cls._names(study, case, shard),
+        return cls._of_shard(
+            study,
+            case,
+            shard,
             prompts={name: lines.count for name, lines in study.prompts_of(case).templates["test"].items()},
             samples_per_prompt=study.samples_per_prompt,
             allow_missing=_allows_missing(study),
@@ -65,16 +57,11 @@ class ImportSamplesSettings(ShardSettings, rules=["import_samples"]):
 
 @dataclass(frozen=True)
 class ImportDistractorsSettings(Settings, rules=["import_distractors"]):
-    """How many distractors the release has features of.
+    """How many distractors the release has features of."""
 
-    Attributes:
-        study: name of the study.
-        release: version of the release.
-    """
-
-    study: str
+    study: str  # name of the study
     count: int
-    release: int
+    release: int  # version of the release
 
     inputs: ClassVar = {"features": "features"}
 
@@ -85,21 +72,13 @@ class ImportDistractorsSettings(Settings, rules=["import_distractors"]):
 
 @dataclass(frozen=True)
 class ImportFeaturesSettings(Settings, rules=["import_features"]):
-    """The encoder whose features were released.
-
-    Attributes:
-        options: the encoder's section.
-        release: version of the release; a person who calls the step may leave it out.
-    """
+    """The encoder whose features were released."""
 
     encoder: str
-    options: Mapping[str, Any]
-    release: int | None = None
+    options: Mapping[str, Any]  # the encoder's section
+    release: int | UnsetType = UNSET  # version of the release; a person who calls the step may leave it out
 
-    inputs: ClassVar = {
-        **{"distractors": "source", "exemplars": "source", "samples": "source"},
-        "features": "features",
-    }
+    inputs: ClassVar = {"distractors": "source", "exemplars": "source", "samples": "source", "features": "features"}
 
     @classmethod
     def of(cls, study: Study, encoder: str) -> Self:
@@ -108,13 +87,9 @@ class ImportFeaturesSettings(Settings, rules=["import_features"]):
 
 @dataclass(frozen=True)
 class ImportHeadSettings(HeadSettings, rules=["import_head"]):
-    """A head that was released, or the untuned one, for which there are no files.
+    """A head that was released, or the untuned one, for which there are no files."""
 
-    Attributes:
-        release: version of the release; a person who calls the step may leave it out.
-    """
-
-    release: int | None = None
+    release: int | UnsetType = UNSET  # version of the release; a person who calls the step may leave it out
 
     inputs: ClassVar = {"mapper": "mapper", "calibrator": "calibrator"}
 
@@ -125,7 +100,7 @@ class ImportHeadSettings(HeadSettings, rules=["import_head"]):
     @property
     def learned(self) -> bool:
         """Whether there is a file of its maps."""
-        return self.head != "identity"
+        return self.head != UNTUNED
 
     def recorded(self, **wildcards: str) -> dict[str, Any]:
         """With `raw` for released maps: they apply to features as long as the encoder makes them."""

@@ -13,25 +13,15 @@ RECALL_AT = 10  # the paper's K: sentences of the report are about it if the stu
 
 @dataclass(frozen=True)
 class Shown(Record):
-    """The study's plug-ins as the report sees them. Tables and figures hold all; comparisons need a choice.
-
-    Attributes:
-        methods: all; sentences that name none are about the first.
-        encoders: those that look at images, over which sentences average.
-        head: the learned head that is compared with the untuned features; None if the study learns none.
-        training_set: that of the learned head.
-        untuned_set: the training set that calibrates the untuned features.
-        one_kind: `object` or `style` by training set, of those that hold cases of one kind only.
-        recall_at: the K of the Recall@K that sentences are about.
-    """
+    """The study's plug-ins as the report sees them. Tables and figures hold all; comparisons need a choice."""
 
     methods: tuple[str, ...]
-    encoders: tuple[str, ...]
-    head: str | None
-    training_set: str
-    untuned_set: str
-    one_kind: Mapping[str, str]
-    recall_at: int
+    encoders: tuple[str, ...]  # those that look at images, over which sentences average
+    head: str | None  # the learned head that is compared with the untuned features; None if the study learns none
+    training_set: str  # that of the learned head
+    untuned_set: str  # the training set that calibrates the untuned features
+    one_kind: Mapping[str, str]  # `object` or `style` by training set, of those that hold cases of one kind only
+    recall_at: int  # the K of the Recall@K that sentences are about
 
     @classmethod
     def of(cls, study: Study) -> Self:
@@ -73,23 +63,18 @@ def summarized(study: Study) -> list[str]:
 
 @dataclass(frozen=True)
 class Labels(Record):
-    """What each row of the table says about its origin: whose data, and whose base model."""
+    """What each row of the table says about its origin."""
 
-    data: str
-    weights: str
+    data: str  # whose data
+    weights: str  # whose base model
 
 
 @dataclass(frozen=True)
 class ReportSettings(Settings, rules=["tabulate", "plot", "index", "publish"]):
-    """What the report is about.
+    """What the report is about."""
 
-    Attributes:
-        study: name of the study.
-        seen: cases on whose other models heads learn.
-    """
-
-    study: str
-    seen: tuple[str, ...]
+    study: str  # name of the study
+    seen: tuple[str, ...]  # cases on whose other models heads learn
     shown: Shown
     evaluation: Evaluation
     report: Labels
@@ -102,23 +87,16 @@ class ReportSettings(Settings, rules=["tabulate", "plot", "index", "publish"]):
 
 @dataclass(frozen=True)
 class GallerySettings(Settings, rules=["gallery"]):
-    """What the page of pictures shows: see `Shown`, and
+    """What the page of pictures shows. See `Shown` for the fields that it shares."""
 
-    Attributes:
-        study: name of the study.
-        seed: of the study.
-        random: number of samples drawn at random.
-        chosen: number of samples chosen by rule.
-    """
-
-    study: str
-    seed: int
+    study: str  # name of the study
+    seed: int  # of the study
     methods: tuple[str, ...]
     encoders: tuple[str, ...]
     head: str | None
     training_set: str
-    random: int
-    chosen: int
+    random: int  # samples drawn at random
+    chosen: int  # samples chosen by rule
 
     @classmethod
     def of(cls, study: Study) -> Self:
@@ -129,19 +107,14 @@ class GallerySettings(Settings, rules=["gallery"]):
 
 @dataclass(frozen=True)
 class DatasetRow(Record):
-    """The size of a case and split.
-
-    Attributes:
-        prompts: their number by prompt set.
-        exemplars: how many there will be, if that is known: one of each object model; of styles what the study says.
-    """
+    """The size of a case and split."""
 
     kind: str
     case: str
     split: str
     models: int
-    prompts: Mapping[str, int]
-    exemplars: int | None
+    prompts: Mapping[str, int]  # their number by prompt set
+    exemplars: int | None  # one of each object model; of styles what the study says, None if it does not
 
     @classmethod
     def of(cls, study: Study, name: str, split: str) -> Self:
