@@ -83,15 +83,16 @@ def nothing(name: str) -> str:
         return to_svg(figure, name)
 
 
-def bars(rows: pd.DataFrame, metric: str, series: pd.Series, name: str) -> str:
+def bars(rows: pd.DataFrame, metric: str, name: str, *columns: str) -> str:
     """A panel per cell: the metric of every encoder, a bar for each series, with intervals, chance and ceiling.
 
     Args:
-        series: label of each row; `UNTUNED_LABEL` stands first, in grey.
+        columns: those that make a series; untuned features without another name come first, in grey.
     """
     if rows.empty:
         return nothing(name)
-    rows = rows.assign(series=series)
+    named = rows.assign(head=rows["head"].replace(UNTUNED, UNTUNED_LABEL))[list(columns)]
+    rows = rows.assign(series=[", ".join(texts) for texts in named.to_numpy()])
     scored = rows[~is_random(rows)]
     labels = sorted(dict.fromkeys(scored["series"]), key=lambda label: label != UNTUNED_LABEL)
     encoders = list(dict.fromkeys(scored["encoder"]))
@@ -179,9 +180,3 @@ def _curves_of_cell(ax: Axes, rows: pd.DataFrame, metric: str, encoders: Sequenc
     if len(chance):
         style = {"color": INK, "linewidth": 0.8, "linestyle": ":", "label": "random ranking"}
         ax.plot(chance["place"], 100 * chance[metric], **style)
-
-
-def labels_of(rows: pd.DataFrame, *columns: str) -> pd.Series:
-    """A label for each row from some columns; the identity head becomes `untuned`."""
-    named = rows.assign(head=rows["head"].replace(UNTUNED, UNTUNED_LABEL))
-    return pd.Series([", ".join(map(str, texts)) for texts in named[list(columns)].to_numpy()], rows.index)

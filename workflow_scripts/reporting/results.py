@@ -31,6 +31,13 @@ class Results:
             table = table.assign(mAP_gain=float("nan"))
         return cls(shown, ordered(table), **more)
 
+    @classmethod
+    def read(cls, shown: Shown, table: Path, calibrations: Path, exemplars: Iterable[Path]) -> Self:
+        """The results in the files of step tabulate, and in those of the exemplars that heads are trained on."""
+        fitted = artifacts.read_csv(calibrations)
+        largest = largest_group(exemplars)
+        return cls.of_table(shown, artifacts.read_csv(table), calibrations=fitted, largest_group=largest)
+
     def by_method(self) -> list[Self]:
         """The results of each method; see `of`."""
         return [self.of(method) for method in self.shown.methods]

@@ -19,7 +19,7 @@ from workflow_scripts import artifacts, cli
 from workflow_scripts.reporting import findings
 from workflow_scripts.reporting.effort import by_rule
 from workflow_scripts.reporting.markdown import fill_page, header, row
-from workflow_scripts.reporting.results import Results, largest_group, whole_cells
+from workflow_scripts.reporting.results import Results, whole_cells
 from workflow_scripts.reporting.table import main_rows, number, percent
 from workflow_scripts.study.settings.report import ReportSettings
 from workflow_scripts.study.study import UNTUNED
@@ -117,15 +117,10 @@ def effort(manifests: Sequence[Path], benchmarks: Path) -> str:
     benchmarks=cli.file("folder of the study's benchmarks"),
     readme=cli.file("Markdown page to fill: results, findings, effort"),
     base_model_page=cli.file("likewise: quality, customizability"),
-    exemplars=cli.files("parquet files of what heads learn on", required=False),
+    exemplars=cli.files("parquet files of the cases that heads are trained on", required=False),
 )
 def main(args: cli.Args, settings: ReportSettings) -> None:
-    results = Results.of_table(
-        settings.shown,
-        artifacts.read_csv(args.table),
-        calibrations=artifacts.read_csv(args.calibrations),
-        largest_group=largest_group(args.exemplars),
-    )
+    results = Results.read(settings.shown, args.table, args.calibrations, args.exemplars)
     blocks = {"results": results_table(results), "findings": findings_list(findings.findings(results))}
     fill_page(args.readme, blocks | {"effort": effort(args.samples, args.benchmarks)})
     quality = quality_table(artifacts.read_json(args.quality))

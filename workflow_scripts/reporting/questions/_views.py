@@ -17,7 +17,7 @@ def compare(name: str, first: str, second: str, *others: str) -> Functions:
         return results.views(first, second, *others)
 
     def figure(results: Results) -> str:
-        return figures.bars(table := rows(results), "mAP", figures.labels_of(table, "head", "view"), name)
+        return figures.bars(rows(results), "mAP", name, "head", "view")
 
     def caption(results: Results) -> str:
         means = results.learned(results.views(first, second), "object").groupby("view")[results.shown.recall].mean()

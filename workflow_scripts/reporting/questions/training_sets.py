@@ -26,8 +26,8 @@ def rows(results: Results) -> pd.DataFrame:
 
 def figure(results: Results) -> str:
     table = rows(results)
-    labels = ("on " + table["training_set"]).where(table["head"] != UNTUNED, figures.UNTUNED_LABEL)
-    return figures.bars(table, "mAP", labels, "training_sets")
+    labels = ("on " + table["training_set"]).where(table["head"] != UNTUNED, UNTUNED)
+    return figures.bars(table.assign(head=labels), "mAP", "training_sets", "head")
 
 
 def caption(results: Results) -> str:

@@ -28,8 +28,7 @@ def rows(results: Results) -> pd.DataFrame:
 
 
 def figure(results: Results) -> str:
-    table = rows(results)
-    return figures.bars(table, results.shown.recall, figures.labels_of(table, "head"), "tuning")
+    return figures.bars(rows(results), results.shown.recall, "tuning", "head")
 
 
 def caption(results: Results) -> str:
