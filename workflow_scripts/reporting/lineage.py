@@ -80,7 +80,7 @@ def trace(manifest: Path, file: Path, prompt_index: int, index: int, encoders: S
     """Follows a sample back to its exemplars.
 
     Args:
-        manifest: of the sample's shard, at `layout.SAMPLES`.
+        manifest: of the sample's shard, see `layout.SAMPLES`.
         file: beside it, with the sample in it.
         encoders: those whose features the commands make, too.
 
