@@ -1,4 +1,4 @@
-"""Paths in the folder of a study's results, for code that does not ask Snakemake. A test compares them with the rules."""
+"""Paths of results, for code that does not ask Snakemake. A test compares the patterns with the rules."""
 
 from pathlib import Path
 
