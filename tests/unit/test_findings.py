@@ -81,7 +81,7 @@ def test_many_comparisons_are_counted_together():
     results = results_of(table)
     assert "beat the untuned features in 2 of 4 comparisons" in findings.headline(results)
     assert "It is worse in 0 comparisons, and 2 are undecided" in findings.explanation(results)
-    assert "5 % (Benjamini and Hochberg), 1 of the gains stand" in findings.explanation(results)
+    assert "5 % (Benjamini and Hochberg), 1 of the gains remain" in findings.explanation(results)
 
 
 def test_a_gain_that_stays_at_chance_is_none():

@@ -8,7 +8,7 @@ from workflow_scripts import artifacts
 from workflow_scripts.reporting import choice, gallery, pages
 from workflow_scripts.reporting.gallery import Answer, Comparison, Entry, Guess, Picture, Pictures
 from workflow_scripts.reporting.lineage import Lineage, Origin
-from workflow_scripts.reporting.thumbnails import Sheet, shrunk_uri
+from workflow_scripts.reporting.pages import Sheet, shrunk_uri
 from workflow_scripts.study.settings.report import GallerySettings
 
 NASTY = '"><script>alert(1)</script><img src=x onerror=alert(2)>'

@@ -1,7 +1,7 @@
 """Which samples the gallery shows: some drawn at random, some chosen by rule, spread over all cells.
 
-The rule picks extremes, successes and failures alike: in each cell the query that tuning moves most, in either
-direction. A query's rank is that of its best true exemplar, its move the factor between the ranks before and after.
+The rule picks, in each cell, the queries whose rank tuning improves or worsens most. A query's rank is that of its best
+true exemplar; its change is the factor between the ranks before and after.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,10 +19,7 @@ RANDOM, GAIN, LOSS = "random", "largest gain", "largest loss"
 def choose(
     untuned: Mapping[str, pd.DataFrame], tuned: Mapping[str, pd.DataFrame], settings: GallerySettings
 ) -> dict[str, pd.DataFrame]:
-    """Chooses queries of every cell.
-
-    Args:
-        untuned: scores of the same encoder and queries as `tuned`, by case.
+    """Chooses queries of every cell, by scores of one encoder and method, by case.
 
     Returns:
         By case the columns QUERY and `reasons`, a tuple.
@@ -48,18 +45,18 @@ def choose(
 
 
 def share(count: int, cells: int) -> list[int]:
-    """Spreads `count` queries over cells as evenly as can be, at least one each."""
+    """How many of `count` queries each cell gets: equal shares, at least one."""
     return [max(1, count // cells + (i < count % cells)) for i in range(cells)]
 
 
 def draw(scores: pd.DataFrame, count: int, *seed: str | int) -> pd.DataFrame:
-    """A random choice of queries of different models, which more queries or models disturb as little as possible."""
+    """A random choice of queries of different models; it changes little when queries or models are added."""
     draw = [derive_seed(*seed, *query) for query in rows_of(scores)]
     return scores.assign(draw=draw).sort_values("draw").drop_duplicates("model").head(count)
 
 
 def extremes(untuned: pd.DataFrame, tuned: pd.DataFrame) -> dict[str, list[tuple]]:
-    """Queries of different models that tuning improves, and those that it worsens, each the most moved first."""
+    """Queries of different models that tuning improves, and that it worsens, each with the largest change first."""
     gain = np.log(untuned["best"].to_numpy() / tuned["best"].to_numpy())
     moved = tuned.assign(gain=gain).sort_values(QUERY)
     better = moved[moved["gain"] > 0].sort_values("gain", ascending=False, kind="stable")
@@ -68,7 +65,7 @@ def extremes(untuned: pd.DataFrame, tuned: pd.DataFrame) -> dict[str, list[tuple
 
 
 def take_turns(moves: Mapping[str, list[tuple]], count: int) -> Iterator[tuple[str, tuple]]:
-    """The first of each list, then the second of each ...; a list that is too short skips its turn."""
+    """The first of each list, then the second of each, and so on; a list that has ended is left out."""
     names = list(moves)
     for turn in range(count):
         name, place = names[turn % len(names)], turn // len(names)
@@ -77,11 +74,7 @@ def take_turns(moves: Mapping[str, list[tuple]], count: int) -> Iterator[tuple[s
 
 
 def match(scores: pd.DataFrame, queries: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the queries in another table of scores, in the order of the queries.
-
-    Raises:
-        ValueError: a query is missing.
-    """
+    """The rows of the queries in another table of scores, in their order. ValueError if a query is missing."""
     rows = queries[QUERY].merge(scores, how="left", on=QUERY)
     lacking = rows["ranks"].isna()
     if lacking.any():

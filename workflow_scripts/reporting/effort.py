@@ -8,15 +8,12 @@ from workflow_scripts import artifacts
 
 
 def by_rule(benchmarks: Path) -> pd.DataFrame:
-    """Minutes by rule, longest first: columns rule, jobs, minutes (of all jobs together), peak_mb (of the largest).
+    """Wall time by rule, longest first: columns rule, jobs, minutes (the sum), peak_mb (the largest job).
 
-    Wall time: Snakemake looks at a job's processor time every half minute only, and misses the last of them.
+    Snakemake measures processor time every half minute only, and misses the end of a job.
 
     Args:
-        benchmarks: the study's folder of benchmarks; a rule's files lie in a folder of its name, or are named after it.
-
-    Raises:
-        ValueError: the folder holds none.
+        benchmarks: the study's folder of benchmarks; ValueError if it holds none.
     """
     files = sorted(benchmarks.rglob("*.tsv"))
     if not files:

@@ -1,12 +1,11 @@
-"""Figures of the report, as SVG: the same input gives the same bytes, and text and axes follow the page's colour.
+"""Figures of the report, as SVG: the same input gives the same bytes, and text and axes have the page's text colour.
 
-Bars compare heads, training sets or views in every cell; curves show how a metric goes with the size of something.
+Bars compare heads, training sets or views in every cell; curves show a metric against a size or a share.
 """
 
 import io
 import itertools
 from collections.abc import Sequence
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -19,7 +18,7 @@ from workflow_scripts.reporting.table import RANDOM, is_random
 from workflow_scripts.study.study import UNTUNED
 
 matplotlib.use("svg")
-INK = "#010203"  # becomes `currentColor`, so that a page in the dark inverts it
+INK = "#010203"  # becomes `currentColor`, which is light on a dark page
 GREY = "#9aa3ad"
 COLOURS = ("#2f7fd0", "#d9822b", "#3a9d6e", "#a05bc5", "#c94f5d", "#7d7d2a")
 UNTUNED_LABEL = "untuned"
@@ -35,7 +34,7 @@ STYLE = {
 
 
 def to_svg(figure: Figure, name: str) -> str:
-    """The figure as SVG text; `name` keeps the ids of figures on one page apart."""
+    """The figure as SVG; `name` makes its ids differ from those of other figures on the page."""
     buffer = io.StringIO()
     with plt.rc_context({**STYLE, "svg.hashsalt": name}):
         figure.savefig(buffer, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None})
@@ -47,14 +46,14 @@ def panels(rows: pd.DataFrame, metric: str, width: float, height: float) -> tupl
     """An empty panel for each cell: a column for each case, a line for each method and prompt set.
 
     Returns:
-        The figure, and of each panel its axes and the rows of its cell, those of a random ranking among them.
+        The figure, and for each panel its axes and the rows of its cell, with those of a random ranking.
     """
     random = is_random(rows)
     methods, cases, prompt_sets = (list(dict.fromkeys(rows[name])) for name in ("method", "case", "prompt_set"))
     methods = [name for name in methods if name != RANDOM["method"]]
     lines = list(itertools.product(methods, prompt_sets))
-    size = (width * len(cases), height * len(lines))
-    figure, axes = plt.subplots(len(lines), len(cases), squeeze=False, sharey="col", figsize=size)
+    shape = {"squeeze": False, "figsize": (width * len(cases), height * len(lines))}
+    figure, axes = plt.subplots(len(lines), len(cases), sharey="col", **shape)
     cells = []
     for line, (method, prompt_set) in zip(axes, lines, strict=True):
         line[0].set_ylabel(f"{metric} (%)")
@@ -66,8 +65,8 @@ def panels(rows: pd.DataFrame, metric: str, width: float, height: float) -> tupl
 
 
 def finish(figure: Figure, name: str, columns: int) -> str:
-    """One legend below for all panels, zero at the bottom of each."""
-    for ax in figure.axes:  # last: a limit that is set ends the automatic one of the whole column
+    """Adds a legend for all panels, starts each y axis at zero, and returns the SVG."""
+    for ax in figure.axes:  # at the end, since a fixed limit stops the automatic limits of the whole column
         ax.set_ylim(bottom=0)
     handles = [zip(*ax.get_legend_handles_labels(), strict=True) for ax in figure.axes]
     entries = {label: handle for pairs in handles for handle, label in pairs}
@@ -77,22 +76,23 @@ def finish(figure: Figure, name: str, columns: int) -> str:
 
 
 def nothing(name: str) -> str:
-    """A figure that says that the study has nothing to show here."""
+    """A figure that says that the study has no such results."""
     with plt.rc_context(STYLE):
         figure = plt.figure(figsize=(5, 0.5))
         figure.text(0.5, 0.5, "this study has no results of this kind", ha="center", va="center")
         return to_svg(figure, name)
 
 
-def bars(rows: pd.DataFrame, metric: str, series: pd.Series, name: str) -> str:
+def bars(rows: pd.DataFrame, metric: str, name: str, *columns: str) -> str:
     """A panel per cell: the metric of every encoder, a bar for each series, with intervals, chance and ceiling.
 
     Args:
-        series: label of each row; `UNTUNED_LABEL` stands first, in grey.
+        columns: those that make a series; untuned features without another name come first, in grey.
     """
     if rows.empty:
         return nothing(name)
-    rows = rows.assign(series=series)
+    named = rows.assign(head=rows["head"].replace(UNTUNED, UNTUNED_LABEL))[list(columns)]
+    rows = rows.assign(series=[", ".join(texts) for texts in named.to_numpy()])
     scored = rows[~is_random(rows)]
     labels = sorted(dict.fromkeys(scored["series"]), key=lambda label: label != UNTUNED_LABEL)
     encoders = list(dict.fromkeys(scored["encoder"]))
@@ -108,7 +108,7 @@ def _bars_of_cell(ax: Axes, rows: pd.DataFrame, metric: str, labels: Sequence[st
     width = 0.8 / len(labels)
     for i, label in enumerate(labels):
         part = rows[rows["series"] == label].set_index("encoder")
-        missing = set(part.index[part[metric].isna()])  # other than what the cell does not have by design
+        missing = set(part.index[part[metric].isna()])  # an encoder without a row is absent by design
         part = part.reindex(encoders)
         x = np.arange(len(encoders)) + (i - (len(labels) - 1) / 2) * width
         value, errors = _with_errors(part, metric)
@@ -120,78 +120,63 @@ def _bars_of_cell(ax: Axes, rows: pd.DataFrame, metric: str, labels: Sequence[st
         chance = random.iloc[0]
         ax.axhline(100 * chance[metric], color=INK, linewidth=0.8, linestyle=":", label="random ranking")
         ceiling = chance.get(f"{metric}_ceiling", 1.0)
-        if ceiling < min(1, 2 * rows[metric].max()):  # a far one would flatten the bars
+        if ceiling < min(1, 2 * rows[metric].max()):  # a much higher one would flatten the bars
             ax.axhline(100 * ceiling, color=INK, linewidth=0.8, linestyle="--", label="ceiling")
     ax.set_xticks(range(len(encoders)), [name.replace("_", "\n") for name in encoders], fontsize=8)
 
 
 def _with_errors(rows: pd.DataFrame, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """Values in percent [n] and the lengths of their whiskers [2, n]; no interval, no whisker."""
+    """Values in percent [n] and the lengths of their whiskers [2, n], 0 without an interval."""
     value = 100 * rows[metric].to_numpy(float)
     ends = 100 * rows[[f"{metric}_low", f"{metric}_high"]].to_numpy(float)
     return value, np.nan_to_num(np.abs(ends.T - value))
 
 
 def colour(i: int, labels: Sequence[str]) -> str:
-    """The colour of the series i of these labels."""
+    """The colour of series `i`; the untuned features, which stand first if at all, are grey."""
     grey = labels[0] == UNTUNED_LABEL
     return GREY if grey and i == 0 else COLOURS[(i - grey) % len(COLOURS)]
 
 
 def curves(rows: pd.DataFrame, x: str, metric: str, label: str, name: str, log: bool = False) -> str:
-    """A panel per cell: the metric along the column `x`, a line for each encoder; untuned features are dashed.
+    """A panel per cell: the metric against the column `x`, a line for each encoder; untuned features are dashed.
 
     Args:
-        label: of the axis.
-        log: whether the axis is logarithmic.
+        label: of the x axis.
+        log: whether the x axis is logarithmic.
     """
     if rows.empty:
         return nothing(name)
     encoders = [encoder for encoder in dict.fromkeys(rows["encoder"]) if encoder != RANDOM["encoder"]]
-    ticks = list(dict.fromkeys(rows[x]))  # words stand in the order of the rows
-    ticks = sorted(ticks) if pd.api.types.is_numeric_dtype(rows[x]) else ticks
+    words = not pd.api.types.is_numeric_dtype(rows[x])
+    ticks = list(dict.fromkeys(rows[x] if words else sorted(rows[x])))  # words in the order of the rows
+    places = dict(zip(ticks, range(len(ticks)) if words else ticks, strict=True))
+    texts = [f"{tick:.0%}" if isinstance(tick, float) else str(tick) for tick in ticks]
     with plt.rc_context(STYLE):
         figure, cells = panels(rows, metric, 3.1, 2.5)
         for ax, part in cells:
-            _curves_of_cell(ax, part, x, metric, encoders, ticks)
+            _curves_of_cell(ax, part.assign(place=part[x].map(places)), metric, encoders)
             ax.set(xscale="log" if log else "linear")
-            ax.set_xticks(*_ticks(ticks), fontsize=7)
+            ax.set_xticks(list(places.values()), texts, fontsize=7)
             ax.minorticks_off()
             if ax.get_subplotspec().is_last_row():
                 ax.set_xlabel(label)
         return finish(figure, name, 4)
 
 
-def _ticks(values: Sequence[Any]) -> tuple[list, list[str]]:
-    if isinstance(values[0], str):
-        return list(range(len(values))), list(values)
-    return list(values), [f"{value:.0%}" if isinstance(value, float) else str(value) for value in values]
-
-
-def _curves_of_cell(
-    ax: Axes, rows: pd.DataFrame, x: str, metric: str, encoders: Sequence[str], ticks: Sequence[Any]
-) -> None:
-    place = {value: i if isinstance(value, str) else value for i, value in enumerate(ticks)}
-    lines = [(encoder, head) for encoder in encoders for head in dict.fromkeys(rows["head"]) if head != "-"]
-    for encoder, head in lines:
-        part = rows[(rows["encoder"] == encoder) & (rows["head"] == head)]
+def _curves_of_cell(ax: Axes, rows: pd.DataFrame, metric: str, encoders: Sequence[str]) -> None:
+    """Draws the rows of a cell; their column `place` is the place on the x axis."""
+    heads = [head for head in dict.fromkeys(rows["head"]) if head != RANDOM["head"]]
+    for encoder, head in itertools.product(encoders, heads):
+        part = rows[(rows["encoder"] == encoder) & (rows["head"] == head)].sort_values("place")
         if part.empty:
             continue
-        part = part.assign(place=part[x].map(place)).sort_values("place")
         value, errors = _with_errors(part, metric)
         style = {"linestyle": "--", "alpha": 0.7} if head == UNTUNED else {"marker": "o", "markersize": 3}
         color = COLOURS[encoders.index(encoder) % len(COLOURS)]
         text = f"{encoder}, {UNTUNED_LABEL if head == UNTUNED else head}"
         ax.errorbar(part["place"], value, errors, color=color, elinewidth=0.6, capsize=1.5, label=text, **style)
-    chance = rows[is_random(rows)].sort_values(x)
+    chance = rows[is_random(rows)].sort_values("place")
     if len(chance):
-        ax.plot(
-            chance[x].map(place), 100 * chance[metric], color=INK, linewidth=0.8, linestyle=":", label="random ranking"
-        )
-
-
-def labels_of(rows: pd.DataFrame, *columns: str) -> pd.Series:
-    """A label for each row from some columns; the identity head becomes `untuned`."""
-    names = rows["head"].map({UNTUNED: UNTUNED_LABEL}).fillna(rows["head"])
-    parts = [names if column == "head" else rows[column].astype(str) for column in columns]
-    return pd.Series([", ".join(texts) for texts in zip(*parts, strict=True)], rows.index)
+        style = {"color": INK, "linewidth": 0.8, "linestyle": ":", "label": "random ranking"}
+        ax.plot(chance["place"], 100 * chance[metric], **style)

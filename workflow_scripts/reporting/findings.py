@@ -1,4 +1,4 @@
-"""What the numbers say: which findings of the paper hold in this study, and its result in a sentence."""
+"""Which findings of the paper hold in this study, and the study's result in a sentence."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Tally:
 
     @property
     def verdict(self) -> str:
-        """A finding holds if half of its comparisons are clearly for it and none against it; in part, if some are."""
+        """Holds if half of the comparisons are clearly for it and none against it; in part if not more are against."""
         if self.worse:
             return FAILS if self.worse > self.better else MIXED
         return HOLDS if self.total and 2 * self.better >= self.total else UNCLEAR
@@ -36,32 +36,32 @@ class Tally:
 
 @dataclass(frozen=True)
 class Finding:
-    """A finding of the paper, and what this study says of it; `method` is empty where it rests on none."""
+    """A finding of the paper, and what this study says about it."""
 
     claim: str
     verdict: str
     evidence: str
-    method: str = ""
+    method: str = ""  # empty if the finding does not depend on the method
 
 
 def findings(results: Results) -> list[Finding]:
-    """The paper's findings that this study can speak to, for each method, in the order of the questions."""
+    """The paper's findings that this study can test, for each method, in the order of the questions."""
     modules = [module for name in reporting.QUESTIONS if hasattr(module := reporting.question(name), "findings")]
     every = (finding for module in modules for part in results.by_method() for finding in module.findings(part))
-    return list(dict.fromkeys(every))  # one that rests on no method comes once
+    return list(dict.fromkeys(every))  # one that depends on no method comes once
 
 
 def judge(claim: str, rows: pd.DataFrame, results: Results) -> Iterator[Finding]:
-    """The finding that the comparisons in some rows speak for or against; nothing if there are none."""
+    """The finding that the comparisons in some rows support or contradict; nothing if there are none."""
     if len(rows):
         tally = tally_gains(rows, results)
         yield Finding(claim, tally.verdict, f"{tally}.", results.shown.method)
 
 
 def tally_gains(rows: pd.DataFrame, results: Results) -> Tally:
-    """Counts rows whose interval of the gain in mAP lies above or below zero; a gain that stays at chance is none."""
+    """Counts rows whose interval of the gain in mAP lies above or below zero; mAP must lie above chance, too."""
     rows = rows.dropna(subset="mAP_gain")
-    if rows.empty:
+    if rows.empty:  # the table may lack the columns of intervals
         return Tally(0, 0, 0)
     better = (rows["mAP_gain_low"] > 0) & _above_chance(rows, results.table)
     return Tally(int(better.sum()), int((rows["mAP_gain_high"] < 0).sum()), len(rows))
@@ -86,12 +86,8 @@ def tally_pairs(first: pd.DataFrame, second: pd.DataFrame, metric: str) -> Tally
 
 def headline(results: Results) -> str:
     """The result of the study's first method in one sentence."""
-    method, several = results.shown.method, len(results.shown.methods) > 1
-    sentence = _sentence(results.of(method))
-    return f"With {method}, {sentence}" if several else sentence[0].upper() + sentence[1:]
-
-
-def _sentence(results: Results) -> str:
+    start = f"With {results.shown.method}, " if len(results.shown.methods) > 1 else ""
+    results = results.of(results.shown.method)
     rows, name = results.compared(), results.shown.recall
     measure = name.capitalize()
     if rows.empty:
@@ -105,7 +101,8 @@ def _sentence(results: Results) -> str:
             f"learned heads beat the untuned features in {tally.better} of {tally.total} comparisons: on average they "
             f"lift {measure} from {before} % to {after} %"
         )
-    return f"{result}, where chance is {_chance(rows, name)} %."
+    sentence = f"{start}{result}, where chance is {_chance(rows, name)} %."
+    return sentence[0].upper() + sentence[1:]
 
 
 def _chance(rows: pd.DataFrame, name: str) -> str:
@@ -113,7 +110,7 @@ def _chance(rows: pd.DataFrame, name: str) -> str:
 
 
 def explanation(results: Results) -> str:
-    """How the headline was counted, the comparisons that it does not name, and which method it is about."""
+    """How the comparisons of the headline were counted, and which method it is about."""
     shown = results.shown
     about = f"The attribution method is {shown.method}."
     if len(shown.methods) > 1:
@@ -124,20 +121,20 @@ def explanation(results: Results) -> str:
     results = results.of(shown.method)
     rows = results.compared()
     if rows.empty:
-        return f"This study compares no learned head with them. {about}"
+        return f"This study compares no learned head with the untuned features. {about}"
     tally = tally_gains(rows, results)
     undecided = tally.total - tally.better - tally.worse
     return (
         f"A comparison is one encoder with the {shown.head} head on one case and prompt set. The head is better if its "
         "mAP lies above chance and the 95 % interval of the paired difference in mAP, bootstrapped over models, lies "
-        f"above zero. It is worse in {tally.worse} comparisons, and {undecided} are undecided at this size. Counted "
-        "together, at a false discovery rate of 5 % (Benjamini and Hochberg), "
-        f"{_discoveries(rows, results.table)} of the gains stand. {about}"
+        f"above zero. It is worse in {tally.worse} comparisons, and {undecided} are undecided at this size. If all "
+        "comparisons are tested together, at a false discovery rate of 5 % (Benjamini and Hochberg), "
+        f"{_discoveries(rows, results.table)} of the gains remain. {about}"
     )
 
 
 def _discoveries(rows: pd.DataFrame, table: pd.DataFrame) -> int:
-    """How many heads beat their encoder when all comparisons are one family."""
+    """How many heads beat their encoder if all comparisons are tested together."""
     tested = rows[rows["mAP_gain_p"].notna()]
     if tested.empty:
         return 0
@@ -148,6 +145,7 @@ def _discoveries(rows: pd.DataFrame, table: pd.DataFrame) -> int:
 def by_case(results: Results) -> list[dict[str, str]]:
     """A row per case and method: the measure before and after learning, averaged over encoders and prompt sets."""
     name = results.shown.recall
+    parts = [(part, *group) for part in results.by_method() for group in part.compared().groupby("case", sort=False)]
     return [
         {
             "case": case,
@@ -157,12 +155,9 @@ def by_case(results: Results) -> list[dict[str, str]]:
             "before": mean(rows[name] - rows[f"{name}_gain"]),
             "after": mean(rows[name]),
             "chance": _chance(rows, name),
-            "better": str(tally_gains(rows, part).better),
-            "worse": str(tally_gains(rows, part).worse),
-            "total": str(len(rows)),
+            **{count: str(value) for count, value in vars(tally_gains(rows, part)).items()},
         }
-        for part in results.by_method()
-        for case, rows in part.compared().groupby("case", sort=False)
+        for part, case, rows in parts
     ]
 
 

@@ -1,4 +1,4 @@
-"""The gallery: for some test samples, who is said to have influenced them, by untuned and by tuned features."""
+"""The gallery: some test samples, and the candidates that untuned and tuned features name as their influences."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +8,10 @@ import pandas as pd
 
 from workflow_scripts import artifacts
 from workflow_scripts.reporting.lineage import Lineage, sparkline
-from workflow_scripts.reporting.thumbnails import Sheet
+from workflow_scripts.reporting.pages import Sheet
 
-EXEMPLARS = 12  # at most so many of a model's exemplars are shown
-NO_PICTURE = np.full((16, 16, 3), 224, np.uint8)  # of a candidate of which only features were released
-SPARKLINE = (240, 40)  # width and height of the drawing of losses
+EXEMPLARS = 12  # of a model, at most, that are shown
+NO_PICTURE = np.full((16, 16, 3), 224, np.uint8)  # for a candidate of which only features were released
 
 
 @dataclass(frozen=True)
@@ -25,25 +24,20 @@ class Picture:
 
 @dataclass(frozen=True)
 class Guess:
-    """A candidate among the best of a sample.
-
-    Attributes:
-        influence: in percent.
-        true: whether the sample's model was tuned on it.
-    """
+    """One of the best candidates of a sample."""
 
     picture: Picture
-    influence: float
-    true: bool
+    influence: float  # in percent
+    true: bool  # whether the sample's model was tuned on it
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one set of features says of a sample: the ranks of true exemplars, ascending, and the best candidates."""
+    """The result of one set of features for a sample."""
 
-    ranks: Sequence[int]
+    ranks: Sequence[int]  # of the true exemplars, ascending
     candidates: int
-    guesses: Sequence[Guess]
+    guesses: Sequence[Guess]  # the best candidates
 
     @property
     def hits(self) -> int:
@@ -53,43 +47,28 @@ class Answer:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a method says of a sample by the features of an encoder: as they are, and after the learned head, if any."""
+    """The results of a method and an encoder for a sample."""
 
     method: str
     encoder: str
     untuned: Answer
-    tuned: Answer | None
-
-    @property
-    def name(self) -> str:
-        return f"{self.method} {self.encoder}"
-
-    @property
-    def hit(self) -> bool:
-        """Whether a true exemplar is among the best candidates."""
-        return (self.tuned or self.untuned).hits > 0
+    tuned: Answer | None  # None without a learned head
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A sample of the gallery.
+    """A sample of the gallery."""
 
-    Attributes:
-        reasons: why it is shown.
-        uri: the sample itself.
-        exemplars: the first of the model's.
-    """
-
-    reasons: Sequence[str]
-    uri: str
-    exemplars: Sequence[Picture]
+    reasons: Sequence[str]  # why it is shown
+    uri: str  # of the sample's image
+    exemplars: Sequence[Picture]  # the first of the model
     answers: Sequence[Comparison]
     lineage: Lineage
 
     @property
     def hits(self) -> list[str]:
-        """Names of the answers with a true exemplar among the best."""
-        return [answer.name for answer in self.answers if answer.hit]
+        """Method and encoder of the answers with a true exemplar among the best candidates."""
+        return [f"{made.method} {made.encoder}" for made in self.answers if (made.tuned or made.untuned).hits]
 
     @property
     def more(self) -> int:
@@ -98,8 +77,8 @@ class Entry:
 
     @property
     def losses(self) -> str:
-        """The losses of the model's training, as points of a line."""
-        return sparkline(self.lineage.losses, *SPARKLINE)
+        """The losses of the model's tuning, as points of a line in a box of 240 x 40."""
+        return sparkline(self.lineage.losses, 240, 40)
 
 
 class Pictures:
@@ -108,7 +87,6 @@ class Pictures:
     Args:
         exemplars: of one case, with the columns model, k, class and image.
         distractors: with the columns id, class and image.
-        sheet: holds the thumbnails.
     """
 
     def __init__(self, exemplars: pd.DataFrame, distractors: pd.DataFrame, sheet: Sheet) -> None:

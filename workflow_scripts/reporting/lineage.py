@@ -1,11 +1,11 @@
 """Where a sample comes from: its prompt and seed, its model, the exemplars that the model was tuned on, the commands.
 
-Nothing is looked up by name alone: the sample's file says which weights it was sampled from, the weights say which
-exemplars they were tuned on, both by hash; a link that does not fit is an error.
+The sample's file holds the hash of its weights, and the weights hold the hashes of their exemplars. A file with another
+hash is an error.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,21 +13,20 @@ import pandas as pd
 
 from workflow_scripts import artifacts
 from workflow_scripts.ground_truth.shards import read_manifest
+from workflow_scripts.study import layout
 
 BARS = "▁▂▃▄▅▆▇█"
-RELEASED = {  # what is known of the tuning of a model that others released
-    "settings": {"prompt": None},
-    "losses": [],
-    "loss": {"first": math.nan, "last": math.nan},
-    "inputs": {"exemplars": None},
+RELEASED: dict = {  # in place of the provenance of weights that were not released
+    **{"settings": {"prompt": None}, "inputs": {"exemplars": None}},
+    **{"losses": [], "loss": {"first": math.nan, "last": math.nan}},
 }
 
 
 @dataclass(frozen=True)
 class Origin:
-    """An exemplar: its id, and whose work it is."""
+    """An exemplar, and whose work it is."""
 
-    name: str
+    name: str  # its id
     source: str
     author: str
     licence: str
@@ -36,39 +35,27 @@ class Origin:
 
 @dataclass(frozen=True)
 class Lineage:
-    """All that made a sample.
-
-    Attributes:
-        prompt: of the sample; `prompt_index` is its place in the prompt set, `index` the image's in the prompt.
-        tuning_prompt: that the model was tuned with; None of a released sample, whose model is not here.
-        losses: of each step of the tuning; `first_loss` and `last_loss` are means over a tenth of them.
-        files: path by what it holds.
-        commands: make each of the files again, in order.
-    """
+    """All that made a sample."""
 
     study: str
     case: str
     model: str
     prompt_set: str
     prompt: str
-    prompt_index: int
-    index: int
+    prompt_index: int  # in the prompt set
+    index: int  # of the prompt's images
     seed: int
-    tuning_prompt: str | None
-    losses: Sequence[float]
-    first_loss: float
-    last_loss: float
+    tuning_prompt: str | None  # None for a released sample, whose model is not here
+    losses: Sequence[float]  # of each step of the tuning
+    first_loss: float  # mean over the first tenth
+    last_loss: float  # mean over the last tenth
     exemplars: Sequence[Origin]
-    files: dict[str, str]
-    commands: Sequence[str]
+    files: dict[str, str]  # path by what it holds
+    commands: Sequence[str]  # to make the files again, in order
 
 
 def find_manifest(file: Path) -> Path:
-    """The manifest of the shard that a file of samples belongs to, beside it.
-
-    Raises:
-        ValueError: there is no such file, or no manifest lists it.
-    """
+    """The manifest that lists a file of samples. ValueError if there is none."""
     if not file.is_file():
         raise ValueError(f"{file}: no such file; samples are results/STUDY/samples/CASE/MODEL.PROMPT_SET.parquet")
     for manifest in sorted(file.parent.glob("*.json")):
@@ -78,11 +65,7 @@ def find_manifest(file: Path) -> Path:
 
 
 def read_sample(file: Path, prompt_index: int, index: int) -> pd.Series:
-    """The row of a sample.
-
-    Raises:
-        ValueError: there is no such row; the message says which there are.
-    """
+    """The row of a sample. ValueError if there is no such row."""
     table = artifacts.read_table(file)
     rows = table[(table["prompt_index"] == prompt_index) & (table["index"] == index)]
     if rows.empty:
@@ -97,32 +80,29 @@ def trace(manifest: Path, file: Path, prompt_index: int, index: int, encoders: S
     """Follows a sample back to its exemplars.
 
     Args:
-        manifest: of the sample's shard, `results/{study}/samples/{case}/{shard}.json`.
+        manifest: of the sample's shard, see `layout.SAMPLES`.
         file: beside it, with the sample in it.
-        encoders: whose features' commands are wanted.
+        encoders: those whose features the commands make, too.
 
     Raises:
-        ValueError: a file or row is missing, or is not the one that its successor was made from.
+        ValueError: a file or row is missing, or has another hash than the one that was used.
     """
     folder, record = manifest.parents[2], artifacts.read_json(manifest)
     study, case, shard = record["study"], record["case"], manifest.stem
     sample = read_sample(file, prompt_index, index)
     exemplars = folder / f"exemplars/{case}.parquet"
     made_here = "model" in artifacts.read_provenance(file)["inputs"]
-    commands = [snakemake(study, target) for target in _targets(study, case, shard, encoders, made_here)]
+    targets = [layout.EXEMPLARS, *[layout.MODELS] * made_here, layout.SAMPLES]
+    targets += [layout.SAMPLE_FEATURES.replace("{encoder}", encoder) for encoder in encoders]
+    paths = [target.format(study=study, case=case, shard=shard) for target in targets]
+    commands = [f"snakemake --cores 2 --config study={study} -- {path}" for path in paths]
+    tuned, files = RELEASED, {"samples": file, "exemplars": exemplars}
     if made_here:
         weights = folder / f"models/{case}/{sample['model']}.safetensors"
         tuned = _checked_weights(weights, file, commands[1])
-        files = {
-            "samples": file,
-            "weights": weights,
-            "exemplars": exemplars,
-            "log of sampling": folder / f"logs/sample/{case}.{shard}.log",
-            "log of tuning": folder / f"logs/finetune/{case}.{shard}.log",
-        }
-    else:
-        tuned = RELEASED
-        files = {"samples": file, "exemplars": exemplars}
+        files = {"samples": file, "weights": weights, "exemplars": exemplars}
+        files["log of sampling"] = folder / f"logs/sample/{case}.{shard}.log"
+        files["log of tuning"] = folder / f"logs/finetune/{case}.{shard}.log"
     return Lineage(
         study=study,
         case=case,
@@ -136,20 +116,6 @@ def trace(manifest: Path, file: Path, prompt_index: int, index: int, encoders: S
         files={name: str(path) for name, path in files.items()},
         commands=commands,
     )
-
-
-def snakemake(study: str, target: str) -> str:
-    """The command that makes a file of a study."""
-    return f"snakemake --cores 2 --config study={study} -- {target}"
-
-
-def _targets(study: str, case: str, shard: str, encoders: Sequence[str], made_here: bool) -> Iterator[str]:
-    yield f"results/{study}/exemplars/{case}.parquet"
-    if made_here:
-        yield f"results/{study}/models/{case}/{shard}.json"
-    yield f"results/{study}/samples/{case}/{shard}.json"
-    for encoder in encoders:
-        yield f"results/{study}/features/{encoder}/samples/{case}/{shard}.safetensors"
 
 
 def _checked_weights(weights: Path, sample_file: Path, remedy: str) -> dict:
@@ -168,21 +134,19 @@ def _checked_exemplars(parquet: Path, model: str, hashes: Sequence[str] | None, 
     table = artifacts.read_table(parquet, columns, keep={"model": [model]}).sort_values("k")
     if hashes is not None and list(table["sha256"]) != list(hashes):
         raise ValueError(f"{parquet}: not the exemplars that model {model!r} was tuned on; run the study again")
-    return [
-        Origin(f"{model}/{row.k}", row.source, row.author, row.licence, row.sha256)
-        for row in table.itertuples(index=False)
-    ]
+    return [Origin(f"{row.pop('model')}/{row.pop('k')}", **row) for row in table.to_dict("records")]
 
 
 def to_text(lineage: Lineage) -> str:
     """The lineage to read in a terminal."""
-    width = max(map(len, lineage.files))
+    width, losses = max(map(len, lineage.files)), lineage.losses
+    course = f"  loss {lineage.first_loss:.4f} -> {lineage.last_loss:.4f} in {len(losses)} steps\n  {bars(losses)}"
     lines = [
         f"Image {lineage.index} of {lineage.prompt_set} prompt {lineage.prompt_index}: {lineage.prompt}",
         f"  seed {lineage.seed}",
         "",
         f"Model {lineage.model} of case {lineage.case}, study {lineage.study}: {lineage.tuning_prompt or 'released'}",
-        *_course(lineage),
+        *([course] if losses else []),
         "",
         "Tuned on",
         *(f"  {e.name}  {e.source}, {e.licence}, {e.author}\n    sha256 {e.sha256}" for e in lineage.exemplars),
@@ -194,13 +158,6 @@ def to_text(lineage: Lineage) -> str:
         *(f"  {command}" for command in lineage.commands),
     ]
     return "\n".join(lines)
-
-
-def _course(lineage: Lineage) -> Iterator[str]:
-    """Of the tuning, if it took place here."""
-    if lineage.losses:
-        yield f"  loss {lineage.first_loss:.4f} -> {lineage.last_loss:.4f} in {len(lineage.losses)} steps"
-        yield f"  {bars(lineage.losses)}"
 
 
 def bars(values: Sequence[float]) -> str:
@@ -215,6 +172,6 @@ def sparkline(values: Sequence[float], width: int, height: int) -> str:
 
 
 def _heights(values: Sequence[float]) -> list[float]:
-    """Values between the least, 0, and the greatest, 1."""
+    """Values scaled to 0 for the least and 1 for the greatest."""
     low, high = min(values, default=0), max(values, default=1)
     return [(value - low) / ((high - low) or 1) for value in values]

@@ -1,4 +1,4 @@
-"""Markdown pages whose tables a program fills in, between lines such as `<!-- results -->` and `<!-- end -->`."""
+"""Tables in Markdown, and pages that a program fills in between lines `<!-- results -->` and `<!-- end -->`."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,11 +8,7 @@ from workflow_scripts import artifacts
 
 
 def fill_page(page: Path, blocks: Mapping[str, str]) -> None:
-    """Replaces, in a page, what stands between the marks `name` and `end` of each block.
-
-    Raises:
-        ValueError: the marks are missing.
-    """
+    """Replaces the text between the marks `name` and `end` of each block. ValueError if a page lacks the marks."""
     text = artifacts.read_text(page)
     for name, block in blocks.items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -34,18 +30,15 @@ def row(*cells: str) -> str:
 
 def padded(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     """The cells of a table at equal width: the first column to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        [
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        ]
-        for cells in rows
-    ]
+    columns = []
+    for column in zip(*rows, strict=True):
+        align = str.rjust if columns else str.ljust
+        columns.append([align(cell, max(map(len, column))) for cell in column])
+    return [list(cells) for cells in zip(*columns, strict=True)]
 
 
 def aligned(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """The lines of a table in Markdown that reads well in a terminal, too."""
+    """The lines of a table in Markdown with columns of equal width, to read in a terminal, too."""
     first, *others = padded([headings, *rows])
     rule = ["-" * len(cell) if i == 0 else "-" * (len(cell) - 1) + ":" for i, cell in enumerate(first)]
     return [row(*cells) for cells in (first, rule, *others)]

@@ -1,4 +1,4 @@
-"""What a study is made of: models, exemplars, prompts and samples of each case and split, as in the paper's tables."""
+"""The size of a study: models, exemplars, prompts and samples of each case and split, as in the paper's tables."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,23 +11,11 @@ from workflow_scripts.study.settings.report import DatasetTableSettings
 from workflow_scripts.study.study import PROMPT_SETS
 
 MISSING = "-"
-COUNTS = [
-    "models",
-    "exemplars",
-    *(f"{name}_prompts" for name in PROMPT_SETS),
-    *(f"{name}_samples" for name in PROMPT_SETS),
-]
-ROWS = {
-    "models": "models",
-    "exemplars": "exemplar images",
-    "images_per_model": "images per model",
-    "llm_prompts": "llm prompts",
-    "procedural_prompts": "procedural prompts",
-    "llm_samples": "llm samples",
-    "procedural_samples": "procedural samples",
-}
-TOTAL = "all"
-ADDED = [name for name in ROWS if name in COUNTS and not name.endswith("_prompts")]  # prompts are shared: no sum
+SAMPLES = [f"{name}_samples" for name in PROMPT_SETS]
+ADDED = ["models", "exemplars", *SAMPLES]  # but not prompts, which cases share
+COUNTS = ["models", "exemplars", *(f"{name}_prompts" for name in PROMPT_SETS), *SAMPLES]
+ROWS = {name: name.replace("_", " ") for name in (*COUNTS[:2], "images_per_model", *COUNTS[2:])}
+ROWS["exemplars"] = "exemplar images"
 
 
 def count_exemplars(files: Iterable[Path]) -> dict[str, pd.Series]:
@@ -39,7 +27,7 @@ def tabulate(settings: DatasetTableSettings, exemplars: Mapping[str, Mapping[str
     """A row per case and split: kind, case, split and COUNTS.
 
     Args:
-        exemplars: number of exemplars by case and split; where it is missing, what the study expects, if it does.
+        exemplars: number of exemplars by case and split; if it is missing, the number that the study expects, if any.
     """
     rows = []
     for row in settings.rows:
@@ -69,28 +57,25 @@ def _part(title: str, table: pd.DataFrame) -> dict[str, Any]:
         for name, label in ROWS.items()
     ]
     headings = [f"{case}, {split}" for case, split in zip(table["case"], table["split"], strict=True)]
-    return {"title": title, "headings": [*headings, TOTAL], "rows": rows}
+    return {"title": title, "headings": [*headings, "all"], "rows": rows}
 
 
 def _totals(table: pd.DataFrame) -> dict[str, Any]:
-    """The whole study, and of it what is evaluated."""
+    """The sums of the whole study, and of its test split, which is evaluated."""
     columns = {"all": _sum(table), "test alone": _sum(table[table["split"] == "test"])}
-    rows = [
-        {"name": ROWS[name], "cells": [_text(total[name]) for total in columns.values()]}
-        for name in ("models", "exemplars", "llm_samples", "procedural_samples")
-    ]
-    both = [_text(total["llm_samples"] + total["procedural_samples"]) for total in columns.values()]
+    rows = [{"name": ROWS[name], "cells": [_text(total[name]) for total in columns.values()]} for name in ADDED]
+    both = [_text(sum(total[name] for name in SAMPLES)) for total in columns.values()]
     return {"title": "In all", "headings": list(columns), "rows": [*rows, {"name": "samples", "cells": both}]}
 
 
 def _sum(table: pd.DataFrame) -> dict[str, float | None]:
-    """Sums of what can be added; where one is not known, their sum is not either."""
+    """Sums of the counts that can be added; a sum with an unknown count is unknown."""
     sums = {name: table[name].sum(skipna=False) for name in ADDED}
     return sums | {"images_per_model": sums["exemplars"] / sums["models"]}
 
 
 def _text(value: Any) -> str:
     """Thousands separated; an average to two decimals, unless it is whole."""
-    if value is None or pd.isna(value):
+    if pd.isna(value):
         return MISSING
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"

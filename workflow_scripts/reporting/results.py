@@ -1,4 +1,4 @@
-"""What the report is made of: all numbers of a study, and which of its plug-ins comparisons and sentences are about."""
+"""All numbers of a study, and the parts of them that questions and sentences are about."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,22 +15,14 @@ from workflow_scripts.study.study import UNTUNED
 
 @dataclass(frozen=True)
 class Results:
-    """All numbers of a study; a step fills in what it has.
-
-    Attributes:
-        table: of `table.tabulate`, in reading order.
-        calibrations: a row per head, what `calibrate` fitted.
-        points: of the reliability of each head, a row per bin of a cell.
-        histories: the training of the learned head, by encoder.
-        largest_group: exemplars of the largest model that heads are trained on; 0 if it is not known.
-    """
+    """All numbers of a study. A step fills in those that it has."""
 
     shown: Shown
-    table: pd.DataFrame
-    calibrations: pd.DataFrame = field(default_factory=pd.DataFrame)
-    points: pd.DataFrame = field(default_factory=pd.DataFrame)
-    histories: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    largest_group: int = 0
+    table: pd.DataFrame  # of `table.tabulate`, in reading order
+    calibrations: pd.DataFrame = field(default_factory=pd.DataFrame)  # a row per head
+    points: pd.DataFrame = field(default_factory=pd.DataFrame)  # reliability, a row per head, cell and bin
+    histories: Mapping[str, pd.DataFrame] = field(default_factory=dict)  # training of the learned head, by encoder
+    largest_group: int = 0  # exemplars of the largest model that heads are trained on; 0 if unknown
 
     @classmethod
     def of_table(cls, shown: Shown, table: pd.DataFrame, **more: Any) -> Self:
@@ -39,8 +31,15 @@ class Results:
             table = table.assign(mAP_gain=float("nan"))
         return cls(shown, ordered(table), **more)
 
+    @classmethod
+    def read(cls, shown: Shown, table: Path, calibrations: Path, exemplars: Iterable[Path]) -> Self:
+        """The results in the files of step tabulate, and in those of the exemplars that heads are trained on."""
+        fitted = artifacts.read_csv(calibrations)
+        largest = largest_group(exemplars)
+        return cls.of_table(shown, artifacts.read_csv(table), calibrations=fitted, largest_group=largest)
+
     def by_method(self) -> list[Self]:
-        """The results of each method, with the random rows."""
+        """The results of each method; see `of`."""
         return [self.of(method) for method in self.shown.methods]
 
     def of(self, method: str) -> Self:
@@ -53,7 +52,7 @@ class Results:
         return self.table[self.is_default(self.table) | is_random(self.table)]
 
     def is_default(self, rows: pd.DataFrame) -> pd.Series:
-        """Which rows are of the untuned features, or of a head of the default training set."""
+        """Marks the rows of the untuned features and of the heads of the default training set."""
         untuned, named = rows["head"] == UNTUNED, rows["training_set"]
         return untuned & (named == self.shown.untuned_set) | ~untuned & (named == self.shown.training_set)
 
@@ -63,14 +62,14 @@ class Results:
         return rows[rows["head"].isin([UNTUNED, self.shown.head])]
 
     def views(self, *views: str) -> pd.DataFrame:
-        """Of the pair, the rows of test in some views, in cases that have several of them to compare."""
+        """The pair's test rows in some views, of the cases that have at least two of these views."""
         rows = self.pair()
         rows = rows[(rows["split"] == "test") & rows["view"].isin(views)]
         compared = rows.groupby("case")["view"].transform("nunique") > 1
         return rows[compared & ~rows["case"].isin(set_cases(self.table))]
 
     def learned(self, rows: pd.DataFrame, kind: str | None = None) -> pd.DataFrame:
-        """Of some rows, those of the learned head on encoders that look at images; of one kind of cases, or of all."""
+        """The given rows of the learned head on image encoders, of one kind of cases or of all."""
         rows = rows[(rows["head"] == self.shown.head) & rows["encoder"].isin(self.shown.encoders)]
         return rows if kind is None else rows[rows["kind"] == kind]
 
@@ -80,11 +79,11 @@ class Results:
 
 
 def whole_cells(rows: pd.DataFrame) -> pd.DataFrame:
-    """All queries of each cell and split, but for the cases of growing sets, which have a question of their own."""
+    """The rows of all queries of each cell and split, without the cases of growing sets, a question of their own."""
     return rows[(rows["view"] == "all") & ~rows["case"].isin(set_cases(rows))]
 
 
 def largest_group(exemplars: Iterable[Path]) -> int:
-    """Exemplars of the largest train model, from the parquet files of the cases that a head learns on."""
+    """The exemplars of the largest train model in the parquet files of the cases that a head is trained on."""
     tables = [artifacts.read_table(file, ["model", "split"], keep={"split": ["train"]}) for file in exemplars]
     return max((int(table["model"].value_counts().max()) for table in tables if len(table)), default=0)

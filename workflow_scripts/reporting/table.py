@@ -1,7 +1,7 @@
 """One tidy table of all numbers: a row per head, cell, split and view, with every interval.
 
-The views are those of `evaluation.cells`. A random ranking has rows of its own. A head without a result in a cell
-keeps its row, with nothing in it.
+The views are those of `evaluation.cells`. A random ranking has rows of its own. A head without a result in a cell has
+an empty row.
 """
 
 import itertools
@@ -19,7 +19,7 @@ RANDOM = {"method": "random", "encoder": "random", "head": "-", "training_set": 
 COUNTS = ["n_models", "n_queries", "candidates"]
 MISSING = "missing"
 SET_VIEW = "n = "  # views by number of exemplars
-LACKING = "missing"  # the column, only there if a cell lacks queries: of a release that is not complete
+LACKING = "missing"  # a column of tables with cells that lack queries, as those of an incomplete release
 
 
 def tabulate(metrics: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> pd.DataFrame:
@@ -27,12 +27,12 @@ def tabulate(metrics: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) ->
 
     Args:
         metrics: one record per head, as step `evaluate` writes it.
-        labels: `data` and `weights` that the study used, said in every row.
+        labels: `data` and `weights` of the study, which stand in every row.
     """
     rows = list(itertools.chain.from_iterable(map(_rows, metrics)))
     table = pd.DataFrame(rows).drop_duplicates([*METHOD, *CELL, "split", "view"])  # a cell has one random row
     table = pd.concat([table, _missing(table)], ignore_index=True)
-    counts = [*COUNTS, *([LACKING] if LACKING in table else [])]
+    counts = counts_of(table)
     front = [*METHOD, "share", *CELL, "kind", "split", "view", *counts]
     table = table.assign(**labels)[[*front, *labels, *(name for name in table.columns if name not in front)]]
     return table.astype(dict.fromkeys(counts, "Int64"))
@@ -40,10 +40,10 @@ def tabulate(metrics: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) ->
 
 def _rows(head: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for record in head["records"]:
-        names = {name: head[name] for name in METHOD} if record["ranking"] == "method" else RANDOM
-        share = {"share": head["share"] if record["ranking"] == "method" else None}
+        own = {name: head[name] for name in (*METHOD, "share")}
+        names = own if record["ranking"] == "method" else RANDOM | {"share": None}
         cell = {name: record[name] for name in (*CELL, "kind", "split", "view")}
-        yield {**names, **share, **cell, **_numbers(record), **_gains(record.get("versus_identity"))}
+        yield {**names, **cell, **_numbers(record), **_gains(record.get("versus_identity"))}
 
 
 def _numbers(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,12 +60,11 @@ def _gains(versus: Mapping[str, Any] | None) -> dict[str, Any]:
     """Tuned minus untuned, as columns `{metric}_gain`, with interval and p."""
     if versus is None:
         return {}
-    gains = {f"recall@{k}_gain": recall for k, recall in versus["recall"].items()} | {"mAP_gain": versus["mAP"]}
-    return {
-        name: value
-        for metric, gain in gains.items()
-        for name, value in (_interval(metric, gain) | {f"{metric}_p": gain["p"]}).items()
-    }
+    numbers: dict[str, Any] = {}
+    recalls = [(f"recall@{k}", recall) for k, recall in versus["recall"].items()]
+    for metric, gain in [*recalls, ("mAP", versus["mAP"])]:
+        numbers |= _interval(f"{metric}_gain", gain) | {f"{metric}_gain_p": gain["p"]}
+    return numbers
 
 
 def _interval(name: str, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,13 +101,18 @@ def without_empty_gains(table: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns=gains) if table[gains].isna().all(axis=None) else table
 
 
+def counts_of(table: pd.DataFrame) -> list[str]:
+    """The table's columns of counts."""
+    return [name for name in (*COUNTS, LACKING) if name in table]
+
+
 def metrics_of(table: pd.DataFrame) -> list[str]:
-    """The metrics that the table holds: `recall@1`, ..., `mAP`."""
+    """The table's metrics: `recall@1`, ..., `mAP`."""
     return [name for name in table.columns if name == "mAP" or re.fullmatch(r"recall@\d+", name)]
 
 
 def percent(row: Mapping[str, Any], metric: str) -> tuple[str, str]:
-    """A share as percent, and its interval; `missing` and nothing if there is none."""
+    """A share in percent, and its interval; `missing` and an empty text if there is none."""
     value, low, high = row[metric], row[f"{metric}_low"], row[f"{metric}_high"]
     if pd.isna(value):
         return MISSING, ""
@@ -123,12 +127,13 @@ def number(value: Any) -> str:
 def markdown(table: pd.DataFrame) -> str:
     """The main rows as a Markdown table, in percent, with intervals."""
     metrics = metrics_of(table)
-    lacking = [LACKING] if LACKING in table else []
+    lacking = [name for name in counts_of(table) if name not in COUNTS]
     head = ["case", "prompts", *METHOD[:-1], "trained on", "models", "queries", "candidates", *lacking]
     lines = [[*head, *(f"{metric} %" for metric in metrics), "median rank", "gain in mAP", "p", "data", "weights"]]
     lines.append(["---"] * len(lines[0]))
     for row in ordered(main_rows(table)).to_dict("records"):
-        shares = [" ".join(filter(None, [value, span and f"({span})"])) for value, span in map(_of(row), metrics)]
+        spans = [percent(row, metric) for metric in metrics]
+        shares = [f"{value} ({span})" if span else value for value, span in spans]
         names = [row[name] for name in (*CELL, *METHOD)]
         counts = [number(row[name]) for name in COUNTS]
         counts += ["" if pd.isna(row[name]) else number(row[name]) for name in lacking]
@@ -136,12 +141,8 @@ def markdown(table: pd.DataFrame) -> str:
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
-def _of(row: Mapping[str, Any]) -> Any:
-    return lambda metric: percent(row, metric)
-
-
 def gain(row: Mapping[str, Any]) -> tuple[str, str]:
-    """What tuning adds to mAP, in points of percent, and its p; empty for rows that have no untuned counterpart."""
+    """The gain in mAP by tuning, in percentage points, and its p; empty for rows without an untuned counterpart."""
     if pd.isna(row.get("mAP_gain")):
         return "", ""
     p = row["mAP_gain_p"]
@@ -150,11 +151,7 @@ def gain(row: Mapping[str, Any]) -> tuple[str, str]:
 
 def ordered(table: pd.DataFrame) -> pd.DataFrame:
     """Cells in the order of the table; within a cell random first, then by encoder, untuned before tuned."""
-    place = {cell: i for i, cell in enumerate(dict.fromkeys(zip(table["case"], table["prompt_set"], strict=True)))}
-    keys = {
-        "_cell": [place[cell] for cell in zip(table["case"], table["prompt_set"], strict=True)],
-        "_random": ~is_random(table),
-        "_tuned": table["head"] != UNTUNED,
-    }
+    places = table.groupby(CELL, sort=False).ngroup()
+    keys = {"_cell": places, "_random": ~is_random(table), "_tuned": table["head"] != UNTUNED}
     by = ["_cell", "_random", "method", "encoder", "_tuned", "head", "training_set"]
     return table.assign(**keys).sort_values(by, kind="stable", ignore_index=True).drop(columns=list(keys))

@@ -1,6 +1,6 @@
-"""Counts what a study is made of: a CSV of models, exemplars, prompts and samples of each case and split.
+"""Counts a study's models, exemplars, prompts and samples of each case and split, as CSV.
 
-All but the number of exemplars is known from configuration; those of a case whose file is not given are left empty.
+Exemplars are counted in the files of the cases; the other numbers come from the configuration.
 """
 
 from workflow_scripts import artifacts, cli

@@ -1,7 +1,7 @@
 """Makes a page of pictures: test samples, their true exemplars, and the top candidates with influence in percent.
 
-Some samples are drawn at random, some chosen by rule, see `reporting.choice`; for every method and encoder untuned and
-tuned features stand beside each other. The page holds all its images and opens from the file system.
+Some samples are drawn at random, some chosen by rule, see `reporting.choice`. The page shows the results of untuned and
+tuned features beside each other, for every method and encoder. It holds all its images.
 """
 
 import itertools
@@ -15,7 +15,7 @@ from workflow_scripts import artifacts, cli
 from workflow_scripts.ground_truth.shards import read_manifest
 from workflow_scripts.reporting import choice, lineage, pages
 from workflow_scripts.reporting.gallery import Comparison, Entry, Pictures, answer
-from workflow_scripts.reporting.thumbnails import Sheet, shrunk_uri
+from workflow_scripts.reporting.pages import Sheet, shrunk_uri
 from workflow_scripts.study.settings.report import GallerySettings
 
 SAMPLE = 256  # pixels, at most, of the samples on the page
@@ -33,14 +33,12 @@ def find_scores(files: Sequence[Path]) -> dict[str, dict[Key, Path]]:
 
 
 def read_scores(file: Path) -> pd.DataFrame:
-    """Those of test."""
+    """The scores of test samples."""
     return artifacts.read_table(file, keep={"split": ["test"]})
 
 
-def read_picked(
-    files: Mapping[str, Mapping[Key, Path]], picks: Mapping[str, pd.DataFrame], keys: Sequence[Key]
-) -> Scores:
-    """The rows of the picked queries, in their order; none of a case without files."""
+def read_picked(files: Mapping[str, Mapping[Key, Path]], picks: Mapping[str, pd.DataFrame], keys: list[Key]) -> Scores:
+    """The rows of the picked queries, in their order, for the cases that have files."""
     return {
         case: {key: choice.match(read_scores(files[case][key]), picked) for key in keys}
         for case, picked in picks.items()
@@ -58,7 +56,7 @@ def find_files(manifests: Sequence[Path]) -> dict[str, dict[tuple[str, str], tup
 
 
 def names_in(*scores: Scores) -> set[str]:
-    """The ids of all candidates among the best."""
+    """The ids of the best candidates of all samples."""
     tables = [table for by_case in scores for by_key in by_case.values() for table in by_key.values()]
     return {name for table in tables for names in table["top_ids"] for name in names}
 
@@ -70,7 +68,7 @@ def make_entries(
     pictures: Pictures,
     files: Mapping[tuple[str, str], tuple[Path, Path]],
 ) -> Iterator[Entry]:
-    """Joins the picked queries of a case with what methods and encoders say of them, with pictures and lineage."""
+    """The picked queries of a case with their results by method and encoder, pictures and lineage."""
     encoders = list(dict.fromkeys(encoder for _, encoder in untuned))
     for i, query in picked.iterrows():
         manifest, file = files[query["model"], query["prompt_set"]]
@@ -81,12 +79,8 @@ def make_entries(
             shrunk_uri(image, SAMPLE, f"{file}: prompt {place[0]}, image {place[1]}"),
             pictures.exemplars(query["model"]),
             [
-                Comparison(
-                    *key,
-                    answer(table.loc[i], pictures),
-                    answer(tuned[key].loc[i], pictures) if key in tuned else None,
-                )
-                for key, table in untuned.items()
+                Comparison(*key, *(answer(s[key].loc[i], pictures) if key in s else None for s in (untuned, tuned)))
+                for key in untuned
             ],
             lineage.trace(manifest, file, *place, encoders),
         )
@@ -111,9 +105,8 @@ def main(args: cli.Args, settings: GallerySettings) -> None:
     picks = choice.choose(*deciding, settings)
     untuned, tuned = (read_picked(files, picks, keys) for files in (untuned_files, tuned_files))
 
-    distractors = artifacts.read_table(
-        args.distractors, ["id", "class", "image"], keep={"id": names_in(untuned, tuned)}
-    )
+    best = {"id": names_in(untuned, tuned)}
+    distractors = artifacts.read_table(args.distractors, ["id", "class", "image"], keep=best)
     exemplars, files = {file.stem: file for file in args.exemplars}, find_files(args.sample_manifests)
     entries, sheet = [], Sheet()
     for case, picked in picks.items():

@@ -1,8 +1,8 @@
-"""Makes the front page of a study: the findings, a table and figure for each question, and the way to the gallery."""
+"""Makes the front page of a study: the findings, a table and figure for each question, and a link to the gallery."""
 
 from workflow_scripts import artifacts, cli
 from workflow_scripts.reporting import findings, page, pages, plan
-from workflow_scripts.reporting.results import Results, largest_group
+from workflow_scripts.reporting.results import Results
 from workflow_scripts.study.settings.report import ReportSettings
 
 
@@ -11,7 +11,7 @@ from workflow_scripts.study.settings.report import ReportSettings
     table=cli.file("CSV file of step tabulate"),
     tables=cli.files("its CSV files of questions, and dataset"),
     figures=cli.files("SVG files of step plot"),
-    exemplars=cli.files("parquet files of what heads learn on", required=False),
+    exemplars=cli.files("parquet files of the cases that heads are trained on", required=False),
     gallery=cli.file("HTML file of step gallery"),
     attribution=cli.file("artists and licences, Markdown or text"),
     rulegraph=cli.file("SVG file of the workflow's rules", required=False),
@@ -19,12 +19,7 @@ from workflow_scripts.study.settings.report import ReportSettings
 )
 def main(args: cli.Args, settings: ReportSettings) -> None:
     tables = {file.stem: file for file in args.tables}
-    results = Results.of_table(
-        settings.shown,
-        artifacts.read_csv(args.table),
-        calibrations=artifacts.read_csv(tables["calibration"]),
-        largest_group=largest_group(args.exemplars),
-    )
+    results = Results.read(settings.shown, args.table, tables["calibration"], args.exemplars)
     figures = {file.stem: pages.inline_svg(artifacts.read_text(file)) for file in args.figures}
     text = pages.render(
         "index",

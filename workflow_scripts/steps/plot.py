@@ -1,4 +1,4 @@
-"""Draws the report's figures as SVG: one for each question, calibration, and the training of the heads."""
+"""Draws the report's figures as SVG, one for each question that has a figure."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,14 +13,14 @@ from workflow_scripts.study.settings.report import ReportSettings
 
 def read_points(metrics: Sequence[Path]) -> pd.DataFrame:
     """The reliability of every head: a row per bin of a cell."""
-    records = [artifacts.read_json(file) for file in metrics]
+    records = map(artifacts.read_json, metrics)
     return pd.DataFrame(
-        {name: record[name] for name in METHOD} | point for record in records for point in record["reliability"]
+        {name: head[name] for name in METHOD} | point for head in records for point in head["reliability"]
     )
 
 
 def read_histories(files: Sequence[Path]) -> dict[str, pd.DataFrame]:
-    """`heads/{encoder}/{head}/{training_set}.history.csv` by encoder; of heads that learned."""
+    """`heads/{encoder}/{head}/{training_set}.history.csv` by encoder, if the head was trained."""
     tables = {file.parent.parent.name: artifacts.read_csv(file) for file in files}
     return {encoder: table for encoder, table in tables.items() if len(table) > 1}
 

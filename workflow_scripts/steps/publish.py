@@ -1,4 +1,4 @@
-"""Puts a study's results, and what it took to make them, into the README and the page of the base model.
+"""Writes a study's results, and the time that they took, into the README and the page of the base model.
 
 Example:
     python -m workflow_scripts.steps.publish --table results/miniature/report/table.csv \\
@@ -19,7 +19,7 @@ from workflow_scripts import artifacts, cli
 from workflow_scripts.reporting import findings
 from workflow_scripts.reporting.effort import by_rule
 from workflow_scripts.reporting.markdown import fill_page, header, row
-from workflow_scripts.reporting.results import Results, largest_group, whole_cells
+from workflow_scripts.reporting.results import Results, whole_cells
 from workflow_scripts.reporting.table import main_rows, number, percent
 from workflow_scripts.study.settings.report import ReportSettings
 from workflow_scripts.study.study import UNTUNED
@@ -41,33 +41,31 @@ def results_table(results: Results) -> str:
 
 
 def _untuned_and_tuned(rows: pd.DataFrame, metric: str) -> str:
-    """Of one encoder in a cell; a head that was not learned is left out."""
+    """The values of one encoder in a cell; without a learned head there is one."""
     values = []
-    for _, scored in rows.iterrows():
-        clear = scored["head"] != UNTUNED and scored["mAP_gain"] > 0 and scored["mAP_gain_p"] < findings.CLEARLY
-        value = percent(scored, metric)[0] if scored["head"] == UNTUNED else _with_interval(scored, metric)
-        values.append(f"**{value}**" if clear else value)
+    for scored in rows.to_dict("records"):
+        value, span = percent(scored, metric)
+        if scored["head"] != UNTUNED:
+            value = f"{value} ({span.replace(' to ', '–')})" if span else value
+            clear = scored["mAP_gain"] > 0 and scored["mAP_gain_p"] < findings.CLEARLY
+            value = f"**{value}**" if clear else value
+        values.append(value)
     return " → ".join(values)
 
 
-def _with_interval(row: pd.Series, metric: str) -> str:
-    value, span = percent(row, metric)
-    return f"{value} ({span.replace(' to ', '–')})" if span else value
-
-
 def findings_list(every: Sequence[findings.Finding]) -> str:
-    """The paper's findings by what this study says of them, with the method where there are several."""
+    """The paper's findings by verdict, and by method if there are several."""
     several = len({finding.method for finding in every} - {""}) > 1
     claims: dict[tuple[str, str], list[str]] = {}
     for finding in every:
         name = f" ({finding.method})" if several and finding.method else ""
         claims.setdefault((finding.verdict, name), []).append(finding.claim)
-    lines = [f"- **{verdict}**{name}: {' '.join(listed)}" for (verdict, name), listed in claims.items()]
+    lines = [f"- **{verdict}**{name}: {' '.join(texts)}" for (verdict, name), texts in claims.items()]
     return "\n".join(textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in lines) + "\n"
 
 
 def quality_table(quality: dict) -> str:
-    """The base model's figures, beside chance and real held-out drawings."""
+    """The quality of the base model, beside chance and real held-out drawings."""
     lines = header(
         *("what a linear probe names", "chance", "in samples: top-1", "top-5"),
         *("in real held-out drawings: top-1", "top-5"),
@@ -94,17 +92,13 @@ def customizability_table(measured: dict) -> str:
 
 
 def effort(manifests: Sequence[Path], benchmarks: Path) -> str:
-    """What the study made, and what that cost: time by rule, from Snakemake's own benchmarks.
-
-    Args:
-        manifests: of all samples.
-    """
+    """The number of models and samples in the manifests of all samples, and the time by rule."""
     entries = [(path.parent, entry) for path in manifests for entry in artifacts.read_json(path)["models"]]
     models = len({(folder, entry["model"]) for folder, entry in entries})
     samples = sum(entry["n"] for _, entry in entries)
     costs = by_rule(benchmarks)
-    longest = costs[:LISTED_RULES]
-    named = ", ".join(f"{rule} {minutes:.1f}" for rule, minutes in longest[["rule", "minutes"]].to_numpy())
+    longest = costs[["rule", "minutes"]][:LISTED_RULES].to_numpy()
+    named = ", ".join(f"{rule} {minutes:.1f}" for rule, minutes in longest)
     rest = costs["minutes"][LISTED_RULES:].sum()
     text = (
         f"{models:,} customized models and {samples:,} samples took {costs['minutes'].sum():.0f} core-minutes: "
@@ -123,15 +117,10 @@ def effort(manifests: Sequence[Path], benchmarks: Path) -> str:
     benchmarks=cli.file("folder of the study's benchmarks"),
     readme=cli.file("Markdown page to fill: results, findings, effort"),
     base_model_page=cli.file("likewise: quality, customizability"),
-    exemplars=cli.files("parquet files of what heads learn on", required=False),
+    exemplars=cli.files("parquet files of the cases that heads are trained on", required=False),
 )
 def main(args: cli.Args, settings: ReportSettings) -> None:
-    results = Results.of_table(
-        settings.shown,
-        artifacts.read_csv(args.table),
-        calibrations=artifacts.read_csv(args.calibrations),
-        largest_group=largest_group(args.exemplars),
-    )
+    results = Results.read(settings.shown, args.table, args.calibrations, args.exemplars)
     blocks = {"results": results_table(results), "findings": findings_list(findings.findings(results))}
     fill_page(args.readme, blocks | {"effort": effort(args.samples, args.benchmarks)})
     quality = quality_table(artifacts.read_json(args.quality))

@@ -1,4 +1,4 @@
-"""Draws the graph of rules as SVG: Snakemake describes it, the Graphviz inside pygraphviz lays it out."""
+"""Draws the graph of rules as SVG: Snakemake describes it, and pygraphviz's Graphviz lays it out."""
 
 import os
 import subprocess
@@ -9,9 +9,9 @@ from workflow_scripts import artifacts, cli
 
 
 def describe(snakefile: Path, study: str) -> str:
-    """The rules of a study and their dependencies, in Graphviz's language."""
+    """The rules of a study and their dependencies, in DOT."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--rulegraph", "dot", "--nolock"]
-    ordered = {**os.environ, "PYTHONHASHSEED": "0"}  # it numbers rules in the order of a set
+    ordered = {**os.environ, "PYTHONHASHSEED": "0"}  # Snakemake numbers rules in the order of a set
     done = subprocess.run([*command, "--config", f"study={study}"], capture_output=True, text=True, env=ordered)
     if done.returncode:
         raise ValueError(f"{snakefile}: snakemake --rulegraph failed: {done.stderr.strip()}")
@@ -19,7 +19,7 @@ def describe(snakefile: Path, study: str) -> str:
 
 
 def draw(graph: str) -> str:
-    """Lays out a graph in Graphviz's language; returns SVG."""
+    """Lays out a graph in DOT and returns SVG."""
     import pygraphviz
 
     return pygraphviz.AGraph(string=graph).draw(format="svg", prog="dot").decode()

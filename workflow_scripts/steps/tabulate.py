@@ -1,6 +1,6 @@
 """Gathers the metrics of all heads: one tidy CSV, a Markdown table to read, a CSV per question, a summary per head.
 
-The summaries are what `dvc metrics` shows: a few numbers of each head of the default training set.
+The summaries hold a few numbers of each head of the default training set, for `dvc metrics`.
 """
 
 from collections.abc import Iterator
@@ -19,17 +19,16 @@ FITTED = ["tau", "lambda", "kl_before", "kl_after", "n"]
 
 
 def tabulate_calibrations(files: list[Path]) -> pd.DataFrame:
-    """A row per head: encoder, head, training_set, and what `calibrate` fitted."""
+    """A row per head: encoder, head, training_set, and the results of step calibrate."""
     records = [artifacts.read_json(file) for file in files]
-    names = [{name: record["provenance"]["settings"][name] for name in METHOD[1:]} for record in records]
-    rows = [head | {name: record[name] for name in FITTED} for head, record in zip(names, records, strict=True)]
-    return pd.DataFrame(rows)
+    rows = [record["provenance"]["settings"] | record for record in records]
+    return pd.DataFrame(rows)[[*METHOD[1:], *FITTED]]
 
 
 def summarize(results: Results) -> Iterator[tuple[str, dict[str, Any]]]:
     """For each head of the default training set its name, and its measures by case and prompt set.
 
-    `influence_kl` is the divergence from the truth, in nats, that calibration leaves on val, if it is known.
+    `influence_kl` is the divergence from the truth on val after calibration, in nats, if it is known.
     """
     rows = main_rows(whole_cells(results.default())).dropna(subset="mAP")
     fitted = results.calibrations.set_index(METHOD[1:])["kl_after"]

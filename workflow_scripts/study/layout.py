@@ -1,7 +1,11 @@
-"""Paths in the folder of a study's results that are the same for all rules, or that no job of the report makes."""
+"""Paths of results, for code that does not ask Snakemake. A test compares the patterns with the rules."""
 
 from pathlib import Path
 
+EXEMPLARS = "results/{study}/exemplars/{case}.parquet"  # these four: of the commands in a sample's lineage
+MODELS = "results/{study}/models/{case}/{shard}.json"
+SAMPLES = "results/{study}/samples/{case}/{shard}.json"
+SAMPLE_FEATURES = "results/{study}/features/{encoder}/samples/{case}/{shard}.safetensors"
 LOG = "results/{study}/logs/{record}.log"
 BENCHMARK = "results/{study}/benchmarks/{record}.tsv"
 JOBS = "jobs.json.gz"  # the list of the study's jobs

@@ -1,4 +1,4 @@
-"""What questions that compare views of a cell share: bars beside each other, and a sentence about two of the views."""
+"""Questions that compare views of a cell: their rows, their bars, and a caption about two of the views."""
 
 from collections.abc import Callable
 
@@ -11,23 +11,22 @@ Functions = tuple[Callable[[Results], pd.DataFrame], Callable[[Results], str], C
 
 
 def compare(name: str, first: str, second: str, *others: str) -> Functions:
-    """`rows`, `figure` and `caption` of the question of this name; the caption is about the first and second view."""
+    """`rows`, `figure` and `caption` of a question; the caption is about the first two views."""
 
     def rows(results: Results) -> pd.DataFrame:
         return results.views(first, second, *others)
 
     def figure(results: Results) -> str:
-        table = rows(results)
-        return figures.bars(table, "mAP", figures.labels_of(table, "head", "view"), name)
+        return figures.bars(rows(results), "mAP", name, "head", "view")
 
     def caption(results: Results) -> str:
         means = results.learned(results.views(first, second), "object").groupby("view")[results.shown.recall].mean()
         if not {first, second} <= set(means.index):
-            return f"mAP by view, {first} and {second} among them."
+            return f"mAP by view, among them {first} and {second}."
         return (
-            f"mAP by view. Averaged over image encoders with the {results.shown.head} head, objects: "
-            f"{results.shown.recall.capitalize()} is {100 * means[first]:.1f} % in the view {first} and "
-            f"{100 * means[second]:.1f} % in the view {second}."
+            f"mAP by view. With the {results.shown.head} head, {results.shown.recall.capitalize()} on objects is "
+            f"{100 * means[first]:.1f} % in the view {first} and {100 * means[second]:.1f} % in the view {second}, "
+            "averaged over image encoders."
         )
 
     return rows, figure, caption

@@ -1,4 +1,4 @@
-"""Do heads over-fit? The same measures on the models that heads learned on, and on others."""
+"""Do heads over-fit? The same measures on the models that heads are trained on, and on others."""
 
 from collections.abc import Iterator
 
@@ -29,20 +29,19 @@ def figure(results: Results) -> str:
 def caption(results: Results) -> str:
     means = 100 * results.learned(rows(results), "object").groupby("split")["mAP"].mean()
     parts = ", ".join(f"{means[split]:.1f} % on {split}" for split in SPLITS if split in means)
-    head = results.shown.head
-    return f"mAP of the {head} head (solid) and of untuned features (dashed). Objects, averaged: {parts}."
+    text = f"mAP of the {results.shown.head} head (solid) and of untuned features (dashed)."
+    return f"{text} The head's mean on objects: {parts}."
 
 
 def findings(results: Results) -> Iterator[Finding]:
     table = results.learned(rows(results), "object").dropna(subset="mAP_gain")
-    if table.empty:
+    if table["split"].nunique() < 2:
         return
     tally = tally_pairs(table[table["split"] == "train"], table[table["split"] == "test"], "mAP_gain")
-    if not tally.total:
-        return
-    evidence = (
-        f"The gain is clearly smaller on test than on train models in {tally.worse} of {tally.total} comparisons; "
-        "their prompts differ too."
-    )
-    claim = "Heads do not over-fit: what they gain on train models they gain on test models."
-    yield Finding(claim, FAILS if tally.worse else HOLDS, evidence, results.shown.method)
+    if tally.total:
+        evidence = (
+            f"The gain is clearly smaller on test than on train models in {tally.worse} of {tally.total} comparisons; "
+            "their prompts differ, too."
+        )
+        claim = "Heads do not over-fit: what they gain on train models they gain on test models."
+        yield Finding(claim, FAILS if tally.worse else HOLDS, evidence, results.shown.method)

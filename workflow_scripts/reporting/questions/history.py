@@ -1,4 +1,4 @@
-"""How were the heads trained? The course of training of the learned head, on each encoder."""
+"""How were the heads trained? The training of the learned head, for each encoder."""
 
 from matplotlib import pyplot as plt
 
@@ -34,5 +34,5 @@ def caption(results: Results) -> str:
         return ""
     return (
         f"Training of the {results.shown.head} heads: mAP of train samples (dashed) and of val samples (solid) among "
-        "the exemplars of their own split; the dot marks the epoch and temperature kept."
+        "the exemplars of their own split. The dot marks the epoch and temperature that are kept."
     )

@@ -1,4 +1,4 @@
-"""How many training models does a head need? A curve over the share of them that it learned on."""
+"""How many training models does a head need? A curve over the share of them that it is trained on."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,6 @@ NAMES = ("share", "split")
 
 
 def rows(results: Results) -> pd.DataFrame:
-    """The learned head by share of the train models; the untuned features are share 0."""
     if results.shown.head is None:
         return results.table.iloc[:0]
     table = whole_cells(results.table)
@@ -39,7 +38,7 @@ def _objects(results: Results) -> pd.DataFrame:
 def caption(results: Results) -> str:
     means = 100 * _objects(results).groupby("share")["mAP"].mean()
     course = ", ".join(f"{mean:.1f} % at {share:.0%}" for share, mean in means.items())
-    return f"mAP on test by share of the training models. Objects, averaged over image encoders: {course}."
+    return f"mAP on test by share of the training models. Mean on objects, over image encoders: {course}."
 
 
 def findings(results: Results) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Is influence calibrated? What candidates are given against what the ground truth gives them."""
+"""Is influence calibrated? The influence that candidates are given, against that of the ground truth."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from workflow_scripts.reporting.results import Results
 from workflow_scripts.study.study import UNTUNED
 
 TITLE = "Is influence calibrated?"
-TEXT = "The candidates that are given most influence in each test sample, all cells together."
+TEXT = "The candidates with the most influence in each test sample, all cells together."
 TABLE = False
 
 
@@ -39,7 +39,7 @@ def figure(results: Results) -> str:
 
 
 def pool(points: pd.DataFrame) -> pd.DataFrame:
-    """Joins the same bin of all cells, weighted by their number of candidates."""
+    """The mean of each bin over all cells, weighted by the number of candidates."""
     weighted = points.assign(bin=np.digitize(points["given"], INFLUENCE_BINS[1:-1]))
     weighted = weighted.assign(given=points["given"] * points["n"], true=points["true"] * points["n"])
     sums = weighted.groupby("bin")[["given", "true", "n"]].sum()
@@ -48,6 +48,6 @@ def pool(points: pd.DataFrame) -> pd.DataFrame:
 
 def caption(results: Results) -> str:
     return (
-        "Influence that the best candidates are given, against what the ground truth gives them: points on the dotted "
-        "line are calibrated, points below it claim too much."
+        "The influence that the best candidates are given, against their true influence. Points on the dotted line are "
+        "calibrated; points below it are given too much."
     )

@@ -33,21 +33,21 @@ def figure(results: Results) -> str:
 
 def caption(results: Results) -> str:
     text = (
-        "mAP by number of exemplars, with 95 % intervals over models; the dotted line is a random ranking, which rises "
-        "with the set."
+        "mAP by number of exemplars, with 95 % intervals over models. The dotted line is a random ranking, whose mAP "
+        "rises with the size of the set."
     )
     table = results.learned(rows(results))
     if table.empty:
         return text
     tally = tally_gains(table, results)
     return (
-        f"{text} The {results.shown.head} head clearly beats its encoder in {tally.better} of {tally.total} points, "
-        f"and clearly loses in {tally.worse}."
+        f"{text} The {results.shown.head} head is clearly better than its encoder in {tally.better} of {tally.total} "
+        f"points, and clearly worse in {tally.worse}."
     )
 
 
 def findings(results: Results) -> Iterator[Finding]:
-    """Of sets that are larger than any group that a head was trained on, if that is known."""
+    """About sets that are larger than any group that a head is trained on, if that size is known."""
     table = results.learned(rows(results))
     if results.largest_group:
         claim = "Heads trained on single exemplars and small groups still rank larger sets."

@@ -16,7 +16,7 @@ NAMES = ("training_set",)
 
 
 def rows(results: Results) -> pd.DataFrame:
-    """The learned head of every training set that is learned on whole, and the untuned features."""
+    """The learned head of every whole training set, and the untuned features."""
     if results.shown.head is None:
         return results.table.iloc[:0]
     table = main_rows(whole_cells(results.table))
@@ -26,18 +26,18 @@ def rows(results: Results) -> pd.DataFrame:
 
 def figure(results: Results) -> str:
     table = rows(results)
-    labels = ("on " + table["training_set"]).where(table["head"] != UNTUNED, figures.UNTUNED_LABEL)
-    return figures.bars(table, "mAP", labels, "training_sets")
+    labels = ("on " + table["training_set"]).where(table["head"] != UNTUNED, UNTUNED)
+    return figures.bars(table.assign(head=labels), "mAP", "training_sets", "head")
 
 
 def caption(results: Results) -> str:
     means = results.learned(rows(results)).groupby(["kind", "training_set"])["mAP"].mean().reset_index()
     best = [f"{part.loc[part['mAP'].idxmax(), 'training_set']} for {kind}s" for kind, part in means.groupby("kind")]
-    return f"mAP of {results.shown.head} heads by training set. The best on average: {', '.join(best)}."
+    return f"mAP of {results.shown.head} heads by training set. The best training sets on average: {', '.join(best)}."
 
 
 def findings(results: Results) -> Iterator[Finding]:
-    """What a training set of one kind does for cases of the other."""
+    """Whether training on one kind of cases helps the other kind."""
     table = results.learned(rows(results))
     trained_on = table["training_set"].map(results.shown.one_kind)
     for kind, other in (("object", "style"), ("style", "object")):

@@ -12,10 +12,10 @@ from workflow_scripts.reporting.table import main_rows
 TITLE = "Does tuning find the exemplar again?"
 TEXT = (
     "Untuned features and every head of the default training set, by the paper's protocol: a test sample's candidates "
-    "are all distractors and its own model's exemplars. A random ranking must sit at chance."
+    "are all distractors and its own model's exemplars. A random ranking must be at chance."
 )
 NAMES = ()
-CLAIMS = {  # by kind, and whether heads learned on other models of the case
+CLAIMS = {  # by kind, and whether heads are trained on other models of the case
     ("object", True): "Tuning helps on new exemplars of classes it has seen.",
     ("object", False): "It helps on classes it has never seen.",
     ("style", True): "It helps on styles of the families it has seen.",
@@ -28,8 +28,7 @@ def rows(results: Results) -> pd.DataFrame:
 
 
 def figure(results: Results) -> str:
-    table = rows(results)
-    return figures.bars(table, results.shown.recall, figures.labels_of(table, "head"), "tuning")
+    return figures.bars(rows(results), results.shown.recall, "tuning", "head")
 
 
 def caption(results: Results) -> str:
@@ -38,9 +37,8 @@ def caption(results: Results) -> str:
     table = results.compared()
     if table.empty:
         return text
-    lifted = int((table[f"{name}_gain"] > 0).sum())
-    higher = f"head's bar is higher than the untuned one in {lifted} of {len(table)} pairs."
-    return f"{text} The {results.shown.head} {higher}"
+    higher = (table[f"{name}_gain"] > 0).sum()
+    return f"{text} The {results.shown.head} head has the higher bar in {higher} of {len(table)} pairs."
 
 
 def findings(results: Results) -> Iterator[Finding]:
