@@ -865,7 +865,8 @@ def test_a_list_of_classes_with_a_mistake_is_refused(mistake: str, tmp_path: Pat
 
 def test_a_step_as_a_process_answers_in_one_line(workshop: Workshop, tmp_path: Path):
     (workshop.base / "model_index.json").unlink()
-    settings = {"study_seed": 0, "base_model": BASE, "class_words": ["cat"], "captions": ["a cat"], **SAMPLING}
+    about = {"study_seed": 0, "base_model": BASE, "class_words": ["cat"], "captions": ["a cat"]}
+    settings = {**about, "images_per_class_word": 1, **SAMPLING}
     flags = {"--base-model": workshop.base, "--output": workshop.block, "--settings": json.dumps(settings)}
     command = [
         sys.executable,
