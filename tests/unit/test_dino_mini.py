@@ -110,6 +110,6 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(corpus, monkeypatch
         patch.setattr(train_dino_mini.Trainer, "_update", interrupted)
         run(corpus, monkeypatch, "parts")
     parts = run(corpus, monkeypatch, "parts")
-    first, second = (load_file(folder / distillation.WEIGHTS) for folder in (whole, parts))
+    first, second = (load_file(folder / dino_mini.WEIGHTS) for folder in (whole, parts))
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert not list(corpus.glob("*.checkpoint.safetensors"))
