@@ -77,3 +77,11 @@ def test_fit_finds_the_least_divergence():
     assert calibration.divergence(fitted, gaps) <= min(calibration.divergence(point, gaps) for point in grid) + 1e-6
     assert fitted.tau == pytest.approx(0.05, rel=0.25)
     assert calibration.divergence(fitted, gaps) < calibration.divergence(calibration.UNFITTED, gaps)
+
+
+def test_features_that_tell_nothing_still_give_influence():
+    """Scores without any signal drive lambda towards 1; the best candidate must keep a weight in float32."""
+    rng = np.random.default_rng(0)
+    fitted = calibration.fit(gaps_of(rng.normal(size=(40, 500)) * 0.01, np.full((40, 1), -0.9)))
+    assert fitted.weight(np.zeros(1, np.float32))[0] > 0
+    assert calibration._from_free(np.array([0.0, 30.0])).weight(np.zeros(1, np.float32))[0] > 0

@@ -21,7 +21,7 @@ STEP = re.compile(rf"-m ({CODE}\.\w+\.\w+)")
 
 def shared() -> list[str]:
     """What most stages share, as the comment of dvc.yaml says."""
-    line = re.search(r"^# Shared by most, and so not listed: (.+)\.$", FILE.read_text(), re.MULTILINE)
+    line = re.search(r"^# Shared by most stages, and so not listed: (.+)\.$", FILE.read_text(), re.MULTILINE)
     return [f"{CODE}/{name}" for name in line[1].split(", ")]
 
 

@@ -103,5 +103,5 @@ def fit(gaps: GapCounts) -> Calibration:
 
 
 def _from_free(point: np.ndarray) -> Calibration:
-    log_tau, logit_lambda = np.clip(point, [-12.0, -30.0], [3.0, 30.0])
+    log_tau, logit_lambda = np.clip(point, [-12.0, -30.0], [3.0, 16.0])  # lambda is below 1 in float32, too
     return Calibration(tau=float(np.exp(log_tau)), lam=float(special.expit(logit_lambda)))
