@@ -29,7 +29,7 @@ def corrupt(said: str) -> list[tuple[str, str]]:
 
 def commands(said: str) -> str:
     """The commands that verify prints."""
-    return said.partition("To make again what is corrupt, and that alone:\n")[2].partition("\n\n")[0]
+    return said.partition("To make corrupt files again:\n")[2].partition("\n\n")[0]
 
 
 def is_manifest(file: str) -> bool:

@@ -48,7 +48,9 @@ def weight_problems(overrides: list[str]) -> Iterator[str]:
     study = schema.read_yaml(Path(file))
     base_model = study.get("base_model")
     used = {"base_model.path": base_model["path"]} if base_model else {}
-    used |= {f"encoders.{name}.path": chosen["path"] for name, chosen in study["encoders"].items() if "path" in chosen}
+    used |= {
+        f"encoders.{name}.path": section["path"] for name, section in study["encoders"].items() if "path" in section
+    }
     fetched = weights.read_downloads(Path("config/downloads.txt"))
     for key, path in used.items():
         if not all(Path(needed).exists() for needed in weights.needed(path)):
@@ -117,7 +119,7 @@ def _some(names: Sequence[str]) -> str:
 )
 def main(args: cli.Args) -> None:
     file = profile_file(args.profile)
-    if found := list(problems(file, args.config, args.jobs, args.wait)):
-        sys.exit("\n".join(f"error: {problem}" for problem in found))
+    if refused := list(problems(file, args.config, args.jobs, args.wait)):
+        sys.exit("\n".join(f"error: {problem}" for problem in refused))
     config = ["--config", *args.config] if args.config else []
     print(f"No problem with {file}. Now: {' '.join(['snakemake', '--profile', args.profile, *config])}")

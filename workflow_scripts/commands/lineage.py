@@ -27,8 +27,8 @@ def main() -> None:
     args = parser.parse_args()
 
     manifest = lineage.find_manifest(args.file)
-    found = lineage.trace(manifest, args.file, args.prompt_index, args.index, encoders_of(manifest.parents[2]))
-    print(json.dumps(asdict(found), indent=1, ensure_ascii=False) if args.json else lineage.to_text(found))
+    traced = lineage.trace(manifest, args.file, args.prompt_index, args.index, encoders_of(manifest.parents[2]))
+    print(json.dumps(asdict(traced), indent=1, ensure_ascii=False) if args.json else lineage.to_text(traced))
 
 
 if __name__ == "__main__":

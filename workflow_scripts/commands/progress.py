@@ -49,16 +49,14 @@ def look(study: Study) -> dict[str, Any]:
     running = sum(standing.state == RUNNING for standing in pending)
     at_once = max(1.0, running, progress.jobs_at_once(ended[-LATELY:], measured))
     left = progress.left(seconds, pending)
-    rules = {rule: (listed, []) for rule, listed in costs.by_rule(planned).items()}
-    for standing in pending:
-        rules[standing.job.rule][1].append(standing)
+    pending_of = {rule: [each for each in pending if each.job.rule == rule] for rule in costs.by_rule(planned)}
     return {
         "study": study.name,
         "jobs_at_once": at_once,
         "rules": [
-            {"rule": rule, **_counts(len(listed), of_rule, left, at_once)}
-            | {"time_from": seconds.basis(listed).partition(",")[0]}
-            for rule, (listed, of_rule) in rules.items()
+            {"rule": rule, **_counts(len(of_rule), pending_of[rule], left, at_once)}
+            | {"time_from": seconds.basis(of_rule).partition(",")[0]}
+            for rule, of_rule in costs.by_rule(planned).items()
         ],
         "all": _counts(len(planned), pending, left, at_once),
         **{state: _named(pending, state) for state in (RUNNING, FAILED, STOPPED)},
@@ -79,25 +77,25 @@ def _counts(jobs: int, pending: list[progress.Standing], left: costs.Costs, at_o
 
 def _named(pending: list[progress.Standing], state: str) -> list[dict[str, Any]]:
     return [
-        {"job": found.job.record, "made": found.made, "parts": found.parts, "log": found.job.log, "note": found.note}
-        for found in pending
-        if found.state == state
+        {"job": each.job.record, "made": each.made, "parts": each.parts, "log": each.job.log, "note": each.note}
+        for each in pending
+        if each.state == state
     ]
 
 
-def to_text(found: dict[str, Any]) -> str:
+def to_text(status: dict[str, Any]) -> str:
     """The result of `look` as a table for the terminal, and the jobs that have begun but are not done."""
-    rows = [_row(row) for row in [*found["rules"], {"rule": "all", "time_from": "", **found["all"]}]]
+    rows = [_row(row) for row in [*status["rules"], {"rule": "all", "time_from": "", **status["all"]}]]
     lines = ["  ".join(cells).rstrip() for cells in padded([HEADINGS, *rows])]
     lines.append("")
     for state in (RUNNING, FAILED, STOPPED):
-        named = found[state]
+        named = status[state]
         lines += [f"{state} {_described(job)}" for job in named[:SHOWN]]
         lines += [f"{state} {len(named) - SHOWN:,} more: see --json"] if len(named) > SHOWN else []
-    seconds = found["all"]["seconds_left"]
+    seconds = status["all"]["seconds_left"]
     if seconds:
         end = datetime.now() + timedelta(seconds=seconds)
-        lines.append(f"Done by {end:%A %d %B %H:%M}, if {found['jobs_at_once']:.1f} jobs run at once.")
+        lines.append(f"Done by {end:%A %d %B %H:%M}, if {status['jobs_at_once']:.1f} jobs run at once.")
     return "\n".join(lines).rstrip()
 
 

@@ -33,20 +33,20 @@ LOCKS = Path(".snakemake/locks")
 CLEAN = "python -m workflow_scripts verify --study {study} --clean-orphans"
 
 
-def report(study: Study, planned: int, found: Audit, orphaned: list[Path]) -> None:
-    """Prints what was found, group by group, and what to do."""
-    for name, findings in (("corrupt", found.corrupt), ("stale", found.stale)):
+def report(study: Study, planned: int, result: Audit, orphaned: list[Path]) -> None:
+    """Prints the result group by group, and what to do."""
+    for name, findings in (("corrupt", result.corrupt), ("stale", result.stale)):
         _show(name, (f"  {finding.file}: {finding.reason} (job {finding.job.record})" for finding in findings))
     _show("orphaned", (f"  {file}" for file in orphaned))
-    _show("missing", (f"  {line}" for line in _by_rule(found, planned)))
-    _show("To make again what is corrupt, and that alone", repair(study.name, found.corrupt))
-    _show("To make again what is stale, and all that depends on it", remake(study.name, found.stale))
-    _show("To remove what is orphaned", [CLEAN.format(study=study.name)] if orphaned else [])
-    if found.unrecorded:
-        print(f"{len(found.unrecorded)} files have no recorded hash, such as {found.unrecorded[0]}.")
-    finished, size = planned - len(found.unfinished), readable(found.size)
-    counts = f"{len(found.corrupt)} corrupt, {len(found.stale)} stale, {len(orphaned)} orphaned"
-    print(f"{study.name}: {finished} of {planned} jobs finished; {found.files} files of {size}: {counts}.")
+    _show("missing", (f"  {line}" for line in _by_rule(result, planned)))
+    _show("To make corrupt files again", repair(study.name, result.corrupt))
+    _show("To make stale files again, and all that depends on them", remake(study.name, result.stale))
+    _show("To remove orphaned files", [CLEAN.format(study=study.name)] if orphaned else [])
+    if result.unrecorded:
+        print(f"{len(result.unrecorded)} files have no recorded hash, such as {result.unrecorded[0]}.")
+    finished, size = planned - len(result.unfinished), readable(result.size)
+    counts = f"{len(result.corrupt)} corrupt, {len(result.stale)} stale, {len(orphaned)} orphaned"
+    print(f"{study.name}: {finished} of {planned} jobs finished; {result.files} files of {size}: {counts}.")
 
 
 def clean(study: Study, yes: bool) -> None:
@@ -55,35 +55,35 @@ def clean(study: Study, yes: bool) -> None:
     Raises:
         ValueError: Snakemake is running in this folder, or standard input is not a terminal.
     """
-    found = orphans(study.name, jobs(study))
-    if not found:
+    files = orphans(study.name, jobs(study))
+    if not files:
         print(f"{study.name}: nothing is orphaned.")
         return
-    sizes = {file: file.lstat().st_size for file in found}
+    sizes = {file: file.lstat().st_size for file in files}
     _show("orphaned", (f"  {file} ({readable(size)})" for file, size in sizes.items()))
     if not yes:
         if not sys.stdin.isatty():
             raise ValueError("standard input: is not a terminal, so nobody can confirm; --yes removes without asking")
-        if input(f"Remove {len(found)} files of {readable(sum(sizes.values()))}? [y/N] ").strip().lower() != "y":
+        if input(f"Remove {len(files)} files of {readable(sum(sizes.values()))}? [y/N] ").strip().lower() != "y":
             print("Nothing is removed.")
             return
     if LOCKS.is_dir() and any(LOCKS.iterdir()):
         raise ValueError(
             f"{LOCKS}: Snakemake is running in this folder; wait for it, or after a crash: snakemake --unlock"
         )
-    remove(found, layout.folder(study.name))
-    print(f"{len(found)} files of {readable(sum(sizes.values()))} removed.")
+    remove(files, layout.folder(study.name))
+    print(f"{len(files)} files of {readable(sum(sizes.values()))} removed.")
 
 
 def readable(size: int) -> str:
     return tqdm.format_sizeof(size, "B")
 
 
-def _by_rule(found: Audit, planned: int) -> list[str]:
-    if len(found.unfinished) == planned:
+def _by_rule(result: Audit, planned: int) -> list[str]:
+    if len(result.unfinished) == planned:
         return ["everything: no job has finished"]
-    counts = Counter(job.rule for job in found.unfinished)
-    first = {job.rule: files[0] for job, files in reversed(found.unfinished.items())}
+    counts = Counter(job.rule for job in result.unfinished)
+    first = {job.rule: files[0] for job, files in reversed(result.unfinished.items())}
     return [f"{rule}: {count} jobs to do, such as the one of {first[rule]}" for rule, count in counts.items()]
 
 
@@ -105,6 +105,6 @@ def main(args: cli.Args) -> None:
         clean(study, args.yes)
         return
     planned = jobs(study)
-    found, orphaned = audit(planned), orphans(study.name, planned)
-    report(study, len(planned), found, orphaned)
-    sys.exit(1 if found.corrupt or found.stale or orphaned else 0)
+    result, orphaned = audit(planned), orphans(study.name, planned)
+    report(study, len(planned), result, orphaned)
+    sys.exit(1 if result.corrupt or result.stale or orphaned else 0)

@@ -40,13 +40,13 @@ def expected(jobs: Sequence[Job], done: Collection[Job], seconds: Costs, megabyt
     """
     finished = {job.record for job in done}
     rows = []
-    for rule, listed in by_rule(jobs).items():
-        pending = [job for job in listed if job.record not in finished]
-        hours, hours_to_do = (_scaled(seconds.total(some), 3600) for some in (listed, pending))
-        gigabytes, gigabytes_to_do = (_scaled(megabytes.total(some), 1000) for some in (listed, pending))
-        gpu_hours, cpu_hours = (hours, 0.0) if listed[0].gpu else (0.0, hours)
-        bases = seconds.basis(listed), megabytes.basis(listed)
-        counts = (len(listed), len(listed) - len(pending), len(pending))
+    for rule, of_rule in by_rule(jobs).items():
+        pending = [job for job in of_rule if job.record not in finished]
+        hours, hours_to_do = (_scaled(seconds.total(some), 3600) for some in (of_rule, pending))
+        gigabytes, gigabytes_to_do = (_scaled(megabytes.total(some), 1000) for some in (of_rule, pending))
+        gpu_hours, cpu_hours = (hours, 0.0) if of_rule[0].gpu else (0.0, hours)
+        bases = seconds.basis(of_rule), megabytes.basis(of_rule)
+        counts = (len(of_rule), len(of_rule) - len(pending), len(pending))
         rows.append((rule, *counts, gpu_hours, cpu_hours, hours_to_do, bases[0], gigabytes, gigabytes_to_do, bases[1]))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 

@@ -83,12 +83,12 @@ def _read_manifests(result: Audit, shards: Sequence[Job], intact: dict[Path, str
     for job in shards:
         manifest = Path(job.outputs[0])
         try:
-            listed = {e["file"]: e["sha256"] for e in read_manifest(manifest)} if manifest in intact else {}
+            hashes = {e["file"]: e["sha256"] for e in read_manifest(manifest)} if manifest in intact else {}
         except (ValueError, KeyError) as error:  # it is damaged, and its own hash was not recorded
             result.corrupt.append(Finding(manifest, job, f"cannot be read: {error}"))
             del intact[manifest]
             continue
-        for file, recorded in listed.items():
+        for file, recorded in hashes.items():
             if file.exists():
                 artefacts.append(_Artefact(file, job, recorded))
             else:

@@ -183,7 +183,7 @@ def _pack(workflow: Any, folder: str) -> dict[str, Any]:
                 "wildcards": dict(job.wildcards_dict),
                 "record": str(job.log[0]).removeprefix(f"{folder}logs/").removesuffix(".log"),
                 "outputs": outputs,
-                "inputs": {name: files.setdefault(listed, len(files)) for name, listed in _inputs(job)},
+                "inputs": {name: files.setdefault(paths, len(files)) for name, paths in _inputs(job)},
                 "settings": texts.setdefault(params.pop("settings", ""), len(texts)),
                 "params": params,
                 "size": job.resources.get("size", 1),

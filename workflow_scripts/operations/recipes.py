@@ -19,15 +19,10 @@ WITH_PROVENANCE = (".json", ".parquet", ".safetensors")
 
 @dataclass(frozen=True)
 class Input:
-    """What a provenance should say of an input.
+    """What a provenance should say about an input."""
 
-    Attributes:
-        source: the file or folder.
-        value: its hash, or the hashes or texts taken from it; None if that cannot be told, for `source` is not whole.
-    """
-
-    source: Path
-    value: Any
+    source: Path  # file or folder
+    value: Any  # its hash, or hashes or texts taken from it; None if the source is missing or damaged
 
 
 @dataclass(frozen=True)

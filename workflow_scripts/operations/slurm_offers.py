@@ -48,23 +48,23 @@ class Request:
 
 def partitions(nodes: str) -> dict[str, Partition]:
     """The partitions in a listing of sinfo, one line for each node and partition (`NODES`)."""
-    found: dict[str, Partition] = {}
+    by_name: dict[str, Partition] = {}
     for line in nodes.splitlines():
         name, cpus, mem_mb, generic, limit = line.split("|")
-        partition = found.setdefault(name, Partition(minutes=minutes(limit)))
+        partition = by_name.setdefault(name, Partition(minutes=minutes(limit)))
         partition.cpus = max(partition.cpus, int(cpus))
         partition.mem_mb = max(partition.mem_mb, int(mem_mb))
         for model, count in gpus(generic).items():
             partition.gpus[model] = max(partition.gpus.get(model, 0), count)
-    return found
+    return by_name
 
 
 def gpus(generic: str) -> dict[str, int]:
     """Number of GPUs by model in a node's generic resources, such as `gpu:a100:4(S:0-1),shard:8`."""
-    found: dict[str, int] = {}
+    by_model: dict[str, int] = {}
     for model, count in re.findall(r"(?:^|,)gpu(?::([^:,()]*[^:,()\d][^:,()]*))?(?::(\d+))?(?=[,(]|$)", generic):
-        found[model or "gpu"] = found.get(model or "gpu", 0) + int(count or 1)
-    return found
+        by_model[model or "gpu"] = by_model.get(model or "gpu", 0) + int(count or 1)
+    return by_model
 
 
 def minutes(limit: str) -> float:
@@ -93,29 +93,29 @@ def requests(profile: Path, attempt: int, config: Sequence[str]) -> list[Request
 
 def parse_plan(plan: str) -> list[Request]:
     """The requests of the rules in the output of a dry run; all jobs of a rule request the same."""
-    found: dict[str, Request] = {}
+    by_rule: dict[str, Request] = {}
     for block in re.split(r"^(?:local)?rule ", plan, flags=re.MULTILINE)[1:]:
         rule = block.partition(":")[0]
         threads = re.search(r"^    threads: (\d+)$", block, re.MULTILINE)
-        listed = re.search(r"^    resources: (.+)$", block, re.MULTILINE)
-        pairs = (item.partition("=")[::2] for item in (listed[1].split(", ") if listed else ()))
+        line = re.search(r"^    resources: (.+)$", block, re.MULTILINE)
+        pairs = (item.partition("=")[::2] for item in (line[1].split(", ") if line else ()))
         resources = {key: int(value) if value.isdigit() else value for key, value in pairs if value != "<TBD>"}
         if "mem_mb" in resources:  # a milestone asks for nothing
-            found.setdefault(rule, Request(rule, int(threads[1]) if threads else 1, resources))
-    return list(found.values())
+            by_rule.setdefault(rule, Request(rule, int(threads[1]) if threads else 1, resources))
+    return list(by_rule.values())
 
 
 def request_problems(
     profile: Mapping[str, Any], asked: Sequence[Request], offered: Mapping[str, Partition]
 ) -> dict[str, list[str]]:
     """What the cluster does not offer: the problems, each with the keys of the profile that cause it."""
-    found: dict[str, list[str]] = {}
+    problems: dict[str, list[str]] = {}
     for request in asked:
         for resource, problem in _request_problems(request, offered):
-            keys = found.setdefault(problem, [])
+            keys = problems.setdefault(problem, [])
             if (key := key_of(profile, request.rule, resource)) not in keys:
                 keys.append(key)
-    return found
+    return problems
 
 
 def _request_problems(request: Request, offered: Mapping[str, Partition]) -> Iterator[tuple[str, str]]:
@@ -175,15 +175,15 @@ def account_problem(account: str) -> str:
 
 def submission_problems(profile: Mapping[str, Any], asked: Sequence[Request]) -> dict[str, list[str]]:
     """What sbatch refuses: the problems, each with the rules that cause it."""
-    found: dict[str, list[str]] = {}
+    refusals: dict[str, list[str]] = {}
     answers: dict[str, str] = {}
     for request in asked:
         wish = repr((request.threads, sorted(request.resources.items())))
         if wish not in answers:  # each test costs slurmctld some work
             answers[wish] = submission_problem(profile, request)
         if answers[wish]:
-            found.setdefault(answers[wish], []).append(request.rule)
-    return found
+            refusals.setdefault(answers[wish], []).append(request.rule)
+    return refusals
 
 
 def submission_problem(profile: Mapping[str, Any], request: Request) -> str:
@@ -232,17 +232,17 @@ def folder_problem(profile: Mapping[str, Any], request: Request, folder: Path, w
         question, answer = Path(name, "question"), Path(name, "answer")
         question.write_text("seen")
         script = 'echo ${SLURMD_NODENAME:-unknown}; cat "$0" && touch "$1" && test -x "$2" && echo python'
-        told = ask(
+        reply = ask(
             *("srun", *wishes, "--ntasks=1", "--time=1", "--mem=100", f"--immediate={wait}", "--chdir=/"),
             *("sh", "-c", f"{script}; true", str(question), str(answer), sys.executable),
             timeout=wait + 60,
         )
-        where = f"node {told.split()[0]} of partition {request.partition!r}"
-        if "seen" not in told:
+        where = f"node {reply.split()[0]} of partition {request.partition!r}"
+        if "seen" not in reply:
             return f"{where} does not see {folder}; the project must lie on a file system that all nodes share"
         if not _appears(answer, patience := profile.get("latency-wait", 5)):
             return f"{where} cannot write to {folder}, or what it writes is not seen here within {patience} seconds"
-        if "python" not in told:
+        if "python" not in reply:
             return f"{where} has no {sys.executable}; the environment must lie on a file system that all nodes share"
     return ""
 
