@@ -108,6 +108,7 @@ rule gallery:
     input:
         exemplars=over_study("results/{study}/exemplars/{case}.parquet", ["test"]),
         distractors="results/{study}/exemplars/distractors.parquet",
+        models=[] if STUDY.is_released else over_study("results/{study}/models/{case}/{shard}.json", ["test"]),
         sample_manifests=over_study("results/{study}/samples/{case}/{shard}.json", ["test"]),
         untuned=over_heads(
             SCORES,

@@ -1,4 +1,4 @@
-"""`snakemake plan` beside Snakemake's own count of what is to be done. Steps are stand-ins, except those that look."""
+"""`snakemake plan` beside Snakemake's own count of what is to be done. Steps are stand-ins."""
 
 import csv
 import json
@@ -33,20 +33,12 @@ while not Path("go").exists():
     time.sleep(0.1)
 Path(sys.argv[sys.argv.index("--output") + 1]).touch()
 """
-REAL = ("steps/plan", "commands/progress")  # steps that are no stand-ins
-
-
-def copy_project(folder: Path) -> Path:
-    project = projects.copy_project(folder)
-    for step in REAL:
-        shutil.copy(projects.ROOT / f"workflow_scripts/{step}.py", project / f"workflow_scripts/{step}.py")
-    return project
 
 
 @pytest.fixture(scope="module")
 def sampled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose smoke study has come as far as its samples; not to be changed."""
-    project = copy_project(tmp_path_factory.mktemp("sampled"))
+    project = projects.copy_project(tmp_path_factory.mktemp("sampled"))
     (project / "workflow_scripts/steps/select_exemplars.py").write_text(EXEMPLARS)
     projects.run(project, "--", "samples")
     return project
@@ -79,7 +71,7 @@ def assert_agreed(project: Path) -> list[dict[str, str]]:
 
 
 def test_before_anything_ran_the_plan_needs_no_data_and_rests_on_priors(tmp_path: Path):
-    project = copy_project(tmp_path / "project")
+    project = projects.copy_project(tmp_path / "project")
     shutil.rmtree(project / "data")
     printed, rows = plan(project)
     assert {row["time_from"] for row in rows} == {row["size_from"] for row in rows} == {"prior"}

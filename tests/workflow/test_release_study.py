@@ -129,7 +129,8 @@ def test_a_release_is_evaluated_to_its_report_which_says_what_is_missing(project
     assert "whose samples its authors released" in (report / "gallery.html").read_text()
 
 
-def test_the_jobs_of_a_release_are_those_that_snakemake_plans(project: Path):
+def test_the_jobs_of_a_release_are_those_that_snakemake_plans(project: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(project)
     study = read_study(project)
     arguments = ("--detailed-summary", "--config", "study=abc_release", "allow_missing=true")
     done = projects.snakemake(project, *arguments)
