@@ -17,7 +17,7 @@ from typing import Any
 
 from workflow_scripts import artifacts
 from workflow_scripts.cli import canonical_json
-from workflow_scripts.study import layout
+from workflow_scripts.study import layout, weights
 from workflow_scripts.study.settings import TYPES, Settings, ShardSettings
 from workflow_scripts.study.study import Study
 
@@ -146,6 +146,7 @@ def _ask_snakemake(study: Study) -> dict[str, Any]:
     from snakemake_interface_executor_plugins.settings import ExecMode
 
     log.info("asking Snakemake for the jobs of study %s", study.name)
+    weights.needed.cache_clear()  # files may have come or gone since this process asked last
     logging.getLogger("snakemake").setLevel(logging.WARNING)  # it tells each file that it reads
     try:
         with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
