@@ -50,6 +50,7 @@ rule all:
 
 
 MADE = "release features" if STUDY.is_released else "models samples features heads"
+# In the order of the data flow, which operations/jobs.py relies on.
 PHASES = f"assets prompts downloads exemplars {MADE} evaluation report plan".split()
 for phase in PHASES:
 

@@ -64,7 +64,7 @@ def released(kind):
 
     def file(wildcards):
         name = config["release"]["encoders"][wildcards.encoder][kind]
-        return os.path.join(config["release"]["path"], name) if name and wildcards.get("head") != "identity" else []
+        return os.path.join(config["release"]["path"], name) if name and wildcards.get("head") != UNTUNED else []
 
     return file
 
@@ -162,9 +162,11 @@ def shown_heads(pattern, **fixed):
 
 def untuned_scores(wildcards):
     """The scores of all cases without a learned head, for comparison with one."""
-    pattern = "results/{study}/scores/{method}/{encoder}/identity/{training_set}/{case}.parquet"
-    untuned = every_case(pattern.replace("{training_set}", STUDY.untuned_set), STUDY.test_cases)(wildcards)
-    return untuned if wildcards.head != "identity" else []
+    if wildcards.head == UNTUNED:
+        return []
+    pattern = "results/{study}/scores/{method}/{encoder}/{head}/{training_set}/{case}.parquet"
+    untuned = {"head": UNTUNED, "training_set": STUDY.untuned_set}
+    return [fill(pattern, wildcards, case=case, **untuned) for case in STUDY.test_cases]
 
 
 def every_case(pattern, cases=None):

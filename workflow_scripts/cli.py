@@ -39,11 +39,13 @@ class StepParser(argparse.ArgumentParser):
 
 
 def _read_settings(type_: Any, text: str) -> Any:
-    value = json.load(sys.stdin) if text == "-" else json.loads(text)
-    if not isinstance(value, dict):
-        raise argparse.ArgumentTypeError(f"expected a JSON object, got {text!r}")
     try:
+        value = json.load(sys.stdin) if text == "-" else json.loads(text)
+        if not isinstance(value, dict):
+            raise ValueError(f"expected a JSON object, got {text!r}")
         return type_.from_json(value) if type_ else value
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"not valid JSON: {error}") from error
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

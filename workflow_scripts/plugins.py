@@ -79,6 +79,8 @@ def settings_type(kind: str, name: str) -> type | None:
             f"{file}: Settings may use only what the module imports from {', '.join(DECLARATIONS)}, because the "
             f"Snakefile reads it without the rest of the module ({error})"
         ) from error
+    except (TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{file}: Settings is not a valid dataclass ({error})") from error
     declared = namespace.get("Settings")
     if declared is not None and "__dataclass_fields__" not in vars(declared):
         raise ValueError(f"{file}: Settings must be a dataclass; put @dataclass(frozen=True) above it")
@@ -94,16 +96,22 @@ def reads(encoder: str) -> str:
     file, statements = _source("encoders", encoder)
     for node in statements:
         match node:
-            case ast.Assign(targets=[ast.Name(id="READS")], value=ast.Constant(value=value)) if value in READS:
-                return value
-            case ast.Assign(targets=[ast.Name(id="READS")], value=value):
+            case (
+                ast.Assign(targets=[ast.Name(id="READS")], value=value)
+                | ast.AnnAssign(target=ast.Name(id="READS"), value=value)
+            ):
+                if isinstance(value, ast.Constant) and value.value in READS:
+                    return value.value
                 raise ValueError(f"{file}: READS is {ast.unparse(value)}, expected {' or '.join(map(repr, READS))}")
     return "image"
 
 
 def _source(kind: str, name: str) -> tuple[Path, list[ast.stmt]]:
     file = PACKAGE / kind / f"{name}.py"
-    return file, ast.parse(file.read_text(encoding="utf-8")).body
+    try:
+        return file, ast.parse(file.read_text(encoding="utf-8")).body
+    except SyntaxError as error:
+        raise ValueError(f"{file}: not valid Python (line {error.lineno}: {error.msg})") from error
 
 
 def _is_declaration(node: ast.stmt) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from workflow_scripts import plugins
 from workflow_scripts.cli import canonical_json
 from workflow_scripts.study import checks, schema, settings
 from workflow_scripts.study.settings.exemplars import SelectDistractorsSettings, SelectExemplarsSettings
@@ -225,6 +226,23 @@ def test_a_misspelt_key_of_a_plug_in_is_refused(config: dict, root: Path):
     assert "customization.stepps: unknown key, did you mean 'steps'?" in text
 
 
+def test_a_study_without_the_untuned_head_is_refused(config: dict, root: Path):
+    del config["heads"]["identity"]
+    assert "heads.identity: missing key" in problems(config, root)
+    config["heads"]["identity"] = None
+    assert "heads.identity: None is not of type 'object'" in problems(config, root)
+
+
+def test_a_plug_in_may_not_declare_a_name_that_its_rule_uses(config: dict, root: Path, tmp_path: Path, monkeypatch):
+    """Else the study's seed would be replaced by the head's, without a word."""
+    package = shutil.copytree(plugins.PACKAGE, tmp_path / "package")
+    monkeypatch.setattr(plugins, "PACKAGE", package)
+    source = "from dataclasses import dataclass\n\n\n@dataclass(frozen=True)\nclass Settings:\n    seed: int\n"
+    (package / "heads/greedy.py").write_text(source)
+    config["heads"]["greedy"] = {"seed": 7, "version": 1}
+    assert "heads.greedy: its Settings declare 'seed', a name that the rules use themselves" in problems(config, root)
+
+
 def test_a_wrong_type_is_refused_with_the_meaning_of_the_key(config: dict, root: Path):
     config["models_per_job"] = "64"
     config["customization"]["learning_rate"] = "1e-3"  # YAML 1.1 reads 1e-3 as a string
@@ -253,7 +271,7 @@ def test_a_wrong_type_is_refused_with_the_meaning_of_the_key(config: dict, root:
         ),
         (
             lambda c: [c["encoders"].pop(name) for name in ("clip_mini", "pixels")],
-            "encoders: text look at no image; the report needs an encoder that does",
+            "encoders: none of text looks at images; the report needs an encoder that does",
         ),
         (
             lambda c: [

@@ -139,3 +139,22 @@ def test_planning_needs_no_heavy_import():
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("def load(:\n", r"a\.py: not valid Python \(line 1: "),
+        (DECLARATION.format(more="").replace("ge=1", "gee=1"), r"a\.py: Settings is not a valid dataclass \(.*gee"),
+        (DECLARATION.format(more="").replace('= "x"', "= []"), r"a\.py: Settings is not a valid dataclass \(mutable"),
+    ],
+)
+def test_a_mistake_in_the_source_names_the_file(package: Path, source: str, message: str):
+    (package / "a.py").write_text(source)
+    with pytest.raises(ValueError, match=message):
+        plugins.settings_type("encoders", "a")
+
+
+def test_what_an_encoder_reads_may_have_a_type(package: Path):
+    (package / "a.py").write_text('READS: str = "prompt"\n')
+    assert plugins.reads("a") == "prompt"

@@ -103,3 +103,12 @@ def test_a_bad_model_holds_up_no_other_and_all_are_named(tmp_path):
 def test_what_is_left_of_a_shard_is_computed_in_the_batches_of_the_whole():
     assert shards.whole_batches("abcdefgh", 3, {"b", "c", "g"}.__contains__) == list("abcgh")
     assert shards.whole_batches("abc", 3, set().__contains__) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "{}", '{"case": "a"}', '{"case": "a", "models": null}', '{"case": "a", "models": [{}]}']
+)
+def test_what_is_no_manifest_is_named(tmp_path: Path, text: str):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(ValueError, match=r"a\.json: not the manifest of a shard"):
+        shards.read_manifest(tmp_path / "a.json")

@@ -263,7 +263,7 @@ def test_an_unfinished_study_is_no_fault(project: Path, monkeypatch: pytest.Monk
     job = job_of("sample")
     Path(job.outputs[0]).unlink()
     assert run(monkeypatch) == 0
-    assert f"missing:\n  sample: 1 jobs to do, such as the one of {job.outputs[0]}\n" in capsys.readouterr().out
+    assert f"missing:\n  sample: 1 to do, such as {job.outputs[0]}\n" in capsys.readouterr().out
 
 
 def test_nor_is_one_that_has_not_begun(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):

@@ -1,6 +1,7 @@
 """The list of jobs is Snakemake's plan, and is kept until what decides it has changed."""
 
 import csv
+import gzip
 import io
 from pathlib import Path
 
@@ -76,13 +77,24 @@ def test_the_list_is_kept_until_the_study_changes(tmp_path: Path, monkeypatch):
     )
 
 
-@pytest.mark.parametrize("damage", [b"", b"not gzip", None])
+FLIPPED = gzip.compress(b"{}")[:12] + b"\xff" * 9
+
+
+@pytest.mark.parametrize("damage", [b"", b"not gzip", None, FLIPPED, gzip.compress(b"[]"), gzip.compress(b"{}")])
 def test_a_damaged_list_is_asked_for_again(damage: bytes | None, tmp_path: Path, monkeypatch):
     project = projects.copy_project(tmp_path / "project")
     before = jobs_of("smoke", monkeypatch, project)
     kept = project / "results/smoke" / layout.JOBS
     kept.write_bytes(kept.read_bytes()[:-20] if damage is None else damage)
     assert jobs_of("smoke", monkeypatch, project) == before
+
+
+def test_a_mistake_in_the_rules_is_told_in_one_line(tmp_path: Path, monkeypatch):
+    project = projects.copy_project(tmp_path / "project")
+    rule = project / "rules/samples.smk"
+    rule.write_text(rule.read_text().replace("size=images_of_shard", "size=images_of_nothing"))
+    with pytest.raises(ValueError, match=r"^study smoke: Snakemake cannot plan it: .*images_of_nothing"):
+        jobs_of("smoke", monkeypatch, project)
 
 
 def test_a_study_that_snakemake_cannot_plan_is_told_in_one_line(tmp_path: Path, monkeypatch):

@@ -2,7 +2,8 @@
 
 Looks at files only. It can run at any time, on any machine that sees the folder, and changes no result. The rest is
 expected to take as long as finished jobs took, in proportion to the size of jobs, with as many jobs at once as ran
-lately or run now. Before the first job is done, the section `costs` of the study says how long jobs take.
+lately or run now. Before the first job is done, the section `costs` of the study says how long jobs take. Changed
+settings are seen for models and samples; `verify` and `snakemake -n` see all.
 
 Example:
     python -m workflow_scripts progress --study smoke --watch

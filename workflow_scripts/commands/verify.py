@@ -84,7 +84,7 @@ def _by_rule(result: Audit, planned: int) -> list[str]:
         return ["everything: no job has finished"]
     counts = Counter(job.rule for job in result.unfinished)
     first = {job.rule: files[0] for job, files in reversed(result.unfinished.items())}
-    return [f"{rule}: {count} jobs to do, such as the one of {first[rule]}" for rule, count in counts.items()]
+    return [f"{rule}: {count} to do, such as {first[rule]}" for rule, count in counts.items()]
 
 
 def _show(title: str, lines: Iterable[str]) -> None:

@@ -154,6 +154,9 @@ def whole_batches(items: Sequence[Item], size: int, wanted: Callable[[Item], boo
 def read_manifest(manifest: Path) -> list[dict[str, Any]]:
     """The entries of a manifest, each with `case` and with `file` as a path; raises `ValueError` if it is none."""
     record = artifacts.read_json(manifest)
-    if not isinstance(record, dict) or not {"case", "models"} <= record.keys():
+    entries = record.get("models") if isinstance(record, dict) and "case" in record else None
+    if not isinstance(entries, list) or not all(
+        isinstance(each, dict) and {"file", "sha256"} <= each.keys() for each in entries
+    ):
         raise ValueError(f"{manifest}: not the manifest of a shard (lacks `case` or `models`); delete it and run again")
-    return [{**entry, "case": record["case"], "file": manifest.parent / entry["file"]} for entry in record["models"]]
+    return [{**entry, "case": record["case"], "file": manifest.parent / entry["file"]} for entry in entries]

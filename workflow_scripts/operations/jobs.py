@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import json
 import logging
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -115,9 +116,9 @@ def _read(kept: Path, key: str) -> dict[str, Any] | None:
     """The kept list; None if there is none, it is damaged, or it is of another key."""
     try:
         plan = json.loads(gzip.decompress(kept.read_bytes()))
-    except (OSError, EOFError, ValueError):
+        return plan if plan["key"] == key else None
+    except (OSError, EOFError, ValueError, TypeError, LookupError, zlib.error):
         return None
-    return plan if plan["key"] == key else None
 
 
 def _keep(kept: Path, plan: Mapping[str, Any]) -> None:
@@ -131,7 +132,6 @@ def _keep(kept: Path, plan: Mapping[str, Any]) -> None:
 def _ask_snakemake(study: Study) -> dict[str, Any]:
     """The jobs of Snakemake's graph, with each list of files and each text of settings once."""
     from snakemake.api import SnakemakeApi
-    from snakemake.exceptions import RuleException
     from snakemake.settings.enums import Quietness
     from snakemake.settings.types import (
         ConfigSettings,
@@ -142,12 +142,11 @@ def _ask_snakemake(study: Study) -> dict[str, Any]:
         StorageSettings,
         WorkflowSettings,
     )
-    from snakemake_interface_common.exceptions import ApiError, WorkflowError
     from snakemake_interface_executor_plugins.settings import ExecMode
 
     log.info("asking Snakemake for the jobs of study %s", study.name)
     weights.needed.cache_clear()  # files may have come or gone since this process asked last
-    logging.getLogger("snakemake").setLevel(logging.WARNING)  # it tells each file that it reads
+    logging.getLogger("snakemake.logging").propagate = False  # else it names each file that it reads
     try:
         with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
             workflow = api.workflow(
@@ -163,7 +162,7 @@ def _ask_snakemake(study: Study) -> dict[str, Any]:
             workflow._prepare_dag(forceall=False, ignore_incomplete=True, lock_warn_only=True, nolock=True)
             workflow._build_dag()
             return _pack(workflow, f"results/{study.name}/")
-    except (WorkflowError, ApiError, RuleException) as error:
+    except Exception as error:  # of Snakemake, or of a mistake in rules/, in whatever class it comes
         raise ValueError(f"study {study.name}: Snakemake cannot plan it: {' '.join(str(error).split())}") from error
 
 

@@ -87,7 +87,7 @@ def _is_current(job: Job) -> bool:
         manifest = artifacts.read_json(job.outputs[0])
     except (OSError, ValueError):  # just removed, or damaged
         return False
-    return manifest.get("settings_hash") == job.settings_hash
+    return isinstance(manifest, dict) and manifest.get("settings_hash") == job.settings_hash
 
 
 @dataclass(frozen=True)

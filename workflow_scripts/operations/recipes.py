@@ -30,7 +30,7 @@ class Recipe:
     """What decides what an artefact holds."""
 
     settings: Mapping[str, Any]
-    inputs: Mapping[str, Input]
+    inputs: Mapping[str, Input] | None  # None if they are not known
 
     def departure(self, provenance: Mapping[str, Any]) -> str | None:
         """How an artefact differs from this recipe, in words; None if it was made by it."""
@@ -38,6 +38,8 @@ class Recipe:
         if changed:
             key, made, now = changed
             return f"made with {key} {_show(made)}, the study says {_show(now)}"
+        if self.inputs is None:
+            return None
         made_from = provenance.get("inputs", {})
         for name, current in self.inputs.items():
             if name not in made_from:
@@ -74,7 +76,8 @@ class Recipes:
         """
         inputs_of = {"finetune": self._inputs_of_model, "sample": self._inputs_of_samples}.get(job.rule)
         for path, file in zip(job.parts, job.made_with.files(), strict=True):
-            yield Path(path), Recipe(file.settings, inputs_of(job, file.model)) if inputs_of else None
+            inputs = inputs_of(job, file.model) if inputs_of else None
+            yield Path(path), None if file.settings is None else Recipe(file.settings, inputs)
 
     def _input(self, source: Path) -> Input:
         return Input(source, self.hash_of(source))

@@ -7,6 +7,7 @@ queries.
 from workflow_scripts import artifacts, cli
 from workflow_scripts.evaluation import cells
 from workflow_scripts.study.settings.evaluation import EvaluateSettings
+from workflow_scripts.study.study import UNTUNED
 
 HEAD = ("method", "encoder", "head", "training_set")
 
@@ -20,7 +21,7 @@ HEAD = ("method", "encoder", "head", "training_set")
 def main(args: cli.Args, settings: EvaluateSettings) -> None:
     head = {key: getattr(settings, key) for key in HEAD}
     scores = cells.read_scores(args.scores, head)
-    same = {"method": head["method"], "encoder": head["encoder"], "head": "identity"}
+    same = {"method": head["method"], "encoder": head["encoder"], "head": UNTUNED}
     untuned = cells.read_scores(args.untuned, same) if args.untuned else None
     record = {**head, "share": settings.share, **cells.evaluate(scores, untuned, settings)}
     provenance = artifacts.make_provenance(settings.to_json(), settings.made_from(**vars(args)))

@@ -3,11 +3,13 @@
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from workflow_scripts import plugins
 from workflow_scripts.study import prompt_checks, release_checks, schema, weights
+from workflow_scripts.study.settings.evaluation import AttributeSettings, EmbedSettings, TrainHeadSettings
 from workflow_scripts.study.study import (
     ID,
     PROMPT_SETS,
@@ -24,6 +26,10 @@ SCHEMA = Path("config/schemas/study.yaml")
 STUDIES = Path("config/studies")
 RESULTS = Path("results")  # in the folder where Snakemake works
 PRETRAINING = Path("config/pretraining.yaml")
+RULES_OF = {"encoders": EmbedSettings, "heads": TrainHeadSettings, "methods": AttributeSettings}
+TAKEN = {  # names that stand beside the keys of a plug-in in the settings of its rule
+    kind: {"version", "encoder", *(field.name for field in fields(rule))} for kind, rule in RULES_OF.items()
+}
 
 
 def study_file(name: str, root: Path) -> str:
@@ -35,6 +41,8 @@ def study_file(name: str, root: Path) -> str:
     file = root / STUDIES / f"{name}.yaml"
     if not file.is_file():
         known = ", ".join(sorted(file.stem for file in (root / STUDIES).glob("*.yaml")))
+        if name is None:
+            raise ValueError(f"config/config.yaml: study: missing key; studies: {known}")
         raise ValueError(f"config/config.yaml: study: {name!r} has no file {STUDIES}/{name}.yaml; studies: {known}")
     if not isinstance(schema.read_yaml(file), Mapping):
         raise ValueError(f"{file}: holds no keys; expected those of {SCHEMA}")
@@ -43,7 +51,7 @@ def study_file(name: str, root: Path) -> str:
 
 def named_study(name: str | None, root: Path) -> Study:
     """Reads and checks the study of this name, or else the one that config/config.yaml names; raises `ValueError`."""
-    name = name or schema.read_yaml(root / "config/config.yaml")["study"]
+    name = name or (schema.read_yaml(root / "config/config.yaml") or {}).get("study")
     return load_study(schema.read_yaml(root / study_file(name, root)), root)
 
 
@@ -56,7 +64,7 @@ def load_study(config: Mapping[str, Any], root: Path) -> Study:
     if RESULTS.is_file():
         raise ValueError(f"{RESULTS}: is a file, but must be a folder; move it away")
     lines = schema.study_problems(config, root / SCHEMA) or problems(config, root)
-    _refuse(STUDIES / f"{config['study']}.yaml", lines)
+    _refuse(STUDIES / f"{config.get('study', '?')}.yaml", lines)
     return Study.from_mapping(config, root)
 
 
@@ -102,6 +110,14 @@ def _plugin_problems(config: Mapping[str, Any]) -> Iterator[str]:
     for key, kind, name in entries:
         if name not in plugins.names(kind):
             yield f"{key}: {name!r}: {plugins.unknown(kind, name)}"
+        elif taken := _keys(plugins.settings_type(kind, name)) & TAKEN.get(kind, set()):
+            yield f"{key}: its Settings declare {min(taken)!r}, a name that the rules use themselves; rename this key"
+        elif kind == "encoders":
+            plugins.reads(name)  # refuses a value that is neither
+
+
+def _keys(declared: type | None) -> set[str]:
+    return {field.name for field in fields(declared)} if declared else set()
 
 
 def _weight_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -219,6 +235,7 @@ def _report_problems(config: Mapping[str, Any]) -> Iterator[str]:
     """What the report needs, checked before the first job."""
     known = [name for name in config["encoders"] if name in plugins.names("encoders")]
     if known and all(plugins.reads(name) != "image" for name in known):
-        yield f"encoders: {', '.join(config['encoders'])} look at no image; the report needs an encoder that does"
+        names = ", ".join(config["encoders"])
+        yield f"encoders: none of {names} looks at images; the report needs an encoder that does"
     if not any("test" in splits_of(section) for section in config["cases"].values()):
         yield "cases: none has models of split 'test'; the report needs a case that has"

@@ -108,8 +108,9 @@ def _messages(error: ValidationError, key: str) -> Iterator[str]:
             for unknown in error.instance.keys() - set(valid):
                 yield f"{prefix}{unknown}: unknown key{_hint(unknown, valid)}; valid keys: {', '.join(valid)}"
         case "required":
+            described = error.schema.get("properties", {})
             for missing in set(error.validator_value) - error.instance.keys():
-                yield f"{prefix}{missing}: missing key ({_describe(error.schema['properties'].get(missing, {}))})"
+                yield f"{prefix}{missing}: missing key ({_describe(described.get(missing, {}))})"
         case "dependentRequired":
             for present, needed in error.validator_value.items():
                 for missing in set(needed) - error.instance.keys() if present in error.instance else ():
