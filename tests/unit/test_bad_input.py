@@ -105,7 +105,7 @@ PLANS: dict[str, tuple[str, str | None, str | bytes, tuple[str, ...]]] = {
         ("config/config.yaml: study: 'nope' has no file config/studies/nope.yaml; studies: abc, abc_release, ",),
     ),
     "no study": ("config/config.yaml", "study: miniature", "seed: 1",
-        ("config/config.yaml: study: None has no file config/studies/None.yaml; studies: abc, abc_release, ",),
+        ("config/config.yaml: study: missing key; studies: abc, abc_release, ",),
     ),
     "what only a release has": (
         STUDY, "seed: 0  ", "allow_missing: true\nseed: 0  ",
