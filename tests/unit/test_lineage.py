@@ -30,7 +30,9 @@ def sample(tmp_path: Path) -> Path:
     table = table.assign(model="cat_0000", prompt_set="llm", seed=range(4))
     file = tmp_path / "samples/x/cat_0000.llm.parquet"
     artifacts.write_table(file, table, {"inputs": {"model": artifacts.file_hash(weights)}})
-    models = [{"model": "cat_0000", "prompt_set": "llm", "file": file.name, "n": 4}]
+    models = [
+        {"model": "cat_0000", "prompt_set": "llm", "file": file.name, "sha256": artifacts.file_hash(file), "n": 4}
+    ]
     artifacts.write_json(file.with_name("test_0000.json"), {"study": "s", "case": "x", "models": models})
     (tmp_path / "features/pixels").mkdir(parents=True)
     return file
