@@ -1,6 +1,7 @@
 """Artefacts: what is written is read again, atomically, with provenance, and errors name the file."""
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -130,6 +131,44 @@ def test_a_broken_json_file_is_named(tmp_path: Path):
     (tmp_path / "x.json").write_text("{")
     with pytest.raises(ValueError, match=r"x\.json: not valid JSON"):
         artifacts.read_json(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize("name", ["x.json", "x.safetensors", "x.parquet", "x.pth"])
+def test_only_what_a_rule_makes_is_made_again_by_deleting_it(name: str, tmp_path: Path):
+    readers = {".json": artifacts.read_json, ".parquet": artifacts.read_table, ".pth": artifacts.read_weights}
+    read = readers.get(Path(name).suffix, artifacts.read_tensors)
+    for folder, sidecar, remedy in (
+        ("results/smoke", False, "delete it and run again"),
+        ("data/hub", True, "delete it and run again"),
+        ("data/abc_release", False, "no run makes it: get it again from where you have it"),
+    ):
+        file = tmp_path / folder / name
+        file.parent.mkdir(parents=True)
+        for content in (b"{", b"\xff\xfe\x00", b"<!DOCTYPE html><html>Quota exceeded</html>"):
+            file.write_bytes(content)
+            if sidecar:
+                artifacts.sidecar_of(file).write_text("")
+            with pytest.raises(ValueError, match=rf"{name}: .+; {remedy}$") as caught:
+                read(file)
+            assert ("(it is a web page, " in str(caught.value)) == (content[:1] == b"<")
+            assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("umask", [0o002, 0o022, 0o077])
+def test_the_umask_decides_who_may_read_an_artefact(umask: int, tmp_path: Path, table: pd.DataFrame):
+    tensors = {"features": np.zeros(1, np.float32)}
+    before = os.umask(umask)
+    try:
+        artifacts.write_tensors(tmp_path / "a.safetensors", tensors, PROVENANCE)
+        artifacts.write_weights(tmp_path / "b.safetensors", {"w": torch.zeros(1)}, {})
+        artifacts.write_weights(tmp_path / "c.bin", {"w": torch.zeros(1)}, {})
+        artifacts.write_table(tmp_path / "d.parquet", table, PROVENANCE)
+        artifacts.write_json(tmp_path / "e.json", {})
+    finally:
+        os.umask(before)
+    assert {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {
+        file.name: 0o666 & ~umask for file in tmp_path.iterdir()
+    }
 
 
 def test_images_survive_and_equal_pixels_give_equal_bytes():

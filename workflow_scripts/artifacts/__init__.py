@@ -10,7 +10,15 @@ other formats of other people, and what is no artefact (configuration, templates
 are read by the modules that describe them.
 """
 
-from workflow_scripts.artifacts.files import SIDECAR, atomic, file_hash, input_hash, recorded_hash, sidecar_of
+from workflow_scripts.artifacts.files import (
+    SIDECAR,
+    atomic,
+    file_hash,
+    input_hash,
+    recorded_hash,
+    sidecar_of,
+    unreadable,
+)
 from workflow_scripts.artifacts.images import (
     MODES,
     Images,

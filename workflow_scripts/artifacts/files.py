@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 SIDECAR = ".sha256"
+WEB_PAGE = "it is a web page, such as a server sends instead of a file when a quota of downloads is used up"
 
 
 def file_hash(path: str | os.PathLike) -> str:
@@ -58,6 +59,24 @@ def atomic(path: str | os.PathLike, sidecar: bool = True) -> Iterator[Path]:
 
 def sidecar_of(path: str | os.PathLike) -> Path:
     return Path(f"{path}{SIDECAR}")
+
+
+def unreadable(path: str | os.PathLike, problem: str, error: Exception) -> ValueError:
+    """The error about a file that cannot be read: what is wrong with it, and what to do.
+
+    Rules make what lies in `results/` or has a sidecar. Everything else came from elsewhere, and no run brings it back.
+    """
+    path = Path(path)
+    made = "results" in path.parts or sidecar_of(path).exists()
+    remedy = "delete it and run again" if made else "no run makes it: get it again from where you have it"
+    reason = WEB_PAGE if _is_web_page(path) else " ".join(str(error).split())
+    return ValueError(f"{path}: {problem} ({reason}); {remedy}")
+
+
+def _is_web_page(path: Path) -> bool:
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(64).lstrip().lower().startswith((b"<!doctype html", b"<html"))
+    return False
 
 
 def recorded_hash(path: str | os.PathLike) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workflow_scripts.artifacts.files import atomic
+from workflow_scripts.artifacts.files import atomic, unreadable
 from workflow_scripts.artifacts.provenance import read_schema
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Images:
                 with pq.ParquetFile(self.path) as file:
                     column = file.read_row_group(group, columns=["image.bytes"]).column("image")
             except (pa.ArrowException, OSError) as error:
-                raise ValueError(f"{self.path}: corrupt parquet file ({error}); delete it and run again") from error
+                raise unreadable(self.path, "corrupt parquet file", error) from error
             self._group, self._encoded = group, column.combine_chunks().field("bytes")
         return self._encoded[row - self.bounds[group]].as_py()
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from workflow_scripts.artifacts.files import input_hash
+from workflow_scripts.artifacts.files import input_hash, unreadable
 from workflow_scripts.cli import canonical_json
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def open_tensors(path: str | os.PathLike) -> Iterator[Any]:
         with safe_open(path, framework="numpy") as file:
             yield file
     except SafetensorError as error:
-        raise ValueError(f"{path}: not a valid safetensors file ({error}); delete it and run again") from error
+        raise unreadable(path, "not a valid safetensors file", error) from error
 
 
 def read_schema(path: str | os.PathLike) -> "pa.Schema":
@@ -77,7 +77,7 @@ def read_schema(path: str | os.PathLike) -> "pa.Schema":
     try:
         return pq.read_schema(path)
     except pa.ArrowInvalid as error:
-        raise ValueError(f"{path}: not a valid parquet file ({error}); delete it and run again") from error
+        raise unreadable(path, "not a valid parquet file", error) from error
 
 
 def provenance_of(schema: "pa.Schema") -> dict:

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workflow_scripts.artifacts.files import atomic
+from workflow_scripts.artifacts.files import atomic, unreadable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,8 +26,8 @@ def read_json(path: str | os.PathLike) -> Any:
     """The value in a JSON file; raises `ValueError` naming the file if it is not JSON."""
     try:
         return json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: not valid JSON ({error}); delete it and run again") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise unreadable(path, "not valid JSON", error) from error
 
 
 def write_json(path: str | os.PathLike, value: Any, sidecar: bool = True) -> None:
@@ -43,7 +43,7 @@ def read_csv(path: str | os.PathLike, **options: Any) -> "pd.DataFrame":
     try:
         return pd.read_csv(path, **options)
     except ValueError as error:  # those of pandas' parser, and of an encoding other than UTF-8
-        raise ValueError(f"{path}: not a valid CSV table ({error})") from error
+        raise unreadable(path, "not a valid CSV table", error) from error
 
 
 def write_csv(path: str | os.PathLike, table: "pd.DataFrame", digits: int | None = None, sidecar: bool = True) -> None:

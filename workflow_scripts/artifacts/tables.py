@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from workflow_scripts.artifacts.files import atomic
+from workflow_scripts.artifacts.files import atomic, unreadable
 from workflow_scripts.artifacts.provenance import PROVENANCE, check_provenance, provenance_of, read_schema
 from workflow_scripts.cli import canonical_json
 
@@ -132,7 +132,7 @@ def read_table(
         filters = [(column, "in", list(values)) for column, values in keep.items()] if keep else None
         table = pq.read_table(path, columns=list(columns) if columns else None, filters=filters).to_pandas()
     except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"{path}: corrupt parquet file ({error}); delete it and run again") from error
+        raise unreadable(path, "corrupt parquet file", error) from error
     if "image" in table.columns:
         table["image"] = [struct["bytes"] for struct in table["image"]]
     return table

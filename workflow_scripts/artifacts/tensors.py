@@ -3,13 +3,14 @@
 import json
 import os
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workflow_scripts.artifacts.files import atomic
+from workflow_scripts.artifacts.files import atomic, unreadable
 from workflow_scripts.artifacts.provenance import PROVENANCE, check_provenance, open_tensors, read_provenance
 from workflow_scripts.cli import canonical_json
 
@@ -27,12 +28,20 @@ def write_tensors(
     from safetensors.numpy import save_file
 
     arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-    with atomic(path, sidecar) as part:
+    with atomic(path, sidecar) as part, _mode_of_umask(part):
         try:
             save_file(arrays, part, metadata={PROVENANCE: canonical_json(provenance)})
         except SafetensorError as error:  # a full disk among others
             raise OSError(str(error)) from error
-        part.chmod(0o644)  # safetensors makes files that only their owner can read; a results folder is shared
+
+
+@contextmanager
+def _mode_of_umask(part: Path) -> Iterator[None]:
+    """Lets those read a file whom the umask lets; safetensors makes files that only their owner can read."""
+    part.touch()
+    mode = part.stat().st_mode
+    yield
+    part.chmod(mode)
 
 
 def read_tensors(path: str | os.PathLike, expect: Mapping[str, Any] | None = None) -> dict[str, np.ndarray]:
@@ -80,8 +89,8 @@ def write_weights(path: str | os.PathLike, tensors: "Mapping[str, torch.Tensor]"
         if Path(path).suffix in PICKLES:
             torch.save(dict(tensors), part)
         else:
-            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, dict(metadata))
-            part.chmod(0o644)
+            with _mode_of_umask(part):
+                save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, dict(metadata))
 
 
 def read_weights(path: str | os.PathLike, mmap: bool = False) -> "Mapping[str, torch.Tensor]":
@@ -102,8 +111,8 @@ def read_weights(path: str | os.PathLike, mmap: bool = False) -> "Mapping[str, t
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except (SafetensorError, pickle.UnpicklingError, EOFError, RuntimeError) as error:
-        reason = first_sentence(error)
-        raise ValueError(f"{path}: cannot be read as weights, and no code in it is run ({reason})") from error
+        reason = ValueError(first_sentence(error))
+        raise unreadable(path, "cannot be read as weights, and no code in it is run", reason) from error
     if not isinstance(content, Mapping):
         raise ValueError(f"{path}: holds a {type(content).__name__}, expected tensors by key")
     return content

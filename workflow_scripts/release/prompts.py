@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from workflow_scripts import artifacts
 from workflow_scripts.release.entries import ROOT
 
 FILE = "path_to_prompts.json"  # beside the images, in some of the downloads
@@ -20,7 +21,7 @@ def read_path_to_prompts(file: Path) -> dict[str, str]:
     try:
         entries = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_Pairs)
     except ValueError as error:  # no JSON, or no UTF-8
-        raise ValueError(f"{file}: not valid JSON ({error})") from error
+        raise artifacts.unreadable(file, "not valid JSON", error) from error
     if not isinstance(entries, _Pairs):
         raise ValueError(f"{file}: expected one JSON object with the prompt of each path")
     prompts: dict[str, str] = {}
