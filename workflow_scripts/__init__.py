@@ -12,5 +12,5 @@ Where to look, in the order of the data flow:
     operations          the list of jobs, progress, costs, integrity, repair, SLURM
     miniature, inputs   how the miniature's corpus and weights are made;  downloads, captions, WordNet
     steps, commands     one command line per rule, and those for people: python -m workflow_scripts
-    artifacts           file formats, provenance, hashes;  cli, devices, plugins, seeds: what all of them use
+    artifacts           file formats, provenance, hashes;  cli, devices, locks, plugins, seeds: what all of them use
 """

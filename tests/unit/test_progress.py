@@ -113,6 +113,7 @@ def test_a_lock_file_left_behind_locks_nothing(study: Study):
     shard = of_rule(study, "finetune")[0]
     with shards.locked(Path(shard.outputs[0])):
         text = Path(shard.outputs[0]).with_suffix(".lock").read_text()
+    text = text.replace(f"process {os.getpid()} ", f"process {2**22 + 1} ")  # above the highest that Linux gives
     write(Path(shard.outputs[0]).with_suffix(".lock"), text)
     write(shard.log, BEGUN.format(4, 0))
     assert counts(study, "finetune") == {"remaining": 8}

@@ -6,7 +6,7 @@ PLUGINS = ("base_models", "customization", "encoders", "exemplar_sources", "head
 # A line lists rooms. A longer name is a part of a room that stands higher or lower than the rest of it. The package of
 # a kind of plug-ins, and its private modules, stand high; the plug-ins stand low: who needs one loads it by its name.
 ORDER = (
-    ("cli", "devices", "seeds", "artifacts", "evaluation.retrieval"),
+    ("cli", "devices", "locks", "seeds", "artifacts", "evaluation.retrieval"),
     ("plugins", "study"),
     ("reporting.markdown", "miniature.corpus", *PLUGINS, "customization.bank"),
     ("ground_truth",),

@@ -1,4 +1,3 @@
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -8,25 +7,6 @@ import pytest
 from workflow_scripts import artifacts
 from workflow_scripts.ground_truth import shards
 from workflow_scripts.study.settings.release import ImportSamplesSettings
-
-
-@pytest.mark.parametrize(("job", "line"), [("", f"kill {os.getpid()}"), ("17", "scancel 17")])
-def test_a_second_worker_is_told_who_holds_the_shard(job: str, line: str, tmp_path, monkeypatch):
-    monkeypatch.setenv("SLURM_JOB_ID", job)
-    manifest = tmp_path / "models" / "train_0000.json"
-    told = pytest.raises(ValueError, match=rf"\.lock: this shard is being made by process \d+ on \S+ \({line}\) since")
-    with shards.locked(manifest), told, shards.locked(manifest):
-        pass
-    assert list(manifest.parent.iterdir()) == []
-    with shards.locked(manifest):  # and it is free again
-        pass
-
-
-def test_the_lock_left_by_a_killed_worker_locks_nothing(tmp_path):
-    manifest = tmp_path / "train_0000.json"
-    manifest.with_suffix(".lock").write_text("process 1 on elsewhere since long ago")
-    with shards.locked(manifest):
-        assert "elsewhere" not in manifest.with_suffix(".lock").read_text()
 
 
 def test_a_file_is_finished_if_it_was_made_the_same_way(tmp_path):

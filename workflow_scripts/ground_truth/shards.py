@@ -1,17 +1,13 @@
 """How a job makes a shard: one worker at a time, finished files are kept, failures are collected, manifest last."""
 
-import fcntl
 import logging
-import os
-import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, TypeVar
 
-from workflow_scripts import artifacts
+from workflow_scripts import artifacts, locks
 from workflow_scripts.study.settings.ground_truth import File, ShardSettings
 
 Item = TypeVar("Item")
@@ -82,48 +78,9 @@ def write_manifest(path: Path, settings: ShardSettings, parts: Sequence[Part]) -
     artifacts.write_json(path, {**head, **hashed, "models": entries})
 
 
-@contextmanager
-def locked(manifest: Path) -> Iterator[None]:
-    """Keeps other workers away from a shard while the block runs, by a lock file beside its manifest.
-
-    The kernel holds the lock and releases it when the process ends. A lock file that was left behind locks nothing.
-
-    Raises:
-        ValueError: another worker holds the lock; the message says which one.
-        OSError: the lock file cannot be written, because the disk is full.
-    """
-    path = manifest.with_suffix(".lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _acquired(path) as file:
-        try:
-            file.truncate(0)
-            job = os.environ.get("SLURM_JOB_ID")
-            how_to_end = f"scancel {job}" if job else f"kill {os.getpid()}"
-            start = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-            file.write(f"process {os.getpid()} on {socket.gethostname()} ({how_to_end}) since {start}")
-            file.flush()
-        except OSError as error:
-            raise OSError(f"{path}: cannot be written ({error.strerror})") from error
-        try:
-            yield
-        finally:
-            path.unlink()
-
-
-def _acquired(path: Path) -> TextIO:
-    while True:
-        file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 (closing it releases the lock)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            with file:
-                file.seek(0)
-                worker = file.read()
-            raise ValueError(f"{path}: this shard is being made by {worker}; wait for it or end it") from error
-        # The last holder may have removed the file after we opened it and before we locked it.
-        if path.exists() and os.path.samefile(path, file.fileno()):  # noqa: PTH121 (of a descriptor)
-            return file
-        file.close()
+def locked(manifest: Path) -> AbstractContextManager[None]:
+    """Keeps other workers away from a shard, by a lock file beside its manifest; see `locks.held`."""
+    return locks.held(manifest.with_suffix(".lock"), "this shard is being made by")
 
 
 def recipe_hash(recipe: Mapping[str, Any]) -> str:

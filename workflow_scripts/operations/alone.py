@@ -7,10 +7,13 @@ Example:
     python -m workflow_scripts.operations.alone snakemake --unlock
 """
 
-import fcntl
+import atexit
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
+
+from workflow_scripts import locks
 
 LOCK = Path(".snakemake/alone.lock")
 
@@ -19,14 +22,11 @@ def hold() -> None:
     """Takes the lock of the working directory until this process ends.
 
     Raises:
-        ValueError: another run holds it.
+        ValueError: another run holds it; the message says which process.
     """
-    LOCK.parent.mkdir(exist_ok=True)
-    file = os.open(LOCK, os.O_RDWR | os.O_CREAT)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise ValueError(f"{Path.cwd()}: a run is under way here; wait for it or end it") from error
+    stack = ExitStack()
+    stack.enter_context(locks.held(LOCK.absolute(), "a run is under way here:"))
+    atexit.register(stack.close)
 
 
 def main() -> None:

@@ -1,6 +1,5 @@
 """Orphaned files in a study's folder: no job makes them, no manifest lists them, no running worker writes them."""
 
-import fcntl
 import os
 import socket
 import time
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from workflow_scripts import artifacts
+from workflow_scripts import artifacts, locks
 from workflow_scripts.ground_truth.shards import read_manifest
 from workflow_scripts.operations.jobs import Job
 from workflow_scripts.study import layout
@@ -63,19 +62,10 @@ def _files(folder: Path, above: set[Path]) -> Iterator[Path]:
 def _is_of_a_worker(file: Path) -> bool:
     """Whether a worker that may still run uses this file: the lock of a shard, or a file that is being written."""
     if file.suffix == ".lock":
-        return _is_held(file)
+        return locks.is_held(file)
     if file.suffix != ".part":
         return False
     process = file.name.split(".")[-2]
     if file.name.endswith(f".{socket.gethostname()}.{process}.part"):
         return psutil.pid_exists(int(process))
     return time.time() - file.stat().st_mtime < ELSEWHERE
-
-
-def _is_held(lock: Path) -> bool:
-    with lock.open(encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False

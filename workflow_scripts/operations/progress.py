@@ -15,20 +15,18 @@ A job that is not done is
 import math
 import os
 import re
-import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from workflow_scripts import artifacts
+from workflow_scripts import artifacts, locks
 from workflow_scripts.operations.costs import Costs, by_rule, kept
 from workflow_scripts.operations.jobs import Job
 
 RUNNING, FAILED, STOPPED, WAITING = "running", "failed", "stopped", "waiting"
 RECENT = 600  # seconds, or three times the expected time of the job if that is more
 TAIL = 8192  # bytes at the end of a log that are read
-WORKER = re.compile(r"process (?P<pid>\d+) on (?P<host>\S+)")
 
 
 class Files:
@@ -103,8 +101,7 @@ class Standing:
 
 def standings(jobs: Iterable[Job], costs: Costs, files: Files) -> list[Standing]:
     """The state of jobs that are not done; `costs` are the seconds of each job."""
-    lockers = _lockers()
-    return [_standing(job, costs.by_record.get(job.record, 0), files, lockers) for job in jobs]
+    return [_standing(job, costs.by_record.get(job.record, 0), files) for job in jobs]
 
 
 def left(seconds: Costs, pending: Iterable[Standing]) -> Costs:
@@ -114,10 +111,10 @@ def left(seconds: Costs, pending: Iterable[Standing]) -> Costs:
     return Costs(remaining, frozenset())
 
 
-def _standing(job: Job, seconds: float, files: Files, lockers: set[int] | None) -> Standing:
+def _standing(job: Job, seconds: float, files: Files) -> Standing:
     if job.is_shard:
         lock = files.get(job.outputs[0].removesuffix(".json") + ".lock")
-        worker = _worker(lock, lockers) if lock else None
+        worker = _worker(lock) if lock else None
         if worker:
             return Standing(job, RUNNING, _made(job, lock, files), len(job.parts), worker)
     log, benchmark = files.get(job.log), files.get(job.benchmark)
@@ -131,32 +128,17 @@ def _standing(job: Job, seconds: float, files: Files, lockers: set[int] | None) 
     return Standing(job, RUNNING if recent and not job.is_shard else STOPPED, note=last)
 
 
-def _lockers() -> set[int] | None:
-    """The processes of this machine that hold a lock, as the kernel lists them; None if it lists none.
-
-    Trying the lock instead could take it from a worker that is just starting.
-    """
-    try:
-        rows = [row.split() for row in Path("/proc/locks").read_text(encoding="utf-8").splitlines()]
-    except FileNotFoundError:
-        return None
-    return {int(row[4]) for row in rows if row[1] == "FLOCK"}
-
-
-def _worker(lock: os.DirEntry, lockers: set[int] | None) -> str | None:
+def _worker(lock: os.DirEntry) -> str | None:
     """The worker that a shard's lock file names; None if that process has ended.
 
-    A worker on another machine cannot be checked. It counts as running while its lock file exists.
+    Trying the lock instead could take it from a worker that is just starting. A worker on another machine cannot be
+    checked. It counts as running while its lock file exists.
     """
     try:
-        text = Path(lock).read_text(encoding="utf-8")
+        text = Path(lock).read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return None
-    worker = WORKER.match(text)
-    if not worker:
-        return None
-    gone = worker["host"] == socket.gethostname() and lockers is not None and int(worker["pid"]) not in lockers
-    return None if gone else text
+    return text if locks.HOLDER.match(text) and not locks.has_ended_here(text) else None
 
 
 def _made(job: Job, lock: os.DirEntry, files: Files) -> int:
