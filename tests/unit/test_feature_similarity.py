@@ -38,9 +38,12 @@ def test_only_the_querys_own_exemplars_are_candidates():
     assert found.candidates.tolist() == [4, 5]
 
 
-def test_influence_of_all_candidates_sums_to_hundred():
-    found = attribute(IDENTITY, Calibration(0.7, 0.01), [[0, 1]], top_k=5)
-    assert found.top_influence.sum() == pytest.approx(100)
+@pytest.mark.parametrize("threshold", [0.01, -0.02])  # less than 0: as others fitted it, everything has influence
+def test_influence_of_all_candidates_sums_to_hundred(threshold: float):
+    both, one = attribute(IDENTITY, Calibration(0.7, threshold), [[0, 1], [0, -1]], top_k=4).top_influence
+    least = attribute(IDENTITY, Calibration(0.7, threshold), [[0, 1]], top_k=5).top_influence[0, 4]
+    assert both.sum() + least == pytest.approx(100)
+    assert one.sum() == pytest.approx(100)  # the other exemplar, which is no candidate, has none
 
 
 def test_head_maps_exemplars_and_samples_differently():

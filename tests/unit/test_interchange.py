@@ -1,5 +1,6 @@
 """Customized models to diffusers and back, with diffusers itself at the other end."""
 
+import copy
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from workflow_scripts.customization.bank import interchange
 from workflow_scripts.customization.bank.stacked import ModelBank, projections
 
 PROMPTS = ["", "a picture of a <new1> cat"]
+OF_DIFFUSERS = ("safetensors", "bin")
 WEIGHTS = "pytorch_custom_diffusion_weights"
 
 
@@ -54,7 +56,7 @@ def as_pipeline(base_model: Path, folder: Path, file_format: str):
     return pipeline
 
 
-@pytest.mark.parametrize("file_format", interchange.FORMATS)
+@pytest.mark.parametrize("file_format", OF_DIFFUSERS)
 @pytest.mark.parametrize("own", [False, True])
 def test_diffusers_predicts_what_we_do(own, file_format, base_folder, tmp_path, monkeypatch):
     folder = BASE_MODEL if own else base_folder
@@ -82,7 +84,7 @@ def test_there_and_back_is_the_same_to_the_last_bit(file_format, base, base_fold
     run(export_model, monkeypatch, base_model=base_folder, model=model, output=first, format=file_format)
     run(import_model, monkeypatch, base_model=base_folder, folder=first, output=imported)
     run(export_model, monkeypatch, base_model=base_folder, model=imported, output=second, format=file_format)
-    assert contents(first).keys() == {f"{WEIGHTS}.{file_format}", f"<new1>.{file_format}"}
+    assert contents(first).keys() == {f"{WEIGHTS}.{file_format}", f"<new1>.{file_format.replace('pt', 'bin')}"}
     assert contents(first) == contents(second)
 
     ours, back = (custom_diffusion.condition(base, artifacts.read_tensors(f), PROMPTS) for f in (model, imported))
@@ -90,13 +92,64 @@ def test_there_and_back_is_the_same_to_the_last_bit(file_format, base, base_fold
     assert all(torch.equal(ours.projected[path], back.projected[path]) for path in ours.projected)
 
 
-def test_both_formats_hold_the_same(base, base_folder, model, tmp_path):
+def test_all_formats_hold_the_same(base, base_folder, model, tmp_path):
     weights = artifacts.read_tensors(model)
     for file_format in interchange.FORMATS:
         interchange.write_folder(base, weights, tmp_path / file_format, file_format)
-    first, second = (interchange.read_folder(base, tmp_path / file_format) for file_format in interchange.FORMATS)
-    assert first.keys() == second.keys()
-    assert all(np.array_equal(first[name], second[name]) for name in first)
+    first, *others = (interchange.read_folder(base, tmp_path / file_format) for file_format in interchange.FORMATS)
+    for other in others:
+        assert first.keys() == other.keys()
+        assert all(np.array_equal(first[name], other[name]) for name in first)
+
+
+def write_authors_folder(base, folder: Path) -> dict[str, torch.Tensor]:
+    """A model as the authors of AbC saved it; returns its weights, by the UNet's own names."""
+    torch.manual_seed(6)
+    weights = {
+        name: torch.randn_like(weight)
+        for name, weight in base.unet.state_dict().items()
+        if name.endswith(("attn2.to_k.weight", "attn2.to_v.weight"))
+    }
+    folder.mkdir()
+    torch.save(weights, folder / f"{WEIGHTS}.pt")
+    torch.save({"<new1>": torch.randn(base.unet.config.cross_attention_dim)}, folder / "<new1>.bin")
+    return weights
+
+
+def test_a_model_of_the_authors_is_read_and_written_as_their_code_loads_it(base, base_folder, tmp_path, monkeypatch):
+    weights, imported = write_authors_folder(base, tmp_path / "theirs"), tmp_path / "imported.safetensors"
+    run(import_model, monkeypatch, base_model=base_folder, folder=tmp_path / "theirs", output=imported)
+    run(export_model, monkeypatch, base_model=base_folder, model=imported, output=tmp_path / "ours", format="pt")
+    back = torch.load(tmp_path / "ours" / f"{WEIGHTS}.pt", weights_only=True)
+    assert back.keys() == weights.keys()
+    assert all(torch.equal(back[name], weights[name]) for name in weights)
+    token = torch.load(tmp_path / "ours/<new1>.bin", weights_only=True)["<new1>"].numpy()
+    assert np.array_equal(token, artifacts.read_tensors(imported)["<new1>"])
+
+    unet = copy.deepcopy(base.unet)
+    assert not unet.load_state_dict(back, strict=False).unexpected_keys
+    x, t = torch.randn(1, *base.latent_shape, generator=torch.Generator().manual_seed(0)), torch.tensor(500)
+    condition = custom_diffusion.condition(base, artifacts.read_tensors(imported), PROMPTS[1:])
+    with torch.no_grad(), custom_diffusion.conditioned(base, [(condition, 0)]) as states:
+        torch.testing.assert_close(unet(x, t, states).sample, base.unet(x, t, states).sample, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda w: w.pop(min(w)), "{key} is missing; the base model has it"),
+        (lambda w: w.update({min(w).replace("attn2", "attn1"): w[min(w)]}), "{other} is unexpected; expected only "),
+        (lambda w: w.update({min(w): w[min(w)][:, :1]}), "{key} is of shape "),
+    ],
+)
+def test_a_key_of_the_authors_file_that_does_not_match_is_named(change, says, base, tmp_path):
+    weights = write_authors_folder(base, tmp_path / "theirs")
+    says = says.format(key=min(weights), other=min(weights).replace("attn2", "attn1"))
+    change(weights)
+    torch.save(weights, tmp_path / "theirs" / f"{WEIGHTS}.pt")
+    with pytest.raises(ValueError) as caught:
+        interchange.read_folder(base, tmp_path / "theirs")
+    assert str(caught.value).startswith(f"{tmp_path}/theirs/{WEIGHTS}.pt: {says}")
 
 
 def test_half_precision_stays_half_precision(base, model, tmp_path):

@@ -334,13 +334,29 @@ def test_a_file_of_other_maps_is_refused(content: object, says: str, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("inverse", "bias", "says"), [(-1, 0, "inv_tau is -1"), (1, 1, "bias is 1"), (1, -1000, "bias")]
+    ("inverse", "bias", "says"), [(-1, 0, "inv_tau is -1"), (1, -1000, "bias is -1000, expected more than -1000")]
 )
 def test_a_calibration_that_is_none_is_refused(inverse: float, bias: float, says: str, tmp_path: Path):
     content = {"inv_tau": torch.tensor(float(inverse)), "bias": torch.tensor(float(bias))}
     file = released.save(tmp_path / "calibrator.pth", content)
     with pytest.raises(ValueError, match=f"{file}: {says}"):
         checkpoints.read_calibrator(file)
+
+
+def test_what_the_authors_code_accepts_is_accepted_with_a_line(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    content = {"inv_tau": torch.tensor(1 / 0.05), "bias": torch.tensor(20.0), "epoch": 7}
+    fitted = checkpoints.read_calibrator(released.save(tmp_path / "calibrator.pth", content))
+    assert (fitted.tau, fitted.lam) == pytest.approx((0.05, -0.02))
+    mapper = tmp_path / "mapper.pth"
+    released.save(mapper, {**released.save_mapper(mapper, 3), "optimizer": {}})
+    assert checkpoints.read_mapper(mapper).keys() == {
+        f"{side}.{part}" for side in ("exemplar", "sample") for part in ("weight", "bias")
+    }
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path}/calibrator.pth: epoch is not used, only bias, inv_tau",
+        f"{tmp_path}/calibrator.pth: bias is 20, so lambda is -0.02: every candidate gets some influence",
+        f"{mapper}: optimizer is not used, only real_mapper, synth_mapper",
+    ]
 
 
 def test_the_distractors_features_come_over_bit_for_bit(tmp_path: Path):

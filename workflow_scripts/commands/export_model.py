@@ -1,10 +1,12 @@
-"""Writes a customized model as the folder that diffusers reads: whole W_k and W_v, and the embedding of `<new1>`.
+"""Writes a customized model as the folder that others read: whole W_k and W_v, and the embedding of `<new1>`.
+
+With `--format pt` for the code of AbC's authors, else for diffusers.
 
 Example:
     python -m workflow_scripts export_model --base-model data/base_model \\
         --model results/miniature/models/emoji_seen/airplane_0000.safetensors --output airplane
 
-docs/interchange.md says how a pipeline loads it.
+docs/interchange.md says how each loads it.
 """
 
 from workflow_scripts import artifacts, cli, plugins

@@ -1,4 +1,4 @@
-"""Reads a customized model from a folder of diffusers, `.safetensors` or `.bin`, into a file that can be sampled here.
+"""Reads a customized model from a folder of diffusers, or of the authors of AbC, into a file that can be sampled here.
 
 Example:
     python -m workflow_scripts import_model --base-model data/base_model --folder airplane \\

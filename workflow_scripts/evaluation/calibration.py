@@ -29,11 +29,12 @@ class Calibration:
     """The two parameters of the influence."""
 
     tau: float  # temperature, more than 0
-    lam: float  # lambda, the threshold, from 0 to less than 1
+    lam: float  # lambda, the threshold, less than 1; ours at least 0, one that others fitted may be negative
 
     def weight(self, gaps: np.ndarray) -> np.ndarray:
-        """Unnormalised influence ReLU(exp(-gap / tau) - lambda) of candidates with these gaps."""
-        return np.maximum(np.exp(-gaps / self.tau) - self.lam, 0.0)
+        """Unnormalised influence ReLU(exp(-gap / tau) - lambda) of candidates with these gaps; 0 at an infinite gap."""
+        weights = np.maximum(np.exp(-gaps / self.tau) - self.lam, 0.0)
+        return weights if self.lam >= 0 else np.where(np.isinf(gaps), 0.0, weights)
 
     def soft_weight(self, gaps: np.ndarray) -> np.ndarray:
         """`weight` with softplus in place of ReLU."""

@@ -1,5 +1,6 @@
 """Files that the authors saved with PyTorch: mappers, calibrators and features. No code in them is ever run."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,20 +11,27 @@ import torch
 from workflow_scripts import artifacts
 from workflow_scripts.evaluation.calibration import Calibration
 
+log = logging.getLogger(__name__)
 SIDES = {"exemplar": "real_mapper", "sample": "synth_mapper"}
 CHECKED_AT_ONCE = 1 << 24  # numbers, so that checking takes little memory
 BIAS_GAIN = 0.001  # factor of the calibrator's stored bias
 
 
 def load(file: Path, keys: set[str]) -> Mapping[str, Any]:
-    """The entries of a file of `torch.save`, as memory maps; raises `ValueError` if it has others than `keys`."""
+    """The entries `keys` of a file of `torch.save`, as memory maps; others are logged, and passed over.
+
+    Raises:
+        ValueError: the file lacks one of the entries.
+    """
     if not file.is_file():
         raise ValueError(f"{file}: no such file; it belongs to the released test set, see docs/release.md")
     content = artifacts.read_weights(file, mmap=True)
-    if set(content) != keys:
-        given = ", ".join(map(str, content))
+    given = ", ".join(map(str, content)) or "none"
+    if not keys <= set(content):
         raise ValueError(f"{file}: expected the entries {', '.join(sorted(keys))}, it has {given}")
-    return content
+    if others := [str(key) for key in content if key not in keys]:
+        log.warning("%s: %s is not used, only %s", file, ", ".join(others), ", ".join(sorted(keys)))
+    return {key: content[key] for key in keys}
 
 
 def read_mapper(file: Path) -> dict[str, np.ndarray]:
@@ -48,6 +56,8 @@ def read_mapper(file: Path) -> dict[str, np.ndarray]:
 def read_calibrator(file: Path) -> Calibration:
     """The fitted tau and lambda. Stored are 1 / tau, and a bias that is added where the paper subtracts lambda.
 
+    A positive bias is a negative lambda, which gives every candidate some influence; the authors' code accepts it.
+
     Raises:
         ValueError: tau or lambda is out of range.
     """
@@ -56,8 +66,10 @@ def read_calibrator(file: Path) -> Calibration:
     if inverse <= 0:
         raise ValueError(f"{file}: inv_tau is {inverse:g}, expected more than 0")
     threshold = -BIAS_GAIN * bias
-    if not 0 <= threshold < 1:
-        raise ValueError(f"{file}: bias is {bias:g}, expected -1000 to 0 (lambda is -{BIAS_GAIN:g} times as much)")
+    if threshold >= 1:
+        raise ValueError(f"{file}: bias is {bias:g}, expected more than -1000 (lambda is -{BIAS_GAIN:g} times as much)")
+    if threshold < 0:
+        log.warning("%s: bias is %g, so lambda is %g: every candidate gets some influence", file, bias, threshold)
     return Calibration(1 / inverse, threshold)
 
 

@@ -1,8 +1,10 @@
-"""Customized models in the files of diffusers, as its training script writes them and its pipelines read them.
+"""Customized models in the files of others: of diffusers, and of the authors of AbC.
 
-A folder holds two files, of safetensors or of `torch.save` (`.bin`): `pytorch_custom_diffusion_weights` has the full
-W_k and W_v of every cross-attention layer, named as parts of attention processors; `<new1>` has the embedding of V*.
-No value is rounded. No tensor may be missing, and there may be no other.
+A folder holds two files, of safetensors or of `torch.save` (`.bin`, `.pt`): `pytorch_custom_diffusion_weights` has the
+full W_k and W_v of every cross-attention layer; `<new1>` has the embedding of V*. diffusers' training script names the
+weights as parts of attention processors (`...attn2.processor.to_k_custom_diffusion.weight`); the authors of AbC load
+them into the UNet, by its own names (`...attn2.to_k.weight`). No value is rounded. No tensor may be missing, and there
+may be no other.
 """
 
 from collections.abc import Mapping
@@ -20,32 +22,35 @@ if TYPE_CHECKING:
     from workflow_scripts.base_models import BaseModel
 
 WEIGHTS = "pytorch_custom_diffusion_weights"  # as diffusers names it
-FORMATS = ("safetensors", "bin")
+FORMATS = ("safetensors", "bin", "pt")  # diffusers' layout in the first two, the authors' in the last
 METADATA = {"format": "pt"}  # diffusers wants it in safetensors
 DTYPES = (torch.float32, torch.float16)
 
 
 def write_folder(base: "BaseModel", weights: Mapping[str, np.ndarray], folder: Path, file_format: str) -> None:
-    """Writes a customized model (see `effective_weights`) for diffusers, in one of `FORMATS`.
+    """Writes a customized model (see `effective_weights`) for others, in one of `FORMATS`.
 
     Raises:
         ValueError: the weights belong to another base model, or the folder holds other files.
     """
-    files = {name: folder / f"{name}.{file_format}" for name in (WEIGHTS, TOKEN)}
+    of_authors = file_format == "pt"
+    token = "bin" if of_authors else file_format  # which they, too, load with diffusers
+    files = {WEIGHTS: folder / f"{WEIGHTS}.{file_format}", TOKEN: folder / f"{TOKEN}.{token}"}
     for other in sorted(set(folder.glob("*")) - set(files.values())):
         raise ValueError(f"{other}: exists already; give --output an empty folder, or one that does not exist yet")
     tensors = {}
     for path, weight in effective_weights(base, weights).items():
         stored = weights.get(f"{path}.weight")  # in its own precision
-        tensors[_key(path)] = weight.T.contiguous().cpu() if stored is None else torch.from_numpy(stored)
-    # diffusers wants an entry for every attention layer; an empty one means the base model's layer.
-    tensors |= {name: torch.empty(0) for name in _frozen(base)}
+        key = f"{path}.weight" if of_authors else _key(path)
+        tensors[key] = weight.T.contiguous().cpu() if stored is None else torch.from_numpy(stored)
+    if not of_authors:  # diffusers wants an entry for every attention layer; an empty one means the base model's layer
+        tensors |= {name: torch.empty(0) for name in _frozen(base)}
     artifacts.write_weights(files[WEIGHTS], tensors, METADATA)
     artifacts.write_weights(files[TOKEN], {TOKEN: torch.from_numpy(weights[TOKEN])}, METADATA)
 
 
 def read_folder(base: "BaseModel", folder: Path) -> dict[str, np.ndarray]:
-    """The tensors of a model's file, `{path}.weight` [out, in] per projection and `<new1>` [d], from diffusers' folder.
+    """The tensors of a model's file, `{path}.weight` [out, in] per projection and `<new1>` [d], from others' folder.
 
     Raises:
         ValueError: a file is missing, unexpected or cannot be read; or names, shapes or types are not those of this
@@ -53,20 +58,24 @@ def read_folder(base: "BaseModel", folder: Path) -> dict[str, np.ndarray]:
     """
     files = find_files(folder)
     layers = projections(base.unet)
-    shapes = {_key(path): layer.weight.shape for path, layer in layers.items()}
-    frozen = _frozen(base)  # their entries are empty, in diffusers' own files empty mappings
-    entries = artifacts.read_weights(files[WEIGHTS]).items()
-    tensors = _checked(files[WEIGHTS], {key: each for key, each in entries if key not in frozen or len(each)}, shapes)
+    entries = artifacts.read_weights(files[WEIGHTS])
+    of_authors = any(f"{path}.weight" in entries for path in layers)
+    keys = {path: f"{path}.weight" if of_authors else _key(path) for path in layers}
+    shapes = {keys[path]: layer.weight.shape for path, layer in layers.items()}
+    # The entries of frozen layers are empty in diffusers' layout, and empty mappings in its own files.
+    frozen = () if of_authors else _frozen(base)
+    changed = {key: each for key, each in entries.items() if key not in frozen or len(each)}
+    tensors = _checked(files[WEIGHTS], changed, shapes)
     width = base.text_encoder.get_input_embeddings().weight.shape[1:]
     token = _checked(files[TOKEN], artifacts.read_weights(files[TOKEN]), {TOKEN: width})
-    return {f"{path}.weight": tensors[_key(path)] for path in layers} | token
+    return {f"{path}.weight": tensors[key] for path, key in keys.items()} | token
 
 
 def find_files(folder: Path) -> dict[str, Path]:
     """The two files of a folder, by what they hold (`WEIGHTS`, `TOKEN`).
 
     Raises:
-        ValueError: one is missing, or there in both formats; or there are other files of weights.
+        ValueError: one is missing, or there in several formats; or there are other files of weights.
     """
     present = sorted(file for ending in FORMATS for file in folder.glob(f"*.{ending}"))
     files = {file.stem: file for file in present}
