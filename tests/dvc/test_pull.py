@@ -1,5 +1,8 @@
 """Clone, `make pull`, nothing to be done; then a key changes, and only what depends on it is made again."""
 
+import json
+import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +34,20 @@ def test_a_clone_with_all_that_is_published_has_nothing_to_be_done(pulled: Repos
     assert not (pulled.folder / "results/smoke/models").exists()  # too much for a repository
     assert_nothing_to_be_done(pulled)
     assert pulled.must("git", "status", "--short") == ""
+
+
+def test_after_a_pull_all_tools_tell_the_same(pulled: Repository):
+    """Plan, progress and verify: what is not here is not needed, nothing is to do, nothing runs."""
+    progress = json.loads(pulled.run(sys.executable, "-m", "workflow_scripts", "progress", "--json").stdout)
+    counts = progress["all"]
+    assert counts["done"] and counts["unneeded"] and counts["done"] + counts["unneeded"] == counts["jobs"]
+    assert not progress["running"] + progress["failed"] + progress["stopped"]
+    plan = pulled.must(sys.executable, "-m", "workflow_scripts", "plan")
+    total = re.search(r"^\| all +\|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)\|", plan, re.MULTILINE)
+    assert [int(cell) for cell in total.groups()] == [counts[name] for name in ("jobs", "done", "unneeded", "to_do")]
+    assert f"{progress['study']}: {progress['summary']}; " in pulled.must(
+        sys.executable, "-m", "workflow_scripts", "verify"
+    )
 
 
 def test_what_is_not_kept_is_made_when_a_change_needs_it(pulled: Repository):

@@ -9,7 +9,7 @@ import pytest
 
 from tests.projects import ROOT
 from workflow_scripts.ground_truth import shards
-from workflow_scripts.operations import costs, forecast
+from workflow_scripts.operations import costs, forecast, progress
 from workflow_scripts.operations.jobs import Job, jobs
 from workflow_scripts.reporting import plan
 from workflow_scripts.study import checks, schema, settings
@@ -24,6 +24,10 @@ JOBS = [
 @pytest.fixture
 def study() -> Study:
     return checks.named_study("smoke", ROOT)
+
+
+def surveyed(done: list[Job], to_do: list[Job]) -> progress.Survey:
+    return progress.Survey(dict.fromkeys(done), {}, dict.fromkeys(to_do))
 
 
 def with_priors(study: Study, **priors: dict[str, float]) -> Study:
@@ -108,7 +112,9 @@ def test_the_forecast_adds_up(study: Study):
     """7 models of 3,600 seconds each, of which 4 are done."""
     given = with_priors(study, finetune={"unit_seconds": 3600, "unit_mb": 1000})
     seconds = costs.expect(given, JOBS, {}, costs.SECONDS)
-    table = forecast.expected(JOBS, JOBS[:1], seconds, costs.expect(given, JOBS, {"finetune/a": 8000}, costs.MEGABYTES))
+    table = forecast.expected(
+        JOBS, surveyed(JOBS[:1], JOBS[1:]), seconds, costs.expect(given, JOBS, {"finetune/a": 8000}, costs.MEGABYTES)
+    )
     row = dict(zip(table.columns, table.iloc[0], strict=True))
     assert (row["jobs"], row["done"], row["to_do"]) == (3, 1, 2)
     assert (row["gpu_hours"], row["cpu_hours"], row["hours_to_do"]) == (7, 0, 3)
@@ -121,7 +127,9 @@ def test_the_forecast_adds_up(study: Study):
 def test_a_sum_of_which_part_is_unknown_is_a_lower_bound(study: Study):
     known, unknown = JOBS, [Job("plot", "smoke", "plot", ("plot.svg",))]
     seconds = costs.Costs({job.record: 36000 for job in known}, frozenset())
-    table = forecast.expected([*known, *unknown], [], seconds, costs.Costs({}, frozenset()))
+    table = forecast.expected(
+        [*known, *unknown], surveyed([], [*known, *unknown]), seconds, costs.Costs({}, frozenset())
+    )
     dataset = plan.tabulate(settings.make("dataset_table", study), {})
     page = forecast.to_markdown("smoke", dataset, table, forecast.waits([*known, *unknown], seconds))
     cells = {
@@ -129,8 +137,8 @@ def test_a_sum_of_which_part_is_unknown_is_a_lower_bound(study: Study):
         for line in page.splitlines()
         if "|" in line
     }
-    assert cells["all"][:6] == ["4", "0", "4", "30", "> 0", "> 30"]
-    assert cells["plot"][4:7] == ["-", "-", "unknown"]
+    assert cells["all"][:7] == ["4", "0", "0", "4", "30", "> 0", "> 30"]
+    assert cells["plot"][5:8] == ["-", "-", "unknown"]
 
 
 def test_every_rule_of_a_study_can_have_a_prior(study: Study):

@@ -20,6 +20,7 @@ from workflow_scripts.study import checks, layout
 from workflow_scripts.study.study import Study
 
 BEGUN = "2026-11-24 10:00:00 INFO workflow_scripts.ground_truth.models: {} models to make, {} there already\n"
+REPORT = ("tabulate", "plot", "gallery", "dataset_table", "rulegraph", "index")
 ERROR = BEGUN.format(4, 0) + "error: 1 of 4 models failed: cat_0000: loss is nan\n"
 
 
@@ -66,12 +67,12 @@ def of_rule(study: Study, *rules: str) -> list[Job]:
 
 def counts(study: Study, rule: str) -> dict[str, int]:
     row = next(row for row in look(study)["rules"] if row["rule"] == rule)
-    return {name: row[name] for name in ("done", "running", "failed", "remaining") if row[name]}
+    return {name: row[name] for name in ("done", "unneeded", "running", "failed", "to_do") if row[name]}
 
 
 def test_a_study_that_has_not_begun_waits(study: Study):
     found = look(study)
-    assert found["all"]["jobs"] == found["all"]["remaining"] == len(jobs(study))
+    assert found["all"]["jobs"] == found["all"]["to_do"] == len(jobs(study))
     assert not found["running"] + found["failed"] + found["stopped"]
 
 
@@ -79,8 +80,40 @@ def test_a_finished_study_is_done(study: Study):
     finish(jobs(study))
     found = look(study)
     assert found["all"] == {"jobs": len(jobs(study)), "done": len(jobs(study))} | dict.fromkeys(
-        ("running", "failed", "remaining", "seconds_left"), 0
+        ("unneeded", "running", "failed", "to_do", "seconds_left"), 0
     )
+
+
+def test_after_a_pull_what_is_not_kept_is_not_needed_and_touched_logs_do_not_run(study: Study):
+    """The remote keeps metrics and report. `snakemake --touch` writes empty logs for all jobs."""
+    planned = jobs(study)
+    kept = [job for job in planned if job.rule in ("evaluate", *REPORT)]
+    finish(kept)
+    for job in planned:
+        write(job.log)
+    found = look(study)
+    assert found["all"]["done"] == len(kept) and found["all"]["unneeded"] == len(planned) - len(kept)
+    assert not found["running"] + found["failed"] + found["stopped"]
+    assert to_text(found).endswith(
+        f"smoke: {len(kept)} jobs done, {len(planned) - len(kept)} not here and not needed, 0 to do; nothing runs."
+    )
+
+
+def test_what_is_to_do_needs_its_inputs_again_and_is_needed_by_what_follows(study: Study):
+    finish(job for job in jobs(study) if job.rule in ("evaluate", *REPORT))
+    Path(of_rule(study, "evaluate")[0].outputs[0]).unlink()
+    assert counts(study, "evaluate") == {"done": 11, "unneeded": 1}
+    Path("results/smoke/report/table.csv").unlink()
+    assert counts(study, "evaluate") == {"to_do": 12}  # all of them rank the exemplars, which are selected again
+    assert counts(study, "rulegraph") == {"done": 1}
+
+
+def test_a_job_whose_log_is_empty_does_not_run_unless_snakemake_does(study: Study):
+    head = of_rule(study, "train_head")[0]
+    write(head.log)
+    assert not look(study)["running"]
+    write(".snakemake/locks/0.input.lock")
+    assert [job["job"] for job in look(study)["running"]] == [head.record]
 
 
 def test_the_outputs_of_an_earlier_configuration_count_for_nothing(study: Study):
@@ -94,10 +127,10 @@ def test_a_shard_that_other_settings_made_is_to_be_made_again_with_all_that_need
     stale = next(job for job in jobs(study) if job.record == "sample/emoji_seen.test_0000")
     write(stale.outputs[0], '{"settings_hash": "of other settings"}')
     assert counts(study, "finetune") == {"done": 8}
-    assert counts(study, "sample") == {"done": 7, "remaining": 1}
-    assert counts(study, "embed_samples") == {"done": 21, "remaining": 3}  # by each of three encoders
+    assert counts(study, "sample") == {"done": 7, "to_do": 1}
+    assert counts(study, "embed_samples") == {"done": 21, "to_do": 3}  # by each of three encoders
     assert counts(study, "train_head") == {"done": 12}  # learns on other splits
-    assert counts(study, "evaluate") == {"remaining": 12}
+    assert counts(study, "evaluate") == {"to_do": 12}
     assert counts(study, "rulegraph") == {"done": 1}
 
 
@@ -105,7 +138,7 @@ def test_a_shard_whose_lock_is_held_is_running(study: Study):
     shard = of_rule(study, "finetune")[0]
     write(shard.log, ERROR)  # of an earlier try
     with shards.locked(Path(shard.outputs[0])):
-        assert counts(study, "finetune") == {"running": 1, "remaining": 8}
+        assert counts(study, "finetune") == {"running": 1, "to_do": 8}
         assert f"process {os.getpid()} on " in look(study)["running"][0]["note"]
 
 
@@ -116,14 +149,14 @@ def test_a_lock_file_left_behind_locks_nothing(study: Study):
     text = text.replace(f"process {os.getpid()} ", f"process {2**22 + 1} ")  # above the highest that Linux gives
     write(Path(shard.outputs[0]).with_suffix(".lock"), text)
     write(shard.log, BEGUN.format(4, 0))
-    assert counts(study, "finetune") == {"remaining": 8}
+    assert counts(study, "finetune") == {"to_do": 8}
     assert [job["job"] for job in look(study)["stopped"]] == [shard.record]
 
 
 def test_the_worker_of_another_machine_is_believed(study: Study):
     shard = of_rule(study, "sample")[0]
     write(Path(shard.outputs[0]).with_suffix(".lock"), "process 1 on node07 (scancel 12) since 2026-11-24 10:00:00 UTC")
-    assert counts(study, "sample") == {"running": 1, "remaining": 8}
+    assert counts(study, "sample") == {"running": 1, "to_do": 8}
 
 
 def test_of_a_running_shard_the_models_count_that_were_kept_and_those_made_since(study: Study):
@@ -156,6 +189,7 @@ def test_of_a_running_shard_the_models_count_that_were_kept_and_those_made_since
     ],
 )
 def test_a_log_without_output_tells_how_the_job_stands(study: Study, text: str, age: float, state: str):
+    write(".snakemake/locks/0.input.lock")
     head = of_rule(study, "train_head")[0]
     write(head.log, text, age)
     found = look(study)

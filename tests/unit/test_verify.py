@@ -132,7 +132,7 @@ def test_a_finished_study_is_whole(project: Path, monkeypatch: pytest.MonkeyPatc
     assert run(monkeypatch) == 0
     planned = len(jobs(read_study()))
     said = capsys.readouterr().out
-    assert said.startswith(f"smoke: {planned} of {planned} jobs finished; ")
+    assert said.startswith(f"smoke: {planned} jobs done, 0 to do; ")
     assert said.endswith(": 0 corrupt, 0 stale, 0 orphaned.\n")
 
 
@@ -260,16 +260,23 @@ def write_anew(file: Path) -> None:
 
 
 def test_an_unfinished_study_is_no_fault(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
-    job = job_of("sample")
+    job = job_of("index")
     Path(job.outputs[0]).unlink()
     assert run(monkeypatch) == 0
-    assert f"missing:\n  sample: 1 to do, such as {job.outputs[0]}\n" in capsys.readouterr().out
+    assert f"missing:\n  index: 1 to do, such as {job.outputs[0]}\n" in capsys.readouterr().out
+
+
+def test_what_is_gone_but_not_needed_is_not_missing(project: Path, monkeypatch, capsys: pytest.CaptureFixture):
+    Path(job_of("sample").outputs[0]).unlink()
+    assert run(monkeypatch) == 0
+    said = capsys.readouterr().out
+    assert "missing" not in said and "jobs done, 1 not here and not needed, 0 to do; " in said
 
 
 def test_nor_is_one_that_has_not_begun(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
     shutil.rmtree("results")
     assert run(monkeypatch) == 0
-    assert capsys.readouterr().out.startswith("missing:\n  everything: no job has finished\n")
+    assert capsys.readouterr().out.startswith("missing:\n  everything: no job is done\n")
 
 
 def test_a_study_from_before_there_were_sidecars_is_no_fault(project: Path, monkeypatch, capsys):

@@ -29,15 +29,14 @@ def main() -> None:
 
     study = checks.load_study(args.settings, ROOT) if args.settings else checks.named_study(args.study, ROOT)
     planned, files = jobs(study), progress.Files()
-    done = progress.finished(planned, files)
-    seconds = costs.expect(study, planned, costs.read_seconds(done), costs.SECONDS)
-    megabytes = costs.expect(study, planned, sizes(done, files), costs.MEGABYTES)
-    pending = [job for job in planned if job not in done]
+    survey = progress.survey(planned, files)
+    seconds = costs.expect(study, planned, costs.read_seconds(survey.done), costs.SECONDS)
+    megabytes = costs.expect(study, planned, sizes(survey.done, files), costs.MEGABYTES)
 
-    exemplars = plan.count_exemplars([Path(job.outputs[0]) for job in done if job.rule == "select_exemplars"])
+    exemplars = plan.count_exemplars([Path(job.outputs[0]) for job in survey.done if job.rule == "select_exemplars"])
     dataset = plan.tabulate(DatasetTableSettings.of(study), exemplars)
-    by_rule = forecast.expected(planned, done, seconds, megabytes)
-    page = forecast.to_markdown(study.name, dataset, by_rule, forecast.waits(pending, seconds))
+    by_rule = forecast.expected(planned, survey, seconds, megabytes)
+    page = forecast.to_markdown(study.name, dataset, by_rule, forecast.waits(survey.to_do, seconds))
     print(page)
     page_file, table_file = (layout.folder(study.name) / name for name in layout.PLAN)
     artifacts.write_text(page_file, page, sidecar=False)

@@ -1,4 +1,4 @@
-"""How far a study is: jobs done, running, failed and remaining, by rule, and how long the rest takes.
+"""How far a study is: jobs done, not needed, running, failed and to do, by rule, and how long the rest takes.
 
 Looks at files only. It can run at any time, on any machine that sees the folder, and changes no result. The rest is
 expected to take as long as finished jobs took, in proportion to the size of jobs, with as many jobs at once as ran
@@ -31,47 +31,60 @@ LATELY = 32  # jobs, the last that ended, that say how many ran at once
 SHOWN = 10  # jobs of a state that are named
 REFRESH = 5  # seconds
 CLEAR = "\033[H\033[J"  # the terminal
-HEADINGS = ("rule", "jobs", "done", "running", "failed", "remaining", "left", "time from")
+COUNTS = {
+    "jobs": "jobs",
+    "done": "done",
+    "unneeded": "not needed",
+    "running": "running",
+    "failed": "failed",
+    "to_do": "to do",
+}
+HEADINGS = ("rule", *COUNTS.values(), "left", "time from")
 
 
 def look(study: Study) -> dict[str, Any]:
     """The state of a study.
 
     Returns:
-        `rules`, each with counts and `seconds_left`; `all` of them; `jobs_at_once`; the jobs that are running, failed
-        and stopped. What is unknown is None.
+        `rules`, each with counts and `seconds_left`; `all` of them, and in words as `summary`; `jobs_at_once`; the jobs
+        that are running, failed and stopped. What is unknown is None.
     """
     planned, files = jobs(study), progress.Files()
-    done = progress.finished(planned, files)
-    ended = progress.lately(done, files, MEASURED)
+    survey = progress.survey(planned, files)
+    ended = progress.lately(survey.done, files, MEASURED)
     measured = costs.read_seconds(job for job, _ in ended)
     seconds = costs.expect(study, planned, measured, costs.SECONDS)
-    pending = progress.standings([job for job in planned if job not in done], seconds, files)
+    pending = progress.standings(survey.to_do, seconds, files)
     running = sum(standing.state == RUNNING for standing in pending)
     at_once = max(1.0, running, progress.jobs_at_once(ended[-LATELY:], measured))
     left = progress.left(seconds, pending)
     pending_of = {rule: [each for each in pending if each.job.rule == rule] for rule in costs.by_rule(planned)}
+    unneeded = Counter(job.rule for job in survey.unneeded)
     return {
         "study": study.name,
         "jobs_at_once": at_once,
         "rules": [
-            {"rule": rule, **_counts(len(of_rule), pending_of[rule], left, at_once)}
+            {"rule": rule, **_counts(len(of_rule), unneeded[rule], pending_of[rule], left, at_once)}
             | {"time_from": seconds.basis(of_rule).partition(",")[0]}
             for rule, of_rule in costs.by_rule(planned).items()
         ],
-        "all": _counts(len(planned), pending, left, at_once),
+        "all": _counts(len(planned), unneeded.total(), pending, left, at_once),
+        "summary": str(survey),
         **{state: _named(pending, state) for state in (RUNNING, FAILED, STOPPED)},
     }
 
 
-def _counts(jobs: int, pending: list[progress.Standing], left: costs.Costs, at_once: float) -> dict[str, Any]:
+def _counts(
+    jobs: int, unneeded: int, pending: list[progress.Standing], left: costs.Costs, at_once: float
+) -> dict[str, Any]:
     states = Counter(standing.state for standing in pending)
     return {
         "jobs": jobs,
-        "done": jobs - len(pending),
+        "done": jobs - unneeded - len(pending),
+        "unneeded": unneeded,
         "running": states[RUNNING],
         "failed": states[FAILED],
-        "remaining": len(pending),
+        "to_do": len(pending),
         "seconds_left": costs.wall_time(left, [standing.job for standing in pending], at_once),
     }
 
@@ -93,15 +106,17 @@ def to_text(status: dict[str, Any]) -> str:
         named = status[state]
         lines += [f"{state} {_described(job)}" for job in named[:SHOWN]]
         lines += [f"{state} {len(named) - SHOWN:,} more: see --json"] if len(named) > SHOWN else []
+    nothing = "" if status[RUNNING] else "; nothing runs"
+    lines.append(f"{status['study']}: {status['summary']}{nothing}.")
     seconds = status["all"]["seconds_left"]
-    if seconds:
+    if seconds and status[RUNNING]:
         end = datetime.now() + timedelta(seconds=seconds)
         lines.append(f"Done by {end:%A %d %B %H:%M}, if {status['jobs_at_once']:.1f} jobs run at once.")
     return "\n".join(lines).rstrip()
 
 
 def _row(row: dict[str, Any]) -> list[str]:
-    return [row["rule"], *(f"{row[name]:,}" for name in HEADINGS[1:6]), duration(row["seconds_left"]), row["time_from"]]
+    return [row["rule"], *(f"{row[name]:,}" for name in COUNTS), duration(row["seconds_left"]), row["time_from"]]
 
 
 def _described(job: dict[str, Any]) -> str:

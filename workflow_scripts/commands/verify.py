@@ -3,7 +3,7 @@
   corrupt    its bytes have changed, it cannot be read, or it is missing although its shard's manifest lists it
   stale      made with other settings or from other inputs than the study has now
   orphaned   no job makes it, no manifest lists it, no running worker writes it
-  missing    the job that makes it has not finished
+  missing    the job that makes it is to do
 
 Prints the commands that make corrupt files again. Jobs that depend on such a file run again only if its bytes come out
 different. The exit code is 1 if anything is corrupt, stale or orphaned; an unfinished study is fine. Every file is read
@@ -25,6 +25,7 @@ from workflow_scripts import cli
 from workflow_scripts.operations.integrity import Audit, audit
 from workflow_scripts.operations.jobs import jobs
 from workflow_scripts.operations.orphans import orphans, remove
+from workflow_scripts.operations.progress import Files, Survey, survey
 from workflow_scripts.operations.repair import remake, repair
 from workflow_scripts.study import checks, layout
 from workflow_scripts.study.study import Study
@@ -33,20 +34,19 @@ LOCKS = Path(".snakemake/locks")
 CLEAN = "python -m workflow_scripts verify --study {study} --clean-orphans"
 
 
-def report(study: Study, planned: int, result: Audit, orphaned: list[Path]) -> None:
+def report(study: Study, survey: Survey, result: Audit, orphaned: list[Path]) -> None:
     """Prints the result group by group, and what to do."""
     for name, findings in (("corrupt", result.corrupt), ("stale", result.stale)):
         _show(name, (f"  {finding.file}: {finding.reason} (job {finding.job.record})" for finding in findings))
     _show("orphaned", (f"  {file}" for file in orphaned))
-    _show("missing", (f"  {line}" for line in _by_rule(result, planned)))
+    _show("missing", (f"  {line}" for line in _by_rule(result, survey)))
     _show("To make corrupt files again", repair(study.name, result.corrupt))
     _show("To make stale files again, and all that depends on them", remake(study.name, result.stale))
     _show("To remove orphaned files", [CLEAN.format(study=study.name)] if orphaned else [])
     if result.unrecorded:
         print(f"{len(result.unrecorded)} files have no recorded hash, such as {result.unrecorded[0]}.")
-    finished, size = planned - len(result.unfinished), readable(result.size)
     counts = f"{len(result.corrupt)} corrupt, {len(result.stale)} stale, {len(orphaned)} orphaned"
-    print(f"{study.name}: {finished} of {planned} jobs finished; {result.files} files of {size}: {counts}.")
+    print(f"{study.name}: {survey}; {result.files} files of {readable(result.size)}: {counts}.")
 
 
 def clean(study: Study, yes: bool) -> None:
@@ -79,11 +79,12 @@ def readable(size: int) -> str:
     return tqdm.format_sizeof(size, "B")
 
 
-def _by_rule(result: Audit, planned: int) -> list[str]:
-    if len(result.unfinished) == planned:
-        return ["everything: no job has finished"]
-    counts = Counter(job.rule for job in result.unfinished)
-    first = {job.rule: files[0] for job, files in reversed(result.unfinished.items())}
+def _by_rule(result: Audit, survey: Survey) -> list[str]:
+    missing = {job: files for job, files in result.unfinished.items() if job in survey.to_do}
+    if missing and not survey.done:
+        return ["everything: no job is done"]
+    counts = Counter(job.rule for job in missing)
+    first = {job.rule: files[0] for job, files in reversed(missing.items())}
     return [f"{rule}: {count} to do, such as {first[rule]}" for rule, count in counts.items()]
 
 
@@ -106,5 +107,5 @@ def main(args: cli.Args) -> None:
         return
     planned = jobs(study)
     result, orphaned = audit(planned), orphans(study.name, planned)
-    report(study, len(planned), result, orphaned)
+    report(study, survey(planned, Files()), result, orphaned)
     sys.exit(1 if result.corrupt or result.stale or orphaned else 0)

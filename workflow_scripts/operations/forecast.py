@@ -7,6 +7,7 @@ import pandas as pd
 
 from workflow_scripts.operations.costs import Costs, by_rule, wall_time
 from workflow_scripts.operations.jobs import Job
+from workflow_scripts.operations.progress import Survey
 from workflow_scripts.reporting import plan
 from workflow_scripts.reporting.markdown import aligned
 
@@ -15,6 +16,7 @@ COLUMNS = {
     "rule": "rule",
     "jobs": "jobs",
     "done": "done",
+    "unneeded": "not needed",
     "to_do": "to do",
     "gpu_hours": "GPU-hours",
     "cpu_hours": "CPU-hours",
@@ -32,21 +34,21 @@ One rule after the other. The jobs of a rule are packed perfectly, but take at l
 Time in a queue comes on top."""
 
 
-def expected(jobs: Sequence[Job], done: Collection[Job], seconds: Costs, megabytes: Costs) -> pd.DataFrame:
+def expected(jobs: Sequence[Job], survey: Survey, seconds: Costs, megabytes: Costs) -> pd.DataFrame:
     """What a study costs from its first job to its last, a row for each rule in the order of the data flow.
 
     Returns:
         COLUMNS. Hours are those of one GPU, or of one job on the CPU; a rule has either. What is unknown is missing.
     """
-    finished = {job.record for job in done}
     rows = []
     for rule, of_rule in by_rule(jobs).items():
-        pending = [job for job in of_rule if job.record not in finished]
+        pending = [job for job in of_rule if job in survey.to_do]
+        unneeded = sum(job in survey.unneeded for job in of_rule)
         hours, hours_to_do = (_scaled(seconds.total(some), 3600) for some in (of_rule, pending))
         gigabytes, gigabytes_to_do = (_scaled(megabytes.total(some), 1000) for some in (of_rule, pending))
         gpu_hours, cpu_hours = (hours, 0.0) if of_rule[0].gpu else (0.0, hours)
         bases = seconds.basis(of_rule), megabytes.basis(of_rule)
-        counts = (len(of_rule), len(of_rule) - len(pending), len(pending))
+        counts = (len(of_rule), len(of_rule) - unneeded - len(pending), unneeded, len(pending))
         rows.append((rule, *counts, gpu_hours, cpu_hours, hours_to_do, bases[0], gigabytes, gigabytes_to_do, bases[1]))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 

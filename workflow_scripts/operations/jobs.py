@@ -39,6 +39,7 @@ class Job:
         settings: of the rule, as canonical JSON; empty if it has none.
         size: how much there is to do, in the units of the rule: class words, models or images.
         gpu: whether the rule asks for a GPU.
+        is_target: whether it makes what the study is run for, the inputs of the rule `all`.
     """
 
     rule: str
@@ -51,6 +52,7 @@ class Job:
     settings: str = field(default="", compare=False)
     size: int = field(default=1, compare=False)
     gpu: bool = field(default=False, compare=False)
+    is_target: bool = field(default=False, compare=False)
 
     @property
     def log(self) -> str:
@@ -172,6 +174,7 @@ def _pack(workflow: Any, folder: str) -> dict[str, Any]:
     files: dict[tuple[str, ...], int] = {}
     texts: dict[str, int] = {}
     rows = []
+    targets = {str(file) for job in workflow.dag.targetjobs for file in job.input}
     for job in workflow.dag.jobs:
         outputs = list(map(str, job.output))
         if not outputs or not outputs[0].startswith(folder):
@@ -188,6 +191,7 @@ def _pack(workflow: Any, folder: str) -> dict[str, Any]:
                 "params": params,
                 "size": job.resources.get("size", 1),
                 "gpu": job.resources.get("gpu") is not None,
+                "is_target": not targets.isdisjoint(outputs),
             }
         )
     rows.sort(key=lambda row: (order[row["rule"]], row["record"]))

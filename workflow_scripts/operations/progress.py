@@ -1,14 +1,16 @@
 """The state of each job of a study, from its files alone. Nothing is locked or changed.
 
-A job is done when its outputs exist, all jobs that it needs are done, and, for a shard, its manifest was made with
-today's settings. Other files in the folder do not count, for example the outputs of an earlier configuration. Snakemake
-knows more: it also sees changed settings of rules without manifests.
+A job is to do if its outputs are missing and a job that is to do needs them or nothing else does, if an input will be
+made again, or, for a shard, if its manifest was made with other settings than today's. Every other job is done if its
+outputs exist, and not needed if they do not: after `make pull`, the report is there, and what it was made from is not.
+Other files in the folder do not count, for example the outputs of an earlier configuration. Snakemake knows more: it
+also sees changed settings of rules without manifests.
 
-A job that is not done is
+A job that is to do is
 
-- running: the worker of the shard holds its lock; for other rules, the log is there and recent;
+- running: the worker of the shard holds its lock; for other rules, the log is recent, and Snakemake holds the folder;
 - failed: the log ends with an error;
-- stopped: the log is there without an error, because the job was killed or ran out of memory;
+- stopped: the log ends without an error, because the job was killed or ran out of memory;
 - waiting: none of these.
 """
 
@@ -25,6 +27,7 @@ from workflow_scripts.operations.costs import Costs, by_rule, kept
 from workflow_scripts.operations.jobs import Job
 
 RUNNING, FAILED, STOPPED, WAITING = "running", "failed", "stopped", "waiting"
+SNAKEMAKE_LOCKS = ".snakemake/locks"  # empty unless a run is under way here, or was killed
 RECENT = 600  # seconds, or three times the expected time of the job if that is more
 TAIL = 8192  # bytes at the end of a log that are read
 
@@ -56,27 +59,49 @@ def _entries(folder: str) -> dict[str, os.DirEntry]:
         return {}
 
 
-def finished(jobs: Iterable[Job], files: Files) -> dict[Job, None]:
-    """The jobs that are done, in order.
+@dataclass(frozen=True)
+class Survey:
+    """The jobs of a study by whether they are to do, each part in the order of the data flow."""
+
+    done: dict[Job, None]
+    unneeded: dict[Job, None]  # their outputs are missing, but no job that is to do needs them
+    to_do: dict[Job, None]
+
+    def __str__(self) -> str:
+        unneeded = f", {len(self.unneeded):,} not here and not needed" if self.unneeded else ""
+        return f"{len(self.done):,} jobs done{unneeded}, {len(self.to_do):,} to do"
+
+
+def survey(jobs: Sequence[Job], files: Files) -> Survey:
+    """Which jobs are to do.
 
     Args:
         jobs: each after those that it needs.
     """
-    done, pending = {}, set()
-    complete: dict[int, bool] = {}  # by list of files, because many jobs share a list of thousands
+    makers = {output: job for job in jobs for output in job.outputs}
+    lists = {id(paths): paths for job in jobs for paths in job.inputs.values()}  # many jobs share a list of thousands
+    made = {key: [path for path in paths if path in makers] for key, paths in lists.items()}
+    made_by = {key: {makers[path] for path in paths} for key, paths in made.items()}
+    lacking = {key: {makers[path] for path in paths if not files.get(path)} for key, paths in made.items()}
+    missing = {job for job in jobs if not all(map(files.get, job.outputs))}
 
-    def is_complete(needed: Sequence[str]) -> bool:
-        if id(needed) not in complete:
-            complete[id(needed)] = pending.isdisjoint(needed)
-        return complete[id(needed)]
-
-    for job in jobs:
-        there = all(map(is_complete, job.inputs.values())) and all(map(files.get, job.outputs))
-        if there and (not job.is_shard or _is_current(job)):
-            done[job] = None
-        else:
-            pending.update(job.outputs)
-    return done
+    to_do = {job for job in jobs if (job.is_target if job in missing else job.is_shard and not _is_current(job))}
+    known = -1
+    while known < len(to_do):
+        known = len(to_do)
+        remade: dict[int, bool] = {}  # by list; all jobs that make its files come before the first that needs it
+        for job in jobs:
+            for key in map(id, job.inputs.values()):
+                if key not in remade:
+                    remade[key] = not to_do.isdisjoint(made_by[key])
+                if remade[key]:
+                    to_do.add(job)
+        for job in reversed(jobs):
+            if job in to_do:
+                for key in map(id, job.inputs.values()):
+                    to_do.update(lacking.pop(key, ()))
+    done = set(jobs) - missing - to_do
+    return Survey(*(dict.fromkeys(job for job in jobs if job in part) for part in (done, missing - to_do, to_do)))
 
 
 def _is_current(job: Job) -> bool:
@@ -101,7 +126,8 @@ class Standing:
 
 def standings(jobs: Iterable[Job], costs: Costs, files: Files) -> list[Standing]:
     """The state of jobs that are not done; `costs` are the seconds of each job."""
-    return [_standing(job, costs.by_record.get(job.record, 0), files) for job in jobs]
+    is_held = bool(_entries(SNAKEMAKE_LOCKS))
+    return [_standing(job, costs.by_record.get(job.record, 0), files, is_held) for job in jobs]
 
 
 def left(seconds: Costs, pending: Iterable[Standing]) -> Costs:
@@ -111,7 +137,7 @@ def left(seconds: Costs, pending: Iterable[Standing]) -> Costs:
     return Costs(remaining, frozenset())
 
 
-def _standing(job: Job, seconds: float, files: Files) -> Standing:
+def _standing(job: Job, seconds: float, files: Files, is_held: bool) -> Standing:
     if job.is_shard:
         lock = files.get(job.outputs[0].removesuffix(".json") + ".lock")
         worker = _worker(lock) if lock else None
@@ -124,8 +150,9 @@ def _standing(job: Job, seconds: float, files: Files) -> Standing:
     last, in_error = _last_line(job.log)
     if in_error:
         return Standing(job, FAILED, note=last)
-    recent = time.time() - _changed(log) < max(RECENT, 3 * seconds)
-    return Standing(job, RUNNING if recent and not job.is_shard else STOPPED, note=last)
+    if not job.is_shard and is_held and time.time() - _changed(log) < max(RECENT, 3 * seconds):
+        return Standing(job, RUNNING, note=last)
+    return Standing(job, STOPPED if last else WAITING, note=last)  # `make pull` touches logs: they are empty
 
 
 def _worker(lock: os.DirEntry) -> str | None:
