@@ -597,16 +597,15 @@ FOLDERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "another token beside it": (with_token({"<new2>": VECTOR}, "<new2>.bin"), "folder/<new2>.bin: unexpected; "),
     "another token instead": (
         lambda folder: (folder / "<new1>.bin").rename(folder / "<new2>.bin"),
-        "folder: must hold one file <new1>.safetensors or <new1>.bin; it has <new2>.bin, pytorch_custom_",
+        "folder: must hold one file <new1>.{safetensors,bin,pt}; it has <new2>.bin, pytorch_custom_",
     ),
     "token twice": (
         lambda folder: (folder / "<new1>.safetensors").write_bytes(b""),
-        "folder: must hold one file <new1>.safetensors or <new1>.bin; it has <new1>.bin, <new1>.safetensors, ",
+        "folder: must hold one file <new1>.{safetensors,bin,pt}; it has <new1>.bin, <new1>.safetensors, ",
     ),
     "empty folder": (
         lambda folder: [file.unlink() for file in folder.iterdir()],
-        "folder: must hold one file pytorch_custom_diffusion_weights.safetensors or pytorch_custom_diffusion_weights"
-        ".bin; it has no weights",
+        "folder: must hold one file pytorch_custom_diffusion_weights.{safetensors,bin,pt}; it has no weights",
     ),
     "pickle with code": (
         with_token({"<new1>": Code()}), "folder/<new1>.bin: cannot be read as weights, and no code in it is run (",

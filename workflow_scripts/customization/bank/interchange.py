@@ -81,9 +81,8 @@ def find_files(folder: Path) -> dict[str, Path]:
     files = {file.stem: file for file in present}
     for name in (WEIGHTS, TOKEN):
         if sum(file.stem == name for file in present) != 1:
-            wanted = " or ".join(f"{name}.{ending}" for ending in FORMATS)
             has = ", ".join(file.name for file in present) or "no weights"
-            raise ValueError(f"{folder}: must hold one file {wanted}; it has {has}")
+            raise ValueError(f"{folder}: must hold one file {name}.{{{','.join(FORMATS)}}}; it has {has}")
     for name in sorted(files.keys() - {WEIGHTS, TOKEN}):
         raise ValueError(f"{files[name]}: unexpected; a model has the files {WEIGHTS} and {TOKEN}, and one new word")
     return files
