@@ -10,6 +10,7 @@ import pytest
 
 from tests.faults.runs import RESULTS, Project, job_of, read_study
 from workflow_scripts import artifacts
+from workflow_scripts.ground_truth.shards import checklist_of
 from workflow_scripts.operations.jobs import Job, jobs
 
 KINDS = dict.fromkeys((job.rule, suffix) for job in jobs(read_study()) for suffix in ("", "model")[: 1 + job.is_shard])
@@ -97,9 +98,11 @@ def test_without_the_time_of_a_large_file_all_that_depends_on_it_would_run(proje
     assert "calibrate" in project.plan()
 
 
-def test_sha256sum_proves_all_but_the_files_of_single_models(project: Project):
-    sidecars = sorted(str(file.relative_to(project.folder)) for file in (project.folder / RESULTS).rglob("*.sha256"))
-    assert sidecars == sorted(f"{output}.sha256" for job in jobs(read_study()) for output in job.outputs)
-    for sidecar in map(project.folder.joinpath, sidecars):
-        done = subprocess.run(["sha256sum", "--check", "--strict", "--quiet", sidecar.name], cwd=sidecar.parent)
+def test_sha256sum_proves_every_file(project: Project):
+    checklists = sorted(str(file.relative_to(project.folder)) for file in (project.folder / RESULTS).rglob("*.sha256"))
+    of_outputs = [f"{output}.sha256" for job in jobs(read_study()) for output in job.outputs]
+    of_models = [str(checklist_of(Path(job.outputs[0]))) for job in jobs(read_study()) if job.is_shard]
+    assert checklists == sorted(of_outputs + of_models)
+    for checklist in map(project.folder.joinpath, checklists):
+        done = subprocess.run(["sha256sum", "--check", "--strict", "--quiet", checklist.name], cwd=checklist.parent)
         assert done.returncode == 0

@@ -90,14 +90,16 @@ def exemplars(study: Study, name: str) -> pd.DataFrame:
 
 
 def plant_shard(job: Job, recipes: Recipes) -> None:
+    manifest = Path(job.outputs[0])
+    checklist = shards.checklist_of(manifest)
     for file, recipe in recipes.of_parts(job):
+        file.parent.mkdir(parents=True, exist_ok=True)
         if job.rule == "finetune":
-            artifacts.write_tensors(file, {"token": np.zeros(9)}, provenance(recipe), sidecar=False)
+            artifacts.write_tensors(file, {"token": np.zeros(9)}, provenance(recipe), checklist)
         else:
-            artifacts.write_table(file, pd.DataFrame({"seed": range(9)}), provenance(recipe), sidecar=False)
-    shards.write_manifest(
-        Path(job.outputs[0]), job.made_with, [shards.Part(file, {}) for file in job.made_with.files()]
-    )
+            artifacts.write_table(file, pd.DataFrame({"seed": range(9)}), provenance(recipe), checklist)
+    parts = [shards.Part(file, {}) for file in job.made_with.files()]
+    shards.write_manifest(manifest, job.made_with, parts, artifacts.read_hashes(checklist))
 
 
 def check() -> Audit:

@@ -2,8 +2,8 @@
 
 Images are in parquet with a Hugging Face `Image` column (struct of `bytes` and `path`), tensors in safetensors, records
 in JSON, tables in parquet, or in CSV where a person reads them. Every artefact has its provenance, every write is
-atomic (`.part`, then rename), and nothing is ever pickled. Beside an artefact lies its sidecar, `{file}.sha256`, in the
-format of `sha256sum --check`; files of single models have none, because the manifest of their shard lists their hashes.
+atomic (`.part`, on the disk, then rename), and nothing is ever pickled. Beside an artefact lies its sidecar,
+`{file}.sha256`, in the format of `sha256sum --check`; files of single models share one, the checklist of their shard.
 
 Other people's weights are read with `read_weights`, which runs no code in them, and their images with `open_image`. The
 other formats of other people, and what is no artefact (configuration, templates, the records of Snakemake and SLURM),
@@ -14,10 +14,15 @@ from workflow_scripts.artifacts.files import (
     SIDECAR,
     atomic,
     file_hash,
+    hash_lines,
     input_hash,
+    inside,
+    read_hashes,
     recorded_hash,
+    regular,
     sidecar_of,
     unreadable,
+    write_hashes,
 )
 from workflow_scripts.artifacts.images import (
     MODES,
@@ -37,7 +42,15 @@ from workflow_scripts.artifacts.provenance import (
     read_provenance,
     settings_hash,
 )
-from workflow_scripts.artifacts.records import read_csv, read_json, read_text, write_csv, write_json, write_text
+from workflow_scripts.artifacts.records import (
+    parse_json,
+    read_csv,
+    read_json,
+    read_text,
+    write_csv,
+    write_json,
+    write_text,
+)
 from workflow_scripts.artifacts.tables import read_captions, read_table, write_table
 from workflow_scripts.artifacts.tensors import (
     PICKLES,

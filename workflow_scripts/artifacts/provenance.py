@@ -1,14 +1,14 @@
 """Provenance: what an artefact was made with, in its header or beside it."""
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from workflow_scripts.artifacts.files import input_hash, unreadable
+from workflow_scripts.artifacts.files import input_hash, regular, unreadable
+from workflow_scripts.artifacts.records import parse_json, read_json
 from workflow_scripts.cli import canonical_json
 
 if TYPE_CHECKING:
@@ -45,10 +45,25 @@ def check_provenance(path: str | os.PathLike, provenance: Mapping[str, Any], exp
 
 
 def read_provenance(path: str | os.PathLike) -> dict:
-    """The provenance in the header of a safetensors or parquet artefact; `{}` if it has none."""
+    """The provenance in the header of a safetensors or parquet artefact, or in a JSON record; `{}` if it has none.
+
+    Raises:
+        ValueError: the file is corrupt, or what it has is no provenance.
+    """
+    if str(path).endswith(".json"):
+        record = read_json(path)
+        return _checked(record.get(PROVENANCE, {}) if isinstance(record, dict) else record, path)
     if str(path).endswith(".safetensors"):
-        return json.loads(read_metadata(path).get(PROVENANCE, "{}"))
-    return provenance_of(read_schema(path))
+        return _checked(parse_json(read_metadata(path).get(PROVENANCE, "{}"), path), path)
+    return provenance_of(read_schema(path), path)
+
+
+def _checked(provenance: Any, path: str | os.PathLike) -> dict:
+    """A provenance as the other modules expect it: an object, whose settings and inputs are objects, too."""
+    parts = [provenance, *(provenance.get(key, {}) for key in ("settings", "inputs") if isinstance(provenance, dict))]
+    if not all(isinstance(part, dict) for part in parts):
+        raise ValueError(f"{path}: its provenance is no record of settings and inputs")
+    return provenance
 
 
 def read_metadata(path: str | os.PathLike) -> dict[str, str]:
@@ -63,7 +78,7 @@ def open_tensors(path: str | os.PathLike) -> Iterator[Any]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="numpy") as file:
+        with safe_open(regular(path), framework="numpy") as file:
             yield file
     except SafetensorError as error:
         raise unreadable(path, "not a valid safetensors file", error) from error
@@ -75,11 +90,13 @@ def read_schema(path: str | os.PathLike) -> "pa.Schema":
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_schema(path)
-    except pa.ArrowInvalid as error:
+        return pq.read_schema(regular(path))
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError) as error:
         raise unreadable(path, "not a valid parquet file", error) from error
 
 
-def provenance_of(schema: "pa.Schema") -> dict:
-    """The provenance in the header of a parquet file."""
-    return json.loads((schema.metadata or {}).get(PROVENANCE.encode(), b"{}"))
+def provenance_of(schema: "pa.Schema", path: str | os.PathLike) -> dict:
+    """The provenance in the header of a parquet file; raises `ValueError` if what it has is no provenance."""
+    return _checked(parse_json((schema.metadata or {}).get(PROVENANCE.encode(), b"{}"), path), path)

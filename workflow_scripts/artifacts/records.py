@@ -5,15 +5,18 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workflow_scripts.artifacts.files import atomic, unreadable
+from workflow_scripts.artifacts.files import atomic, regular, unreadable
 
 if TYPE_CHECKING:
     import pandas as pd
 
+DEEPEST = 50  # levels of lists and objects in JSON: more would exhaust the stack of whoever walks through them
+LARGEST = 1 << 28  # bytes of a JSON file: no record comes near, and more would fill the memory
+
 
 def read_text(path: str | os.PathLike) -> str:
     """The text of a file in UTF-8."""
-    return Path(path).read_text(encoding="utf-8")
+    return regular(path).read_text(encoding="utf-8")
 
 
 def write_text(path: str | os.PathLike, text: str, sidecar: bool = True) -> None:
@@ -23,11 +26,36 @@ def write_text(path: str | os.PathLike, text: str, sidecar: bool = True) -> None
 
 
 def read_json(path: str | os.PathLike) -> Any:
-    """The value in a JSON file; raises `ValueError` naming the file if it is not JSON."""
+    """The value in a JSON file; raises `ValueError` naming the file if it is not JSON, or as `regular`."""
+    if (size := regular(path).stat().st_size) > LARGEST:
+        raise ValueError(f"{path}: not a record of ours: {size:,} bytes of JSON, expected at most {LARGEST:,}")
+    return parse_json(Path(path).read_bytes(), path)
+
+
+def parse_json(text: str | bytes, place: str | os.PathLike) -> Any:
+    """The value of a JSON text; raises `ValueError` naming its place if it is not JSON, or nested too deeply."""
     try:
-        return json.loads(read_text(path))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise unreadable(path, "not valid JSON", error) from error
+        value = json.loads(text)
+        if _is_shallow(value):
+            return value
+    except ValueError as error:  # of the parser, or of an encoding that is not UTF-8
+        raise unreadable(place, "not valid JSON", error) from error
+    except RecursionError:
+        pass
+    raise ValueError(f"{place}: not a record of ours: JSON of more than {DEEPEST} levels")
+
+
+def _is_shallow(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [inner for outer in level for inner in _members(outer) if isinstance(inner, (dict, list))]
+        if not level:
+            return True
+    return False
+
+
+def _members(value: Any) -> Any:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def write_json(path: str | os.PathLike, value: Any, sidecar: bool = True) -> None:
@@ -41,7 +69,7 @@ def read_csv(path: str | os.PathLike, **options: Any) -> "pd.DataFrame":
     import pandas as pd
 
     try:
-        return pd.read_csv(path, **options)
+        return pd.read_csv(regular(path), **options)
     except ValueError as error:  # those of pandas' parser, and of an encoding other than UTF-8
         raise unreadable(path, "not a valid CSV table", error) from error
 

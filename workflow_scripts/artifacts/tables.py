@@ -3,6 +3,7 @@
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.artifacts.files import atomic, unreadable
@@ -20,7 +21,7 @@ def write_table(
     path: str | os.PathLike,
     table: "pd.DataFrame | Iterable[pd.DataFrame]",
     provenance: Mapping[str, Any],
-    sidecar: bool = True,
+    sidecar: bool | Path = True,
 ) -> None:
     """Writes a data frame as parquet, or the parts of one as they come, with one row group in memory.
 
@@ -124,7 +125,7 @@ def read_table(
     import pyarrow.parquet as pq
 
     schema = read_schema(path)
-    check_provenance(path, provenance_of(schema), expect)
+    check_provenance(path, provenance_of(schema, path), expect)
     missing = set(columns or ()) - set(schema.names)
     if missing:
         raise ValueError(f"{path}: lacks column {sorted(missing)[0]!r}; it has {', '.join(schema.names)}")

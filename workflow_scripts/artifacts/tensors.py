@@ -21,7 +21,10 @@ PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle")  # of torch.save a
 
 
 def write_tensors(
-    path: str | os.PathLike, tensors: Mapping[str, np.ndarray], provenance: Mapping[str, Any], sidecar: bool = True
+    path: str | os.PathLike,
+    tensors: Mapping[str, np.ndarray],
+    provenance: Mapping[str, Any],
+    sidecar: bool | Path = True,
 ) -> None:
     """Writes named arrays as safetensors; `provenance` goes into the header as canonical JSON."""
     from safetensors import SafetensorError

@@ -81,7 +81,7 @@ class Ingredients:
 
 
 def make_models(
-    ingredients: Ingredients, folder: Path, threads: int, parts: Sequence[Part], missing: Sequence[Part]
+    ingredients: Ingredients, manifest: Path, threads: int, parts: Sequence[Part], missing: Sequence[Part]
 ) -> Iterator[Failure]:
     """Makes missing models of a shard, in the banks of an uninterrupted run, and yields those that fail."""
     recipes, tasks = {part.file.model: part.recipe for part in missing}, []
@@ -97,7 +97,7 @@ def make_models(
         if made.error:
             yield Failure(made.model, made.error)
         else:
-            _write(folder / f"{made.model}.safetensors", made, recipes[made.model])
+            _write(manifest, made, recipes[made.model])
 
 
 def _customize(ingredients: Ingredients, tasks: Sequence[Task], threads: int) -> Iterator[Customized]:
@@ -112,12 +112,13 @@ def _customize(ingredients: Ingredients, tasks: Sequence[Task], threads: int) ->
     return tqdm(made, total=len(tasks), unit="model", disable=None)
 
 
-def _write(path: Path, made: Customized, recipe: Mapping[str, Any]) -> None:
+def _write(manifest: Path, made: Customized, recipe: Mapping[str, Any]) -> None:
     tenth = max(1, len(made.losses) // 10)  # the loss of a single step varies with its timesteps
     loss = {"first": float(np.mean(made.losses[:tenth])), "last": float(np.mean(made.losses[-tenth:]))}
     losses = [round(value, 5) for value in made.losses]
     size = sum(array.nbytes for array in made.weights.values()) / 1e6
     provenance = {**recipe, "loss": loss, "losses": losses, "size_mb": size, **made.lost}
-    artifacts.write_tensors(path, made.weights, provenance, sidecar=False)  # the manifest lists its hash
+    path = manifest.with_name(f"{made.model}.safetensors")
+    artifacts.write_tensors(path, made.weights, provenance, shards.checklist_of(manifest))
     lost = "".join(f", {name.replace('_', ' ')} {value:.3g}" for name, value in made.lost.items())
     log.info("%s: loss %.4f -> %.4f, %.3g MB%s", made.model, loss["first"], loss["last"], size, lost)

@@ -71,7 +71,7 @@ class Samples:
         if artifacts.read_provenance(file)["inputs"]["base_model"] != base_hash:
             raise ValueError(f"{file}: customized from another base model; delete {self.models} and run again")
 
-    def make(self, folder: Path, parts: Sequence[Part], missing: Sequence[Part]) -> Iterator[Failure]:
+    def make(self, manifest: Path, parts: Sequence[Part], missing: Sequence[Part]) -> Iterator[Failure]:
         """Draws the samples of missing files, in the batches of an uninterrupted run; yields the models that fail."""
         from workflow_scripts import devices  # PyTorch: only if a file is missing
 
@@ -89,7 +89,7 @@ class Samples:
                 failed.add(part.file.model)
                 yield Failure(part.file.model, str(error))
         missing, parts = ([part for part in files if part.file.model not in failed] for files in (missing, parts))
-        yield from _write_all(missing, self._draw(base, parts, missing), folder)
+        yield from _write_all(missing, self._draw(base, parts, missing), manifest)
 
     def _draw(
         self, base: "BaseModel", parts: Sequence[Part], missing: Sequence[Part]
@@ -151,20 +151,20 @@ def draw(base: "BaseModel", models: Path, samples: Sequence[Sample], settings: D
 
 
 def _write_all(
-    files: Sequence[Part], drawn: Iterator[tuple[Sample, np.ndarray | None]], folder: Path
+    files: Sequence[Part], drawn: Iterator[tuple[Sample, np.ndarray | None]], manifest: Path
 ) -> Iterator[Failure]:
     """Writes files as their images arrive, in a second thread so that the device can go on; yields failed models."""
     writes = deque[Future]()
     with ThreadPoolExecutor(max_workers=1) as writer:
         for part in files:
-            writes.append(writer.submit(_write, folder, part, list(islice(drawn, len(part.source)))))
+            writes.append(writer.submit(_write, manifest, part, list(islice(drawn, len(part.source)))))
             while writes and (writes[0].done() or len(writes) > WAITING):
                 yield from writes.popleft().result()
         for write in writes:
             yield from write.result()
 
 
-def _write(folder: Path, part: Part, made: Sequence[tuple[Sample, np.ndarray | None]]) -> list[Failure]:
+def _write(manifest: Path, part: Part, made: Sequence[tuple[Sample, np.ndarray | None]]) -> list[Failure]:
     """Writes a file, or returns a failure that names the prompt if an image is not finite."""
     for sample, image in made:
         if image is None:
@@ -172,6 +172,5 @@ def _write(folder: Path, part: Part, made: Sequence[tuple[Sample, np.ndarray | N
             return [Failure(part.file.model, reason)]
     table = pd.DataFrame(asdict(sample) for sample, _ in made)
     table["image"] = [artifacts.encode_png(image) for _, image in made]
-    # No sidecar: the manifest has the hash.
-    artifacts.write_table(folder / part.file.name, table, part.recipe, sidecar=False)
+    artifacts.write_table(manifest.with_name(part.file.name), table, part.recipe, shards.checklist_of(manifest))
     return []

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 from workflow_scripts import artifacts, locks
-from workflow_scripts.ground_truth.shards import read_manifest
+from workflow_scripts.ground_truth.shards import checklist_of, read_manifest
 from workflow_scripts.operations.jobs import Job
 from workflow_scripts.study import layout
 
@@ -42,6 +42,7 @@ def _known(jobs: Sequence[Job]) -> Iterator[Path]:
         yield from map(Path, (*job.outputs, *map(artifacts.sidecar_of, job.outputs), job.log, job.benchmark))
         yield from map(Path, job.parts)
         if job.is_shard:
+            yield checklist_of(Path(job.outputs[0]))
             yield from _listed_in(Path(job.outputs[0]))
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from workflow_scripts import artifacts
 from workflow_scripts.ground_truth.samples import Sample
-from workflow_scripts.ground_truth.shards import Failure, Part
+from workflow_scripts.ground_truth.shards import Failure, Part, checklist_of
 from workflow_scripts.release.entries import ReleasedSample, json_of, read_models
 from workflow_scripts.release.images import complete, encoded, missing
 from workflow_scripts.release.prompts import read_prompts
@@ -63,8 +63,8 @@ def _part(
     return Part(file, artifacts.make_provenance(settings, {path: release / path for path in rows}), rows)
 
 
-def write(release: Path, folder: Path, parts: Sequence[Part], missing: Sequence[Part]) -> Iterator[Failure]:
-    """Writes missing files into a folder, with the columns of rule `sample`; yields models with an unreadable image."""
+def write(release: Path, manifest: Path, parts: Sequence[Part], missing: Sequence[Part]) -> Iterator[Failure]:
+    """Writes missing files, with the columns of rule `sample`; yields the models that have an unreadable image."""
     for part in missing:
         try:
             images = [encoded(release, path) for path in part.source]
@@ -72,5 +72,4 @@ def write(release: Path, folder: Path, parts: Sequence[Part], missing: Sequence[
             yield Failure(part.file.model, str(error))
         else:
             table = pd.DataFrame(map(asdict, part.source.values())).assign(image=images)
-            # No sidecar: the manifest has the hash.
-            artifacts.write_table(folder / part.file.name, table, part.recipe, sidecar=False)
+            artifacts.write_table(manifest.with_name(part.file.name), table, part.recipe, checklist_of(manifest))

@@ -22,5 +22,5 @@ from workflow_scripts.study.settings.ground_truth import FinetuneSettings
 )
 def main(args: cli.Args, settings: FinetuneSettings) -> None:
     ingredients = Ingredients(args.base_model, args.exemplars, args.regularization, settings)
-    write = partial(make_models, ingredients, args.output.parent, args.threads)
+    write = partial(make_models, ingredients, args.output, args.threads)
     shards.make(args.output, settings, ingredients.parts(), write)

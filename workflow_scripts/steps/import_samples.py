@@ -21,5 +21,5 @@ from workflow_scripts.study.settings.release import ImportSamplesSettings
     output=cli.file("manifest to write; the samples go beside it"),
 )
 def main(args: cli.Args, settings: ImportSamplesSettings) -> None:
-    write = partial(samples.write, args.release, args.output.parent)
+    write = partial(samples.write, args.release, args.output)
     shards.make(args.output, settings, samples.parts(args.release, settings), write)

@@ -21,4 +21,4 @@ from workflow_scripts.study.settings.ground_truth import SampleSettings
 )
 def main(args: cli.Args, settings: SampleSettings) -> None:
     samples = Samples(args.base_model, args.models, settings, args.threads)
-    shards.make(args.output, settings, samples.parts(), partial(samples.make, args.output.parent))
+    shards.make(args.output, settings, samples.parts(), partial(samples.make, args.output))
