@@ -30,7 +30,7 @@ help:
 	@echo "All other commands: python -m workflow_scripts"
 
 demo: data
-	@echo "Running the study $(STUDY): about half an hour for the miniature, seconds if nothing changed."
+	@echo "Running the study $(STUDY). How far it is: python -m workflow_scripts progress --study $(STUDY)"
 	@$(MAKE) --no-print-directory run
 	@echo "The report: $(CURDIR)/results/$(STUDY)/report/index.html"
 

@@ -11,6 +11,7 @@ docs/interchange.md says how each loads it.
 
 from workflow_scripts import artifacts, cli, plugins
 from workflow_scripts.customization.bank import interchange
+from workflow_scripts.operations import absent
 
 
 @cli.command_line(
@@ -20,6 +21,7 @@ from workflow_scripts.customization.bank import interchange
     format=cli.flag("of its files", default="safetensors", choices=interchange.FORMATS),
 )
 def main(args: cli.Args) -> None:
+    absent.check(args.model)
     plugin = plugins.load("base_models", "diffusers_sd")
     plugin.check(args.base_model)
     interchange.check_base(args.model, args.base_model)

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from workflow_scripts import cli
+from workflow_scripts.operations import absent
 from workflow_scripts.reporting import lineage
 
 
@@ -26,6 +27,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     args = parser.parse_args()
 
+    absent.check(args.file)
     manifest = lineage.find_manifest(args.file)
     traced = lineage.trace(manifest, args.file, args.prompt_index, args.index, encoders_of(manifest.parents[2]))
     print(json.dumps(asdict(traced), indent=1, ensure_ascii=False) if args.json else lineage.to_text(traced))

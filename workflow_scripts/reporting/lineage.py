@@ -142,7 +142,7 @@ def to_text(lineage: Lineage) -> str:
     width, losses = max(map(len, lineage.files)), lineage.losses
     course = f"  loss {lineage.first_loss:.4f} -> {lineage.last_loss:.4f} in {len(losses)} steps\n  {bars(losses)}"
     lines = [
-        f"Image {lineage.index} of {lineage.prompt_set} prompt {lineage.prompt_index}: {lineage.prompt}",
+        f"Image {lineage.index + 1} of {lineage.prompt_set} prompt {lineage.prompt_index + 1}: {lineage.prompt}",
         f"  seed {lineage.seed}",
         "",
         f"Model {lineage.model} of case {lineage.case}, study {lineage.study}: {lineage.tuning_prompt or 'released'}",
