@@ -1,6 +1,7 @@
 """Downloads: published weights, downloaded when a study names a path below data/hub/ or data/weights/.
 
-These rules are local because compute nodes often have no network. docs/scale.md says how to copy weights by hand.
+These rules are local because compute nodes often have no network. A transfer ends after the `runtime` of its rule, and the
+next one goes on where it ended. docs/scale.md says how to copy weights by hand.
 """
 
 DOWNLOADS = checked(weights.read_downloads, Path(in_project("config/downloads.txt")))
@@ -33,6 +34,7 @@ rule download:
         r"""
         python -m workflow_scripts.steps.download \
             --output {output:q} \
+            --minutes {resources.runtime} \
             > {log:q} 2>&1
         """
 
@@ -56,11 +58,14 @@ rule download_weights:
     params:
         url=lambda wildcards: DOWNLOADS[wildcards.file].url,
         sha256=lambda wildcards: DOWNLOADS[wildcards.file].sha256 or "-",
+        largest_mb=lambda wildcards: DOWNLOADS[wildcards.file].largest_mb,
     shell:
         r"""
         python -m workflow_scripts.steps.download_weights \
             --url {params.url:q} \
             --sha256 {params.sha256:q} \
+            --largest-mb {params.largest_mb} \
+            --minutes {resources.runtime} \
             --output {output:q} \
             > {log:q} 2>&1
         """

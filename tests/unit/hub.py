@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
@@ -33,6 +34,7 @@ class Hub(ThreadingHTTPServer):
         fetched: the names of the files that were sent, in order, each with the first byte asked for.
         cut: bytes of a body after which the connection ends, once; None for never.
         swapped: a file that is sent with other bytes than the hub's list says.
+        endless: a file that is sent again and again, in chunks.
     """
 
     daemon_threads = True
@@ -42,6 +44,7 @@ class Hub(ThreadingHTTPServer):
         self.fetched: list[tuple[str, int]] = []
         self.cut: int | None = None
         self.swapped: str | None = None
+        self.endless: str | None = None
 
     @property
     def url(self) -> str:
@@ -64,7 +67,8 @@ class Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         if asked := re.fullmatch(r"/api/models/(\w+/\w+)/revision/(\w+)", path):
             if not self._refused(*asked.groups(), gated=False):  # a gated repository is no secret, its files are
-                self._send(json.dumps({"id": asked[1], "sha": asked[2]}).encode(), {}, body)
+                siblings = [{"rfilename": name, "size": len(content)} for name, content in FILES.items()]
+                self._send(json.dumps({"id": asked[1], "sha": asked[2], "siblings": siblings}).encode(), {}, body)
         elif listed := re.fullmatch(r"/api/models/(\w+/\w+)/tree/(\w+)", path):
             if not self._refused(*listed.groups(), gated=False):
                 self._send(json.dumps([entry(*item) for item in FILES.items()]).encode(), {}, body)
@@ -92,8 +96,19 @@ class Handler(BaseHTTPRequestHandler):
         headers = {"X-Repo-Commit": REVISION, "ETag": f'"{etag(name, content)}"', "Accept-Ranges": "bytes"}
         if start:
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        if body and name == self.server.endless:
+            self._send_without_end(content)
+            return
         sent = content[::-1] if name == self.server.swapped else content
         self._send(sent[start:], headers, body, 206 if start else 200)
+
+    def _send_without_end(self, content: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        with suppress(OSError):  # until the client leaves
+            while True:
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(content), content))
 
     def _send(self, content: bytes, headers: dict[str, str], body: bool, status: int = 200) -> None:
         self.send_response(status)

@@ -18,6 +18,7 @@ from workflow_scripts.artifacts.files import (
     input_hash,
     inside,
     read_hashes,
+    is_web_page,
     recorded_hash,
     regular,
     sidecar_of,

@@ -119,11 +119,12 @@ def unreadable(path: str | os.PathLike, problem: str, error: Exception) -> Value
     path = Path(path)
     made = "results" in path.parts or sidecar_of(path).exists()
     remedy = "delete it and run again" if made else "no run makes it: get it again from where you have it"
-    reason = WEB_PAGE if _is_web_page(path) else " ".join(str(error).split())
+    reason = WEB_PAGE if is_web_page(path) else " ".join(str(error).split())
     return ValueError(f"{path}: {problem} ({reason}); {remedy}")
 
 
-def _is_web_page(path: Path) -> bool:
+def is_web_page(path: Path) -> bool:
+    """Whether a file holds HTML."""
     with suppress(OSError), path.open("rb") as file:
         return file.read(64).lstrip().lower().startswith((b"<!doctype html", b"<html"))
     return False

@@ -8,7 +8,7 @@ from pathlib import Path
 HUB = Path("data/hub")  # has folders {owner}/{name}/{revision}/, and beside each its manifest {revision}.json
 DEPTH = len((HUB / "owner" / "name" / "revision").parts)
 REVISION = re.compile("[0-9a-f]{40}")
-ROW = re.compile(r"([^/\t]+)\t(\S+)\t(-|[0-9a-f]{64})")
+ROW = re.compile(r"([^/\t]+)\t(\S+)\t(-|[0-9a-f]{64})\t(\d+)")
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class Download:
 
     url: str
     sha256: str | None  # None if nobody published it
+    largest_mb: int  # the most megabytes that it may have
 
 
 @functools.cache
@@ -45,13 +46,13 @@ def problem(path: str) -> str | None:
 
 
 def read_downloads(table: Path) -> dict[str, Download]:
-    """The files of a table, by name; raises `ValueError` if a line is not file, URL and SHA-256, separated by tabs."""
+    """The files of a table, by name; raises `ValueError` if a line is not file, URL, SHA-256 and megabytes, by tabs."""
     rows = {}
     for number, line in enumerate(table.read_text(encoding="utf-8").splitlines(), 1):
         if not line or line.startswith("#"):
             continue
         row = ROW.fullmatch(line)
         if not row:
-            raise ValueError(f"{table}: line {number} is {line!r}, expected file<tab>url<tab>sha256 (or -)")
-        rows[row[1]] = Download(row[2], None if row[3] == "-" else row[3])
+            raise ValueError(f"{table}: line {number} is {line!r}, expected file<tab>url<tab>sha256 (or -)<tab>MB")
+        rows[row[1]] = Download(row[2], None if row[3] == "-" else row[3], int(row[4]))
     return rows
