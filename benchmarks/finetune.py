@@ -73,7 +73,7 @@ def train(study: str, models: int) -> dict[str, float]:
     plugin = plugins.load("customization", section["name"])
     settings = plugins.settings("customization", section["name"], section)
     load = plugins.load("base_models", ingredients.settings.base_model["name"]).load
-    base = load(ingredients.base_model, devices.set_up(1), settings.precision)
+    base = load(ingredients.base_model, devices.set_up(), settings.precision)
     start = time.process_time()
     made = list(plugin.fine_tune(base, tasks, ingredients.settings.kind, settings))
     assert not any(one.error for one in made)

@@ -41,7 +41,8 @@ def main() -> None:
     models = _study.needed(_study.ROOT / "results" / args.study / "models" / settings.case)
     folder, precision = _study.ROOT / study.sections["base_model"]["path"], settings.sampling.precision
     load = plugins.load("base_models", settings.base_model["name"]).load
-    base = load(folder, devices.set_up(1), precision)
+    torch.set_num_threads(1)
+    base = load(folder, devices.set_up(), precision)
     prompts, per_prompt = settings.prompts["llm"][:PROMPTS], settings.sampling.samples_per_prompt
     samples = [
         sample

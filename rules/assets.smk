@@ -3,6 +3,9 @@
 They are made once, in build/, which takes hours, and DVC keeps them in data/. The rules of a study take the files in
 data/ as they are. Only a command that names an asset (`snakemake base_model`) makes it and copies it to data/. Training
 that was interrupted goes on from its checkpoint; checkpoints and progress pictures are in build/ beside the outputs.
+
+Each process of `torchrun` draws pictures of its own. Their number decides the weights, so it stands in the command, and
+is not that of the threads, which a run with fewer cores cuts.
 """
 
 
@@ -54,7 +57,7 @@ rule find_twins:
         "build/benchmarks/find_twins.tsv"
     conda:
         "../envs/environment.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=growing(4000),
         runtime=growing(60),
@@ -65,7 +68,6 @@ rule find_twins:
         python -m workflow_scripts.steps.find_twins \
             --drawings {input:q} \
             --output {output:q} \
-            --threads {threads} \
             --settings {params.settings:q} \
             > {log:q} 2>&1
         """
@@ -123,7 +125,7 @@ rule pretrain_vae:
         settings=pretraining("vae"),
     shell:
         r"""
-        torchrun --standalone --nproc-per-node {threads} -m workflow_scripts.steps.pretrain_vae \
+        torchrun --standalone --nproc-per-node 1 -m workflow_scripts.steps.pretrain_vae \
             --drawings {input.drawings:q} \
             --output {params.folder:q} \
             --settings {params.settings:q} \
@@ -156,7 +158,7 @@ rule pretrain_unet:
         settings=pretraining("unet"),
     shell:
         r"""
-        torchrun --standalone --nproc-per-node {threads} -m workflow_scripts.steps.pretrain_unet \
+        torchrun --standalone --nproc-per-node 2 -m workflow_scripts.steps.pretrain_unet \
             --drawings {input.drawings:q} \
             --vocabulary {input.vocabulary:q} \
             --prompts {input.prompts:q} \
@@ -214,7 +216,7 @@ rule measure_base_model:
         "build/benchmarks/measure_base_model.tsv"
     conda:
         "../envs/environment.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=growing(8000),
         runtime=growing(60),
@@ -228,7 +230,6 @@ rule measure_base_model:
             --vocabulary {input.vocabulary:q} \
             --output {output.figures:q} \
             --grid {output.grid:q} \
-            --threads {threads} \
             --settings {params.settings:q} \
             > {log:q} 2>&1
         """
@@ -256,7 +257,7 @@ rule train_clip_mini:
         settings=pretraining("clip_mini"),
     shell:
         r"""
-        torchrun --standalone --nproc-per-node {threads} -m workflow_scripts.steps.train_clip_mini \
+        torchrun --standalone --nproc-per-node 2 -m workflow_scripts.steps.train_clip_mini \
             --drawings {input.drawings:q} \
             --tokenizer $(dirname {input.tokenizer:q}) \
             --output {params.folder:q} \
@@ -286,7 +287,7 @@ rule train_dino_mini:
         settings=pretraining("dino_mini"),
     shell:
         r"""
-        torchrun --standalone --nproc-per-node {threads} -m workflow_scripts.steps.train_dino_mini \
+        torchrun --standalone --nproc-per-node 2 -m workflow_scripts.steps.train_dino_mini \
             --drawings {input.drawings:q} \
             --output {params.folder:q} \
             --settings {params.settings:q} \

@@ -31,7 +31,6 @@ rule regularization:
         python -m workflow_scripts.steps.regularization \
             --base-model {params.base_model:q} \
             --output {output:q} \
-            --threads {threads} \
             --settings {params.settings:q} \
             > {log:q} 2>&1
         """
@@ -67,7 +66,6 @@ rule finetune:
             --exemplars {input.exemplars:q} \
             --regularization {input.regularization:q} \
             --output {output:q} \
-            --threads {threads} \
             --settings {params.settings:q} \
             > {log:q} 2>&1
         """

@@ -264,7 +264,7 @@ rule measure_customizability:
         "build/benchmarks/measure_customizability.tsv"
     conda:
         "../envs/environment.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=growing(8000),
         runtime=growing(60),
@@ -282,7 +282,6 @@ rule measure_customizability:
             --prompts {input.prompts:q} \
             --output {output.figures:q} \
             --picture {output.picture:q} \
-            --threads {threads} \
             --settings {params.settings:q} \
             > {log:q} 2>&1
         """
@@ -337,7 +336,7 @@ rule measure_low_rank:
         "build/benchmarks/measure_low_rank.tsv"
     conda:
         "../envs/environment.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=growing(8000),
         runtime=growing(60),
@@ -351,7 +350,6 @@ rule measure_low_rank:
             --models {input.models:q} \
             --output {output.figures:q} \
             --page {output.page:q} \
-            --threads {threads} \
             --settings {params.settings:q} \
             > {log:q} 2>&1
         """

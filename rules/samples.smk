@@ -32,7 +32,6 @@ rule sample:
             --base-model {params.base_model:q} \
             --models {input.models:q} \
             --output {output:q} \
-            --threads {threads} \
             --settings {params.settings:q} \
             > {log:q} 2>&1
         """

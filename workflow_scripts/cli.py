@@ -65,7 +65,7 @@ def files(text: str, required: bool = True) -> dict[str, Any]:
     return flag(text, type=Path, required=required, nargs="+" if required else "*", default=[])
 
 
-def threads(text: str = "threads of PyTorch", default: int = 1) -> dict[str, Any]:
+def threads(text: str, default: int = 1) -> dict[str, Any]:
     return flag(text, type=int, default=default)
 
 

@@ -14,11 +14,13 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def set_up(threads: int) -> str:
-    """Limits PyTorch to the rule's threads, and names the device to use."""
-    torch.set_num_threads(threads)
+def set_up() -> str:
+    """Prepares a process that computes, and names the device to use. The log says what decides how sums are rounded."""
     _keep_memory()
-    return best()
+    device = best()
+    on = torch.cuda.get_device_name() if device == "cuda" else torch.backends.cpu.get_cpu_capability()
+    log.info("computing on %s (%s), precision `auto` is %s", device, on, resolve_precision("auto", device))
+    return device
 
 
 def _keep_memory() -> None:
@@ -30,8 +32,8 @@ def _keep_memory() -> None:
 
 
 def decoders(threads: int) -> int:
-    """How many processes decode images for an encoder: on a CPU the encoder itself needs most of the threads."""
-    return threads if best() == "cuda" else threads // 4
+    """How many processes decode images for an encoder that runs beside them, on the CPU in a thread of its own."""
+    return threads if best() == "cuda" else threads - 1
 
 
 def best() -> str:

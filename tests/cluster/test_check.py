@@ -64,7 +64,7 @@ def test_a_good_profile_passes_and_is_told_what_was_checked(project: Project):
             "set-resources.regularization.mem_mb and 5 more: 99000 MB, in the last attempt, exceed the 64000 of "
             "partition 'gpu'",
         ),
-        ("  finetune: 4", "  finetune: 32", "set-threads.finetune: 32 CPUs, in the last attempt, exceed the 8 of"),
+        ("  sample: 2", "  sample: 32", "set-threads.sample: 32 CPUs, in the last attempt, exceed the 8 of"),
     ],
 )
 def test_a_mistake_in_the_profile_is_one_line(project: Project, value: str, wrong: str, expected: str):

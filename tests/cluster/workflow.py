@@ -10,10 +10,9 @@ from typing import TypeVar
 
 SNAKEMAKE = (sys.executable, "-m", "snakemake", "--config", "study=smoke")
 GPU_RULES = ("regularization", "finetune", "sample", "embed_exemplars", "embed_distractors", "embed_samples")
-# Polling for tests, and as many threads as on a laptop, so that results are the same to the bit.
+# Polling for tests.
 QUICK = (
     *("--latency-wait", "5", "--slurm-init-seconds-before-status-checks", "1", "--seconds-between-status-checks", "1"),
-    *("--set-threads", *(f"{rule}=1" for rule in GPU_RULES)),
 )
 PATIENCE = 240  # seconds; a quiet machine takes a tenth
 T = TypeVar("T")

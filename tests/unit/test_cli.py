@@ -47,7 +47,7 @@ def run_step(monkeypatch: pytest.MonkeyPatch, *arguments: str, **options) -> lis
 
 
 def test_a_step_gets_its_flags_and_settings(monkeypatch: pytest.MonkeyPatch):
-    args, settings = run_step(monkeypatch, "--models", "a", "b", "--base-model", "c", threads=cli.threads())
+    args, settings = run_step(monkeypatch, "--models", "a", "b", "--base-model", "c", threads=cli.threads("-"))
     assert (args.models, args.base_model, args.threads) == ([Path("a"), Path("b")], Path("c"), 1)
     assert settings == {"seed": 0}
 

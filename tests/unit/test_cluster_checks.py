@@ -77,7 +77,7 @@ def test_the_last_attempt_asks_for_three_times_as_much(tmp_path: Path, monkeypat
     for rule, request in first.items():
         assert last[rule].resources["mem_mb"] == 3 * request.resources["mem_mb"]
         assert last[rule].resources["runtime"] == 3 * request.resources["runtime"]
-    assert (first["finetune"].threads, first["finetune"].gpus, first["finetune"].partition) == (4, 1, "gpu")
+    assert (first["sample"].threads, first["sample"].gpus, first["sample"].partition) == (2, 1, "gpu")
     assert (first["evaluate"].threads, first["evaluate"].gpus, first["evaluate"].partition) == (1, 0, "cpu")
 
 

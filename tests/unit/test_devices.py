@@ -1,7 +1,33 @@
+"""What decides where and how tensors are computed."""
+
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
+from tests.projects import ROOT
 from workflow_scripts import devices
+
+LIBRARIES = """
+import workflow_scripts.steps.train_head, torch
+from threadpoolctl import threadpool_info
+print(torch.get_num_threads(), *(library["num_threads"] for library in threadpool_info()))
+"""
+
+
+def test_one_thread_computes_in_a_step_whatever_the_environment_says():
+    variables = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # Snakemake sets them to a job's threads
+    environment = {**os.environ, **dict.fromkeys(variables, "4")}
+    done = subprocess.run([sys.executable, "-c", LIBRARIES], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert set(done.stdout.split()) == {"1"}, done.stderr
+
+
+@pytest.mark.parametrize(("device", "threads", "expected"), [("cpu", 1, 0), ("cpu", 8, 7), ("cuda", 1, 1)])
+def test_other_threads_decode(device: str, threads: int, expected: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(devices, "best", lambda: device)
+    assert devices.decoders(threads) == expected
 
 
 @pytest.mark.parametrize("full", [torch.OutOfMemoryError("CUDA"), RuntimeError("DefaultCPUAllocator: can't allocate")])

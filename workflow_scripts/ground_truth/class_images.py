@@ -15,7 +15,7 @@ from workflow_scripts.study.settings.ground_truth import RegularizationSettings
 
 
 def make_latents(
-    base_model: Path, captions: Mapping[str, Sequence[str]], settings: RegularizationSettings, threads: int
+    base_model: Path, captions: Mapping[str, Sequence[str]], settings: RegularizationSettings
 ) -> dict[str, torch.Tensor]:
     """Scaled latents fp32 [n, c, h, w] by class word, one for each of the word's n captions.
 
@@ -23,7 +23,7 @@ def make_latents(
         ValueError: a caption is too long for the text encoder, or an image is not finite.
     """
     load = plugins.load("base_models", settings.base_model["name"]).load
-    base = load(base_model, devices.set_up(threads), settings.precision)
+    base = load(base_model, devices.set_up(), settings.precision)
     images = [(word, i, caption) for word, texts in captions.items() for i, caption in enumerate(texts)]
     check_prompts(base, [caption for *_, caption in images], "prompts of regularization")
     made = devices.in_batches(images, settings.batch, lambda batch: _make_batch(base, batch, settings))

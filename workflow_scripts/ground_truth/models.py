@@ -81,7 +81,7 @@ class Ingredients:
 
 
 def make_models(
-    ingredients: Ingredients, manifest: Path, threads: int, parts: Sequence[Part], missing: Sequence[Part]
+    ingredients: Ingredients, manifest: Path, parts: Sequence[Part], missing: Sequence[Part]
 ) -> Iterator[Failure]:
     """Makes missing models of a shard, in the banks of an uninterrupted run, and yields those that fail."""
     recipes, tasks = {part.file.model: part.recipe for part in missing}, []
@@ -91,7 +91,7 @@ def make_models(
             tasks.append(ingredients.task(part.file))
         except ValueError as error:
             yield Failure(part.file.model, str(error))
-    for made in _customize(ingredients, tasks, threads) if tasks else ():
+    for made in _customize(ingredients, tasks) if tasks else ():
         if made.model not in recipes:  # its file exists; it was trained again to complete a bank
             continue
         if made.error:
@@ -100,14 +100,14 @@ def make_models(
             _write(manifest, made, recipes[made.model])
 
 
-def _customize(ingredients: Ingredients, tasks: Sequence[Task], threads: int) -> Iterator[Customized]:
+def _customize(ingredients: Ingredients, tasks: Sequence[Task]) -> Iterator[Customized]:
     from workflow_scripts import devices  # PyTorch: only if a model is missing
 
     settings = ingredients.settings
     name = settings.customization["name"]
     section = plugins.settings("customization", name, settings.customization)
     load = plugins.load("base_models", settings.base_model["name"]).load
-    base = load(ingredients.base_model, devices.set_up(threads), section.precision)
+    base = load(ingredients.base_model, devices.set_up(), section.precision)
     made = plugins.load("customization", name).fine_tune(base, tasks, settings.kind, section)
     return tqdm(made, total=len(tasks), unit="model", disable=None)
 

@@ -41,8 +41,8 @@ class Sample:
 class Samples:
     """Makes the samples of a shard's customized models, which a manifest lists."""
 
-    def __init__(self, base_model: Path, models: Path, settings: SampleSettings, threads: int) -> None:
-        self.base_model, self.models, self.settings, self.threads = base_model, models, settings, threads
+    def __init__(self, base_model: Path, models: Path, settings: SampleSettings) -> None:
+        self.base_model, self.models, self.settings = base_model, models, settings
 
     def parts(self) -> Iterator[Part | Failure]:
         """The files, each with the settings and inputs that decide its images; and models that cannot be sampled."""
@@ -77,7 +77,7 @@ class Samples:
 
         sampling = self.settings.sampling
         load = plugins.load("base_models", self.settings.base_model["name"]).load
-        base = load(self.base_model, devices.set_up(self.threads), sampling.precision)
+        base = load(self.base_model, devices.set_up(), sampling.precision)
         if sampling.compile:
             base.unet.compile()  # once: the W_k and W_v of all batches have the same shape
         failed = set()

@@ -19,10 +19,10 @@ from workflow_scripts.study.settings.evaluation import EmbedSettings
     },
     encoder=cli.flag("name of a plug-in in encoders/", required=True),
     output=cli.file("safetensors file to write"),
-    threads=cli.threads("threads of PyTorch, and processes that decode images"),
+    threads=cli.threads("threads of the job: all but one decode images; on a GPU all do"),
 )
 def main(args: cli.Args, settings: EmbedSettings) -> None:
-    devices.set_up(args.threads)
+    devices.set_up()
     workers = devices.decoders(args.threads)
     options = plugins.settings("encoders", args.encoder, settings.options)
     encoder, reads = plugins.load("encoders", args.encoder).load(options), plugins.reads(args.encoder)

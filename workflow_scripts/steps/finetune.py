@@ -18,9 +18,8 @@ from workflow_scripts.study.settings.ground_truth import FinetuneSettings
     exemplars=cli.file("parquet file of the case's exemplars"),
     regularization=cli.files("files with the class words"),
     output=cli.file("manifest to write; the models go beside it"),
-    threads=cli.threads(),
 )
 def main(args: cli.Args, settings: FinetuneSettings) -> None:
     ingredients = Ingredients(args.base_model, args.exemplars, args.regularization, settings)
-    write = partial(make_models, ingredients, args.output, args.threads)
+    write = partial(make_models, ingredients, args.output)
     shards.make(args.output, settings, ingredients.parts(), write)

@@ -34,11 +34,10 @@ GRID = (8, 16)  # rows and columns of the picture of samples
     vocabulary=cli.file("list of concepts with their class words"),
     output=cli.file("JSON file of figures"),
     grid=cli.file("PNG file of samples"),
-    threads=cli.threads(),
 )
 def main(args: cli.Args, settings: dict) -> None:
     seed = settings["seed"]
-    base = plugins.load("base_models", "diffusers_sd").load(args.base_model, devices.set_up(args.threads))
+    base = plugins.load("base_models", "diffusers_sd").load(args.base_model, devices.set_up())
     encoder = efficientnet_lite0.load(efficientnet_lite0.Settings(size=112, precision="auto"))
     drawings, words = artifacts.read_table(args.drawings), read_list(args.vocabulary)
     held_out = drawings[drawings.role == OBJECT]

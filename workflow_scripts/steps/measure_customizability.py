@@ -30,12 +30,11 @@ from workflow_scripts.study.study import read_lines
     prompts=cli.file("templates with {subject}, one a line"),
     output=cli.file("JSON file of figures"),
     picture=cli.file("PNG file of exemplars and samples"),
-    threads=cli.threads(),
 )
 def main(args: cli.Args, settings: MeasureCustomizabilitySettings) -> None:
     prompts = read_lines(args.prompts)
     load = plugins.load("base_models", settings.base_model["name"]).load
-    base = load(args.base_model, devices.set_up(args.threads), settings.sampling.precision)
+    base = load(args.base_model, devices.set_up(), settings.sampling.precision)
     encoders = customizability.load_encoders(settings.encoders)
     drawings = artifacts.read_table(args.drawings).set_index("id", drop=False)
     names = artifacts.read_table(args.distractors, ["id"]).id

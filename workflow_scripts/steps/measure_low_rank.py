@@ -19,7 +19,6 @@ from workflow_scripts.study.settings.measures import MeasureLowRankSettings
     models=cli.files("manifests of customized models"),
     output=cli.file("JSON file of figures"),
     page=cli.file("Markdown file with a table of them"),
-    threads=cli.threads(),
 )
 def main(args: cli.Args, settings: MeasureLowRankSettings) -> None:
     folders = {artifacts.read_json(manifest)["case"]: manifest.parent for manifest in args.models}
@@ -32,7 +31,7 @@ def main(args: cli.Args, settings: MeasureLowRankSettings) -> None:
         pairs += zip(planned[::2], planned[1::2], strict=True)
 
     load = plugins.load("base_models", settings.base_model["name"]).load
-    base = load(args.base_model, devices.set_up(args.threads), settings.sampling.precision)
+    base = load(args.base_model, devices.set_up(), settings.sampling.precision)
     name = settings.encoder.name
     encoder = plugins.load("encoders", name).load(plugins.settings("encoders", name, settings.encoder.settings))
     costs = compression.compare(base, models, pairs, encoder, settings)

@@ -36,7 +36,6 @@ SAMPLING = {"scheduler": "dpmsolver++", "steps": 12, "guidance": 3.5}  # of the 
 )
 def main(args: cli.Args, settings: dict) -> None:
     seed = settings["seed"]
-    torch.set_num_threads(1)
     torch.manual_seed(seed)
 
     drawings, words = known_drawings(artifacts.read_table(args.drawings)), read_list(args.vocabulary)

@@ -1,12 +1,10 @@
 """Trains the miniature's autoencoder: a linear encoder from principal components, and a decoder learned against it.
 
 Example:
-    torchrun --standalone --nproc-per-node 2 -m workflow_scripts.steps.pretrain_vae \\
+    torchrun --standalone --nproc-per-node 1 -m workflow_scripts.steps.pretrain_vae \\
         --drawings data/corpus/drawings.parquet --output build/base_model/vae \\
         --settings '{"seed": 0, "channels": [24, 48, 64, 96], "latent_channels": 24, "images": 12000, ...}'
 """
-
-import torch
 
 from workflow_scripts import artifacts, cli
 from workflow_scripts.miniature.corpus.roles import OBJECT
@@ -21,7 +19,6 @@ from workflow_scripts.seeds import derive_seed
 @cli.command_line(dict, drawings=cli.file(), output=cli.file("folder of the autoencoder, in the diffusers layout"))
 def main(args: cli.Args, settings: dict) -> None:
     seed = settings["seed"]
-    torch.set_num_threads(1)
 
     drawings = artifacts.read_table(args.drawings)
     first = unlabelled_pool(decodable_drawings(drawings), 2000, derive_seed(seed, "components"))

@@ -12,14 +12,13 @@ from workflow_scripts.study.settings.ground_truth import RegularizationSettings
     RegularizationSettings,
     base_model=cli.file("folder of the base model"),
     output=cli.file("safetensors file to write"),
-    threads=cli.threads(),
 )
 def main(args: cli.Args, settings: RegularizationSettings) -> None:
     plugins.load("base_models", settings.base_model["name"]).check(args.base_model)
     from workflow_scripts.ground_truth import class_images  # PyTorch: not before the quick check has passed
 
     captions = {word: settings.captions_of(word) for word in settings.class_words}
-    latents = class_images.make_latents(args.base_model, captions, settings, args.threads)
+    latents = class_images.make_latents(args.base_model, captions, settings)
     tensors = {f"{word}.latents": array.numpy() for word, array in latents.items()}
     provenance = artifacts.make_provenance(settings.to_json(), settings.made_from(**vars(args)))
     artifacts.write_tensors(args.output, tensors, {**provenance, "captions": captions})

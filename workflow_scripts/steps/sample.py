@@ -17,8 +17,7 @@ from workflow_scripts.study.settings.ground_truth import SampleSettings
     base_model=cli.file("folder of the base model"),
     models=cli.file("manifest of the shard's customized models"),
     output=cli.file("manifest to write; the samples go beside it"),
-    threads=cli.threads(),
 )
 def main(args: cli.Args, settings: SampleSettings) -> None:
-    samples = Samples(args.base_model, args.models, settings, args.threads)
+    samples = Samples(args.base_model, args.models, settings)
     shards.make(args.output, settings, samples.parts(), partial(samples.make, args.output))
