@@ -1,5 +1,7 @@
 """Report: tables, figures and a page of pictures, each made from metrics and scores by a rule.
 
+Files for people have no place for provenance, so a rule writes it beside them, as its first output.
+
 `snakemake --report report.html` collects the files that are marked with report(), with their captions.
 """
 
@@ -25,6 +27,7 @@ rule tabulate:
         metrics=over_heads("results/{study}/metrics/{method}/{encoder}/{head}/{training_set}.json"),
         calibrations=over_heads("results/{study}/heads/{encoder}/{head}/{training_set}.calibration.json"),
     output:
+        provenance="results/{study}/report/provenance/tabulate.json",
         tables=report(
             expand("results/{{study}}/report/tables/{table}.csv", table=TABLES),
             caption="../report/tables.rst",
@@ -49,7 +52,7 @@ rule tabulate:
         mem_mb=growing(2000),
         runtime=growing(20),
     params:
-        tables=output_folder,
+        tables=lambda wildcards, output: os.path.dirname(output.tables[0]),
         summary=lambda wildcards, output: os.path.dirname(output.summaries[0]),
         settings=settings("tabulate"),
     shell:
@@ -61,6 +64,7 @@ rule tabulate:
             --markdown {output.markdown:q} \
             --tables {params.tables:q} \
             --summary {params.summary:q} \
+            --provenance {output.provenance:q} \
             --settings {params.settings:q} \
             > {log:q} 2>&1
         """
@@ -73,7 +77,8 @@ rule plot:
         metrics=over_heads("results/{study}/metrics/{method}/{encoder}/{head}/{training_set}.json"),
         histories=shown_heads("results/{study}/heads/{encoder}/{head}/{training_set}.history.csv"),
     output:
-        report(
+        provenance="results/{study}/report/provenance/plot.json",
+        figures=report(
             expand("results/{{study}}/report/figures/{figure}.svg", figure=FIGURES),
             caption="../report/figures.rst",
             category="Figures",
@@ -89,7 +94,7 @@ rule plot:
         mem_mb=growing(2000),
         runtime=growing(20),
     params:
-        folder=output_folder,
+        folder=lambda wildcards, output: os.path.dirname(output.figures[0]),
         settings=settings("plot"),
     shell:
         r"""
@@ -98,6 +103,7 @@ rule plot:
             --metrics {input.metrics:q} \
             --histories {input.histories:q} \
             --output-dir {params.folder:q} \
+            --provenance {output.provenance:q} \
             --settings {params.settings:q} \
             > {log:q} 2>&1
         """
@@ -118,7 +124,8 @@ rule gallery:
         ),
         tuned=shown_heads(SCORES, encoder=Shown.of(STUDY).encoders),
     output:
-        report("results/{study}/report/gallery.html", caption="../report/gallery.rst", category="Pictures"),
+        provenance="results/{study}/report/provenance/gallery.json",
+        page=report("results/{study}/report/gallery.html", caption="../report/gallery.rst", category="Pictures"),
     log:
         "results/{study}/logs/gallery.log",
     benchmark:
@@ -139,7 +146,9 @@ rule gallery:
             --sample-manifests {input.sample_manifests:q} \
             --untuned {input.untuned:q} \
             --tuned {input.tuned:q} \
-            --output {output:q} \
+            --models {input.models:q} \
+            --output {output.page:q} \
+            --provenance {output.provenance:q} \
             --settings {params.settings:q} \
             > {log:q} 2>&1
         """
@@ -148,9 +157,10 @@ rule gallery:
 rule dataset_table:
     """We count models, exemplars, prompts and samples, as the paper's tables of its dataset do."""
     input:
-        over_study("results/{study}/exemplars/{case}.parquet"),
+        exemplars=over_study("results/{study}/exemplars/{case}.parquet"),
     output:
-        report("results/{study}/report/tables/dataset.csv", caption="../report/dataset.rst", category="Results"),
+        provenance="results/{study}/report/provenance/dataset_table.json",
+        table=report("results/{study}/report/tables/dataset.csv", caption="../report/dataset.rst", category="Results"),
     log:
         "results/{study}/logs/dataset_table.log",
     benchmark:
@@ -166,8 +176,9 @@ rule dataset_table:
     shell:
         r"""
         python -m workflow_scripts.steps.dataset_table \
-            --exemplars {input:q} \
-            --output {output:q} \
+            --exemplars {input.exemplars:q} \
+            --output {output.table:q} \
+            --provenance {output.provenance:q} \
             --settings {params.settings:q} \
             > {log:q} 2>&1
         """
@@ -179,7 +190,8 @@ rule rulegraph:
         snakefile=in_project("Snakefile"),
         rules=[in_project(f"rules/{file.name}") for file in sorted(Path(workflow.basedir, "rules").glob("*.smk"))],
     output:
-        report("results/{study}/report/rulegraph.svg", caption="../report/rulegraph.rst", category="Rules"),
+        provenance="results/{study}/report/provenance/rulegraph.json",
+        graph=report("results/{study}/report/rulegraph.svg", caption="../report/rulegraph.rst", category="Rules"),
     log:
         "results/{study}/logs/rulegraph.log",
     benchmark:
@@ -190,12 +202,16 @@ rule rulegraph:
     resources:
         mem_mb=growing(2000),
         runtime=growing(20),
+    params:
+        settings=settings("rulegraph"),
     shell:
         r"""
         python -m workflow_scripts.steps.rulegraph \
             --snakefile {input.snakefile:q} \
-            --study {wildcards.study:q} \
-            --output {output:q} \
+            --rules {input.rules:q} \
+            --output {output.graph:q} \
+            --provenance {output.provenance:q} \
+            --settings {params.settings:q} \
             > {log:q} 2>&1
         """
 
@@ -211,7 +227,8 @@ rule index:
         rulegraph="results/{study}/report/rulegraph.svg",
         attribution=attribution,
     output:
-        report("results/{study}/report/index.html", caption="../report/index.rst", category="Results"),
+        provenance="results/{study}/report/provenance/index.json",
+        page=report("results/{study}/report/index.html", caption="../report/index.rst", category="Results"),
     log:
         "results/{study}/logs/index.log",
     benchmark:
@@ -234,7 +251,8 @@ rule index:
             --gallery {input.gallery:q} \
             --rulegraph {input.rulegraph:q} \
             --attribution {input.attribution:q} \
-            --output {output:q} \
+            --output {output.page:q} \
+            --provenance {output.provenance:q} \
             --settings {params.settings:q} \
             > {log:q} 2>&1
         """
@@ -303,6 +321,7 @@ rule publish:
     params:
         readme=in_project("README.md"),
         base_model_page=in_project("docs/base_model.md"),
+        provenance=in_project("docs/published.json"),
         benchmarks=f"results/{STUDY.name}/benchmarks",
         settings=settings("publish"),
     shell:
@@ -317,6 +336,7 @@ rule publish:
             --benchmarks {params.benchmarks:q} \
             --readme {params.readme:q} \
             --base-model-page {params.base_model_page:q} \
+            --provenance {params.provenance:q} \
             --settings {params.settings:q} \
             > {log:q} 2>&1
         """

@@ -28,7 +28,7 @@ if settings == "-":
     settings = sys.stdin.read().strip()
 text = json.dumps({"command": sys.argv, "settings_hash": hashlib.sha256(settings.encode()).hexdigest()[:16]})
 for flag, value in zip(sys.argv, sys.argv[1:]):
-    names = [""] if flag in ("--output", "--history", "--markdown") else []
+    names = [""] if flag in ("--output", "--history", "--markdown", "--provenance") else []
     if flag == "--output-dir":
         from workflow_scripts.reporting import FIGURES
         names = [f"{figure}.svg" for figure in FIGURES]

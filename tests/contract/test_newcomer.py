@@ -229,7 +229,7 @@ def test_a_new_rule_is_planned_run_and_verified_by_what_the_page_says(project: P
     add_rule(folder)
     made = projects.pending(folder)
     shards = list((folder / "results/smoke/samples").rglob("*.json"))
-    assert Counter(made.values()) == {"mean_colours": len(shards), "rulegraph": 1, "index": 1}  # which show the rules
+    assert Counter(made.values()) == {"mean_colours": len(shards), "rulegraph": 2, "index": 2}  # which show the rules
 
     script = (
         "from pathlib import Path\n"

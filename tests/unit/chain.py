@@ -322,9 +322,18 @@ def report(chain: Chain) -> None:
         markdown=chain.report("table.md"),
         tables=tables,
         summary=chain.report("summary"),
+        provenance=chain.report("provenance/tabulate.json"),
     )
     histories = [chain.history(encoder, head) for encoder in chain.encoders for head in learned]
-    chain.run("plot", settings, table=table, metrics=metrics, histories=histories, output_dir=figures)
+    chain.run(
+        "plot",
+        settings,
+        table=table,
+        metrics=metrics,
+        histories=histories,
+        output_dir=figures,
+        provenance=chain.report("provenance/plot.json"),
+    )
     artifacts.write_text(tables / "dataset.csv", DATASET)
     gallery(chain)
     attribution = chain.root / "ATTRIBUTION.md"
@@ -339,6 +348,7 @@ def report(chain: Chain) -> None:
         gallery=chain.report("gallery.html"),
         attribution=attribution,
         output=chain.report("index.html"),
+        provenance=chain.report("provenance/index.json"),
     )
 
 
@@ -358,4 +368,5 @@ def gallery(chain: Chain) -> None:
         exemplars=[chain.exemplars(case) for case in CASES],
         distractors=chain.distractors(),
         output=chain.report("gallery.html"),
+        provenance=chain.report("provenance/gallery.json"),
     )

@@ -79,13 +79,16 @@ def test_unknown_exemplars_of_styles_are_missing_and_so_is_their_sum(given: Data
 
 def test_the_step_counts_what_files_hold(given: DatasetTableSettings, tmp_path, monkeypatch):
     artifacts.write_table(tmp_path / "artchive.parquet", pd.DataFrame({"split": ["test"] * 3}), {})
-    arguments = ["--exemplars", f"{tmp_path}/artchive.parquet", "--output", f"{tmp_path}/dataset.csv"]
+    exemplars, record = tmp_path / "artchive.parquet", tmp_path / "dataset_table.json"
+    arguments = ["--exemplars", f"{exemplars}", "--output", f"{tmp_path}/dataset.csv", "--provenance", f"{record}"]
     monkeypatch.setattr(sys, "argv", ["dataset_table", *arguments, "--settings", json.dumps(given.to_json())])
     dataset_table.main()
     rows = (tmp_path / "dataset.csv").read_text().splitlines()
     assert rows[0] == ("kind,case,split,models,exemplars,llm_prompts,procedural_prompts,llm_samples,procedural_samples")
     assert rows[5] == "style,bamfg,train,10607,78086,40,30,1697120,1272840"
     assert rows[-1] == "style,artchive,test,255,3,10,10,10200,10200"
+    made = artifacts.read_json(record)["provenance"]
+    assert made["settings"] == given.to_json() and made["inputs"] == {f"{exemplars}": artifacts.file_hash(exemplars)}
 
 
 @pytest.mark.parametrize("name", ["miniature", "smoke", "abc"])

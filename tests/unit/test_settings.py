@@ -95,7 +95,7 @@ def test_the_provenance_names_some_inputs_by_patterns(studies: dict[str, Study])
     scores = ["scores/a.parquet", "scores/b.parquet"]
     sources = evaluate.made_from(scores=scores, untuned=[], output="x.json")
     assert sources == {"scores_a": Path(scores[0]), "scores_b": Path(scores[1])}
-    assert calibrate.made_from(head=Path("h"), exemplars=[Path("e")], untuned=None) == {"head": Path("h")}
+    assert calibrate.made_from(head=Path("h"), exemplars=["e"], untuned=None) == {"head": Path("h"), "e": Path("e")}
     assert train.made_from(sample_features=["features/s.safetensors"]).keys() == {"features/s.safetensors"}
 
 

@@ -242,7 +242,23 @@ def test_another_base_model_makes_all_that_was_made_from_it_stale(project: Path)
     assert {finding.reason for finding in found.stale} == {"made from another data/base_model"}
 
 
-@pytest.mark.parametrize("rule", ["embed_distractors", "train_head", "calibrate", "attribute", "evaluate"])
+def test_the_recipe_of_a_job_names_all_that_it_reads(project: Path):
+    recipes, unnamed = Recipes(lambda path: None), {}
+    for job in jobs(read_study()):
+        made_from = [] if job.is_shard else [given.source for given in recipes.of_output(job).inputs.values()]
+        for name, files in {} if job.is_shard else job.inputs.items():
+            if not all(any(Path(file).is_relative_to(source) for source in made_from) for file in files):
+                unnamed[job.rule, name] = files[0]
+    assert not unnamed
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        *("select_distractors", "embed_distractors", "train_head", "calibrate", "attribute", "evaluate"),
+        *("tabulate", "plot", "gallery", "dataset_table", "index"),
+    ],
+)
 def test_an_input_made_anew_is_told(project: Path, rule: str):
     job = job_of(rule)
     inputs = Recipes(lambda path: None).of_output(job).inputs.values()
@@ -257,8 +273,10 @@ def write_anew(file: Path) -> None:
         artifacts.write_json(file, {**artifacts.read_json(file), "new": 1})
     elif file.suffix == ".safetensors":
         artifacts.write_tensors(file, {"new": np.ones(9)}, artifacts.read_provenance(file))
-    else:
+    elif file.suffix == ".parquet":
         artifacts.write_table(file, artifacts.read_table(file).assign(new=1), artifacts.read_provenance(file))
+    else:
+        artifacts.write_text(file, "new")
 
 
 def test_an_unfinished_study_is_no_fault(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):

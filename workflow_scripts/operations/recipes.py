@@ -14,7 +14,6 @@ from workflow_scripts.ground_truth.shards import read_manifest
 from workflow_scripts.operations.jobs import Job
 
 SHOWN = 60  # characters of a value in a message
-WITH_PROVENANCE = (".json", ".parquet", ".safetensors")
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,8 @@ class Recipes:
         self._read = cache(self._read_whole)
 
     def of_output(self, job: Job) -> Recipe | None:
-        """Of the first file that a job makes; None for manifests and the report's files, which have no provenance."""
-        if job.is_shard or not job.settings or Path(job.outputs[0]).suffix not in WITH_PROVENANCE:
+        """Of the first file that a job makes, which holds the provenance of all of them; None for manifests."""
+        if job.is_shard:
             return None
         sources = job.made_with.made_from(**{**job.inputs, **job.params})
         inputs = {name: self._input(source) for name, source in sources.items()}

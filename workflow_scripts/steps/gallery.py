@@ -91,9 +91,11 @@ def make_entries(
     untuned=cli.files("scores of the identity heads"),
     tuned=cli.files("scores of the learned heads", required=False),
     sample_manifests=cli.files("test shards of all cases"),
+    models=cli.files("their models, of whose lineage the page tells; none of a release", required=False),
     exemplars=cli.files("parquet files of all cases"),
     distractors=cli.file("parquet file of the distractors"),
     output=cli.file("HTML file to write"),
+    provenance=cli.file("JSON file to write: what it was made with"),
 )
 def main(args: cli.Args, settings: GallerySettings) -> None:
     untuned_files, tuned_files = find_scores(args.untuned), find_scores(args.tuned)
@@ -116,3 +118,5 @@ def main(args: cli.Args, settings: GallerySettings) -> None:
         entries += make_entries(picked, untuned[case], tuned.get(case, {}), pictures, files[case])
     page = pages.render("gallery", entries=entries, thumbnails=sheet.uris, **vars(settings))
     artifacts.write_text(args.output, page)
+    provenance = artifacts.make_provenance(settings.to_json(), settings.made_from(**vars(args)))
+    artifacts.write_json(args.provenance, {artifacts.PROVENANCE: provenance})

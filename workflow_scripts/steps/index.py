@@ -3,11 +3,11 @@
 from workflow_scripts import artifacts, cli
 from workflow_scripts.reporting import findings, page, pages, plan
 from workflow_scripts.reporting.results import Results
-from workflow_scripts.study.settings.report import ReportSettings
+from workflow_scripts.study.settings.report import IndexSettings
 
 
 @cli.command_line(
-    ReportSettings,
+    IndexSettings,
     table=cli.file("CSV file of step tabulate"),
     tables=cli.files("its CSV files of questions, and dataset"),
     figures=cli.files("SVG files of step plot"),
@@ -16,8 +16,9 @@ from workflow_scripts.study.settings.report import ReportSettings
     attribution=cli.file("artists and licences, Markdown or text"),
     rulegraph=cli.file("SVG file of the workflow's rules", required=False),
     output=cli.file("HTML file to write"),
+    provenance=cli.file("JSON file to write: what it was made with"),
 )
-def main(args: cli.Args, settings: ReportSettings) -> None:
+def main(args: cli.Args, settings: IndexSettings) -> None:
     tables = {file.stem: file for file in args.tables}
     results = Results.read(settings.shown, args.table, tables["calibration"], args.exemplars)
     figures = {file.stem: pages.inline_svg(artifacts.read_text(file)) for file in args.figures}
@@ -39,3 +40,5 @@ def main(args: cli.Args, settings: ReportSettings) -> None:
         rulegraph=pages.inline_svg(artifacts.read_text(args.rulegraph)) if args.rulegraph else None,
     )
     artifacts.write_text(args.output, text)
+    provenance = artifacts.make_provenance(settings.to_json(), settings.made_from(**vars(args)))
+    artifacts.write_json(args.provenance, {artifacts.PROVENANCE: provenance})

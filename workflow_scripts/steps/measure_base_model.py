@@ -58,5 +58,7 @@ def main(args: cli.Args, settings: dict) -> None:
         tests = {"samples": (encode_images(encoder, sampled), labels), "real": (encode_images(encoder, real), truth)}
         result[question] = quality.probe(encode_images(encoder, train), names, tests)
         cli.log.info("%s: %s", question, result[question])
-    provenance = artifacts.make_provenance(settings, {"base_model": args.base_model, "drawings": args.drawings})
+    provenance = artifacts.make_provenance(
+        settings, {name: getattr(args, name) for name in ("base_model", "drawings", "vocabulary")}
+    )
     artifacts.write_json(args.output, {**result, artifacts.PROVENANCE: provenance}, sidecar=False)

@@ -52,5 +52,6 @@ def main(args: cli.Args, settings: MeasureCustomizabilitySettings) -> None:
         picture += customizability.picture_rows(exemplars, images, table.model)
     artifacts.write_png(args.picture, np.concatenate(picture), colours=256)
     inputs = {"base_model": args.base_model, "drawings": args.drawings, "distractors": args.distractors}
+    inputs |= {str(file): file for file in (*args.models, *args.exemplars)}
     provenance = artifacts.make_provenance({**settings.to_json(), "prompts": prompts}, inputs)
     artifacts.write_json(args.output, {"cases": cases, artifacts.PROVENANCE: provenance}, sidecar=False)

@@ -37,5 +37,6 @@ def main(args: cli.Args, settings: MeasureLowRankSettings) -> None:
     costs = compression.compare(base, models, pairs, encoder, settings)
     page = compression.to_markdown(costs, len(models), len(pairs) // len(models), settings.study, name)
     artifacts.write_text(args.page, page, sidecar=False)
-    provenance = artifacts.make_provenance(settings.to_json(), {"base_model": args.base_model})
+    inputs = {"base_model": args.base_model, **{str(file): file for file in args.models}}
+    provenance = artifacts.make_provenance(settings.to_json(), inputs)
     artifacts.write_json(args.output, {**costs, artifacts.PROVENANCE: provenance}, sidecar=False)

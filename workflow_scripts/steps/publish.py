@@ -6,7 +6,8 @@ Example:
         --exemplars results/miniature/exemplars/emoji_seen.parquet --settings "$SETTINGS" \\
         --quality docs/base_model.json --customizability docs/customizability.json \\
         --samples results/miniature/samples/emoji_seen/test_0000.json \\
-        --benchmarks results/miniature/benchmarks --readme README.md --base-model-page docs/base_model.md
+        --benchmarks results/miniature/benchmarks --readme README.md --base-model-page docs/base_model.md \\
+        --provenance docs/published.json
 """
 
 import textwrap
@@ -21,7 +22,7 @@ from workflow_scripts.reporting.effort import by_rule
 from workflow_scripts.reporting.markdown import fill_page, header, row
 from workflow_scripts.reporting.results import Results, whole_cells
 from workflow_scripts.reporting.table import main_rows, number, percent
-from workflow_scripts.study.settings.report import ReportSettings
+from workflow_scripts.study.settings.report import PublishSettings
 from workflow_scripts.study.study import UNTUNED
 
 WIDTH = 120  # of the README's lines
@@ -108,7 +109,7 @@ def effort(manifests: Sequence[Path], benchmarks: Path) -> str:
 
 
 @cli.command_line(
-    ReportSettings,
+    PublishSettings,
     table=cli.file("CSV file of step tabulate"),
     calibrations=cli.file("its CSV file of calibrations"),
     quality=cli.file("JSON file of step measure_base_model"),
@@ -117,12 +118,15 @@ def effort(manifests: Sequence[Path], benchmarks: Path) -> str:
     benchmarks=cli.file("folder of the study's benchmarks"),
     readme=cli.file("Markdown page to fill: results, findings, effort"),
     base_model_page=cli.file("likewise: quality, customizability"),
+    provenance=cli.file("JSON file to write: what both were made with"),
     exemplars=cli.files("parquet files of the cases that heads are trained on", required=False),
 )
-def main(args: cli.Args, settings: ReportSettings) -> None:
+def main(args: cli.Args, settings: PublishSettings) -> None:
     results = Results.read(settings.shown, args.table, args.calibrations, args.exemplars)
     blocks = {"results": results_table(results), "findings": findings_list(findings.findings(results))}
     fill_page(args.readme, blocks | {"effort": effort(args.samples, args.benchmarks)})
     quality = quality_table(artifacts.read_json(args.quality))
     customizability = customizability_table(artifacts.read_json(args.customizability))
     fill_page(args.base_model_page, {"quality": quality, "customizability": customizability})
+    provenance = artifacts.make_provenance(settings.to_json(), settings.made_from(**vars(args)))
+    artifacts.write_json(args.provenance, {artifacts.PROVENANCE: provenance}, sidecar=False)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from workflow_scripts import artifacts, cli
+from workflow_scripts.study.settings.report import RulegraphSettings
 
 
 def describe(snakefile: Path, study: str) -> str:
@@ -26,9 +27,13 @@ def draw(graph: str) -> str:
 
 
 @cli.command_line(
+    RulegraphSettings,
     snakefile=cli.file("the workflow's Snakefile"),
-    study=cli.flag("name of the study", required=True),
+    rules=cli.files("the files that it includes"),
     output=cli.file("SVG file to write"),
+    provenance=cli.file("JSON file to write: what it was made with"),
 )
-def main(args: cli.Args) -> None:
-    artifacts.write_text(args.output, draw(describe(args.snakefile, args.study)))
+def main(args: cli.Args, settings: RulegraphSettings) -> None:
+    artifacts.write_text(args.output, draw(describe(args.snakefile, settings.study)))
+    provenance = artifacts.make_provenance(settings.to_json(), settings.made_from(**vars(args)))
+    artifacts.write_json(args.provenance, {artifacts.PROVENANCE: provenance})

@@ -22,7 +22,7 @@ def main(args: cli.Args, settings: SelectDistractorsSettings) -> None:
     exemplars = {name for table in tables for column in table for name in table[column]}
     source = plugins.load("exemplar_sources", settings.source)
     parts = source.distract(args.source, exemplars, settings.count, settings.seed)
-    inputs = settings.made_from(corpus=corpus_of(args.source))
+    inputs = settings.made_from(corpus=corpus_of(args.source), exemplars=args.exemplars)
     provenance = artifacts.make_provenance(settings.to_json(), inputs)
     artifacts.write_table(args.output, with_columns(parts, DISTRACTOR_COLUMNS, settings.count), provenance)
     cli.log.info("%d distractors", len(artifacts.Images(args.output)))

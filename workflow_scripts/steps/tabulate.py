@@ -12,7 +12,7 @@ import pandas as pd
 from workflow_scripts import artifacts, cli, reporting
 from workflow_scripts.reporting.results import Results, whole_cells
 from workflow_scripts.reporting.table import METHOD, is_random, main_rows, markdown, tabulate, without_empty_gains
-from workflow_scripts.study.settings.report import ReportSettings
+from workflow_scripts.study.settings.report import TabulateSettings
 
 DIGITS = 4  # of a share, finer than any interval
 FITTED = ["tau", "lambda", "kl_before", "kl_after", "n"]
@@ -42,15 +42,16 @@ def summarize(results: Results) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 @cli.command_line(
-    ReportSettings,
+    TabulateSettings,
     metrics=cli.files("JSON files of step evaluate"),
     calibrations=cli.files("JSON files of step calibrate"),
     output=cli.file("CSV file to write"),
     markdown=cli.file("Markdown file to write"),
     tables=cli.file("folder for the CSV files of the questions"),
     summary=cli.file("folder for a JSON file of each head"),
+    provenance=cli.file("JSON file to write: what the others were made with"),
 )
-def main(args: cli.Args, settings: ReportSettings) -> None:
+def main(args: cli.Args, settings: TabulateSettings) -> None:
     labels = settings.report.to_json()
     whole = tabulate([artifacts.read_json(file) for file in args.metrics], labels)
     whole["seen"] = whole["case"].isin(settings.seen)  # whether heads learn on other models of the case
@@ -63,3 +64,5 @@ def main(args: cli.Args, settings: ReportSettings) -> None:
         artifacts.write_json(args.summary / f"{name}.json", summary)
     artifacts.write_csv(args.output, whole, digits=6)
     artifacts.write_text(args.markdown, markdown(whole))
+    provenance = artifacts.make_provenance(settings.to_json(), settings.made_from(**vars(args)))
+    artifacts.write_json(args.provenance, {artifacts.PROVENANCE: provenance})

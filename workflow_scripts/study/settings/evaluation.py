@@ -49,7 +49,9 @@ class TrainHeadSettings(HeadSettings, rules=["train_head"]):
     share: Number  # of the train models
     options: Mapping[str, Any]  # the head's section
 
-    inputs: ClassVar = {"exemplar_features": "{path}", "sample_features": "{path}"}
+    inputs: ClassVar = dict.fromkeys(
+        ["exemplars", "exemplar_features", "sample_manifests", "sample_features"], "{path}"
+    )
 
     @classmethod
     def of(cls, study: Study, encoder: str, head: str, training_set: str) -> Self:
@@ -64,7 +66,7 @@ class CalibrateSettings(HeadSettings, rules=["calibrate"]):
     memory_mb: Number  # for a block of features and its scores
     version: int
 
-    inputs: ClassVar = {"head": "head", "distractor_features": "distractor_features"}
+    inputs: ClassVar = {**TrainHeadSettings.inputs, "head": "head", "distractor_features": "distractor_features"}
 
     @classmethod
     def of(cls, study: Study, **head: str) -> Self:
@@ -80,12 +82,7 @@ class AttributeSettings(HeadSettings, rules=["attribute"]):
     memory_mb: Number  # for a block of features and its scores
     options: Mapping[str, Any]  # the method's section
 
-    inputs: ClassVar = {
-        "head": "head",
-        "calibration": "calibration",
-        "distractor_features": "distractor_features",
-        "sample_features": "samples_{stem}",
-    }
+    inputs: ClassVar = {**CalibrateSettings.inputs, "calibration": "calibration", "distractors": "distractors"}
 
     @classmethod
     def of(cls, study: Study, method: str, **cell: str) -> Self:

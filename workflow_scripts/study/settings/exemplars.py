@@ -72,6 +72,8 @@ class SelectDistractorsSettings(FromData, rules=["select_distractors"]):
     count: int
     version: int
 
+    inputs: ClassVar = {**FromData.inputs, "exemplars": "{path}"}
+
     @classmethod
     def of(cls, study: Study) -> Self:
         section = study.sections["distractors"]

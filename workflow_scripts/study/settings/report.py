@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 from workflow_scripts.study.settings.base import Record, Settings, image_encoders
 from workflow_scripts.study.settings.evaluation import Evaluation
@@ -70,7 +70,7 @@ class Labels(Record):
 
 
 @dataclass(frozen=True)
-class ReportSettings(Settings, rules=["tabulate", "plot", "index", "publish"]):
+class ReportSettings(Settings):
     """What the report is about."""
 
     study: str  # name of the study
@@ -86,6 +86,38 @@ class ReportSettings(Settings, rules=["tabulate", "plot", "index", "publish"]):
 
 
 @dataclass(frozen=True)
+class TabulateSettings(ReportSettings, rules=["tabulate"]):
+    """What the tables are about."""
+
+    inputs: ClassVar = {"metrics": "{path}", "calibrations": "{path}"}
+
+
+@dataclass(frozen=True)
+class PlotSettings(ReportSettings, rules=["plot"]):
+    """What the figures are about."""
+
+    inputs: ClassVar = {"table": "{path}", "metrics": "{path}", "histories": "{path}"}
+
+
+@dataclass(frozen=True)
+class IndexSettings(ReportSettings, rules=["index"]):
+    """What the front page is about."""
+
+    inputs: ClassVar = dict.fromkeys(
+        ["table", "tables", "figures", "exemplars", "gallery", "rulegraph", "attribution"], "{path}"
+    )
+
+
+@dataclass(frozen=True)
+class PublishSettings(ReportSettings, rules=["publish"]):
+    """What the README says of the results."""
+
+    inputs: ClassVar = dict.fromkeys(
+        ["table", "calibrations", "exemplars", "quality", "customizability", "samples"], "{path}"
+    )
+
+
+@dataclass(frozen=True)
 class GallerySettings(Settings, rules=["gallery"]):
     """What the page of pictures shows. See `Shown` for the fields that it shares."""
 
@@ -97,6 +129,10 @@ class GallerySettings(Settings, rules=["gallery"]):
     training_set: str
     random: int  # samples drawn at random
     chosen: int  # samples chosen by rule
+
+    inputs: ClassVar = dict.fromkeys(
+        ["exemplars", "distractors", "models", "sample_manifests", "untuned", "tuned"], "{path}"
+    )
 
     @classmethod
     def of(cls, study: Study) -> Self:
@@ -134,7 +170,22 @@ class DatasetTableSettings(Settings, rules=["dataset_table"]):
     rows: tuple[DatasetRow, ...]
     samples_per_prompt: int
 
+    inputs: ClassVar = {"exemplars": "{path}"}
+
     @classmethod
     def of(cls, study: Study) -> Self:
         pairs = [(name, split) for name, case in study.cases.items() for split in case.splits]
         return cls(tuple(DatasetRow.of(study, *pair) for pair in pairs), study.samples_per_prompt)
+
+
+@dataclass(frozen=True)
+class RulegraphSettings(Settings, rules=["rulegraph"]):
+    """Whose rules are drawn."""
+
+    study: str  # name of the study
+
+    inputs: ClassVar = {"snakefile": "{stem}", "rules": "{stem}"}
+
+    @classmethod
+    def of(cls, study: Study) -> Self:
+        return cls(study.name)
