@@ -1,7 +1,7 @@
 """Shell commands that make corrupt or stale files again, with as few jobs as possible.
 
-Results are deterministic. A file that is made again has the same bytes, and jobs that depend on it need not run. But
-Snakemake compares large files by time, so a file that came out the same gets its old time back.
+On the same kind of machine, a file that is made again has the same bytes (docs/data.md), and jobs that depend on it
+need not run. But Snakemake compares large files by time, so a file that came out the same gets its old time back.
 """
 
 import shlex
