@@ -3,6 +3,8 @@
 Reads what the study has so far, above all its benchmarks; prints the plan and writes it beside the results.
 """
 
+import json
+
 
 localrules:
     plan,
@@ -15,7 +17,7 @@ rule plan:
     conda:
         "../envs/environment.yaml"
     params:
-        settings=lambda wildcards: canonical_json(config),
+        settings=lambda wildcards: json.dumps(config),  # in the study's order, which decides that of cases and blocks
     shell:
         r"""
         python -m workflow_scripts plan \

@@ -19,6 +19,7 @@ from workflow_scripts.study.study import SPLITS
 
 CELLS = {  # by table and row: the paper's cells, then the sum
     "Objects": {
+        "object classes": ["593", "593", "593", "100", "693"],
         "models": ["4,744", "593", "593", "1,000", "6,930"],
         "exemplar images": ["4,744", "593", "593", "1,000", "6,930"],
         "images per model": ["1", "1", "1", "1", "1"],
@@ -26,6 +27,7 @@ CELLS = {  # by table and row: the paper's cells, then the sum
         "procedural prompts": ["40", "6", "10", "10", "-"],
         "llm samples": ["284,640", "14,232", "23,720", "40,000", "362,592"],
         "procedural samples": ["759,040", "14,232", "23,720", "40,000", "836,992"],
+        "total samples": ["1,043,680", "28,464", "47,440", "80,000", "1,199,584"],
     },
     "Styles": {
         "models": ["10,607", "250", "250", "255", "11,362"],
@@ -35,13 +37,14 @@ CELLS = {  # by table and row: the paper's cells, then the sum
         "procedural prompts": ["30", "6", "10", "10", "-"],
         "llm samples": ["1,697,120", "6,000", "10,000", "10,200", "1,723,320"],
         "procedural samples": ["1,272,840", "6,000", "10,000", "10,200", "1,299,040"],
+        "total samples": ["2,969,960", "12,000", "20,000", "20,400", "3,022,360"],
     },
     "In all": {
         "models": ["18,292", "2,098"],
         "exemplar images": ["91,626", "6,366"],
         "llm samples": ["2,085,912", "83,920"],
         "procedural samples": ["2,136,032", "83,920"],
-        "samples": ["4,221,944", "167,840"],
+        "total samples": ["4,221,944", "167,840"],
     },
 }
 
@@ -62,6 +65,7 @@ def layout(table: pd.DataFrame) -> dict[str, dict[str, list[str]]]:
 def test_the_papers_tables(given: DatasetTableSettings):
     table = plan.tabulate(given, {})
     assert layout(table) == CELLS
+    assert [list(rows) for rows in layout(table).values()] == [list(rows) for rows in CELLS.values()]
     assert [part["headings"] for part in plan.paper_layout(table)] == [
         ["imagenet_seen, train", "imagenet_seen, val", "imagenet_seen, test", "imagenet_unseen, test", "all"],
         ["bamfg, train", "bamfg, val", "bamfg, test", "artchive, test", "all"],
@@ -84,9 +88,11 @@ def test_the_step_counts_what_files_hold(given: DatasetTableSettings, tmp_path, 
     monkeypatch.setattr(sys, "argv", ["dataset_table", *arguments, "--settings", json.dumps(given.to_json())])
     dataset_table.main()
     rows = (tmp_path / "dataset.csv").read_text().splitlines()
-    assert rows[0] == ("kind,case,split,models,exemplars,llm_prompts,procedural_prompts,llm_samples,procedural_samples")
-    assert rows[5] == "style,bamfg,train,10607,78086,40,30,1697120,1272840"
-    assert rows[-1] == "style,artchive,test,255,3,10,10,10200,10200"
+    assert rows[0] == (
+        "kind,case,split,classes,models,exemplars,llm_prompts,procedural_prompts,llm_samples,procedural_samples"
+    )
+    assert rows[5] == "style,bamfg,train,,10607,78086,40,30,1697120,1272840"
+    assert rows[-1] == "style,artchive,test,,255,3,10,10,10200,10200"
     made = artifacts.read_json(record)["provenance"]
     assert made["settings"] == given.to_json() and made["inputs"] == {f"{exemplars}": artifacts.file_hash(exemplars)}
 

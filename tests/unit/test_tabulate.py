@@ -56,6 +56,33 @@ UNTUNED = head("identity", record(), record("known"), record(ranking="random", v
 TUNED = head("linear", record(value=0.7, gain=0.2), record("known", value=0.7, gain=0.2))
 
 
+def test_recalls_stand_by_their_k_and_ceilings_below_a_hundred_beside_them():
+    recalls = {k: interval(0.5) | {"ceiling": ceiling} for k, ceiling in (("10", 0.981), ("100", 1.0), ("5", 0.784))}
+    changed = {
+        "recall": recalls,
+        "chance": dict.fromkeys(recalls, 0.01),
+    }  # in the order of a JSON file with sorted keys
+    styles = {**changed, "case": "bamfg", "kind": "style"}
+    records = [record() | changed, record(ranking="random") | changed]
+    records += [record() | styles, record(ranking="random") | styles]
+    for part in records[:2]:
+        part["recall"] = {k: recall | {"ceiling": 1.0} for k, recall in recalls.items()}
+    table = tables.tabulate([head("identity", *records)], {"data": "theirs", "weights": "ours"})
+    assert [name for name in table if name in recalls or (name.startswith("recall@") and "_" not in name)] == [
+        "recall@5", "recall@10", "recall@100",
+    ]  # fmt: skip
+    heading, _, *lines = tables.markdown(table).splitlines()
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in (heading, *lines)]
+    assert [name for name in cells[0] if "%" in name] == ["recall@5 %", "recall@10 %", "recall@100 %", "mAP %"]
+    (ceilings,) = (row for row in cells if row[2] == "ceiling")  # of the styles only
+    assert dict(zip(cells[0], ceilings, strict=True)) == {
+        **{"case": "bamfg", "prompts": "llm", "method": "ceiling", "encoder": "-", "head": "-", "trained on": "-"},
+        **{"models": "2", "queries": "8", "candidates": "6,001", "median rank": "", "gain in mAP": "", "p": ""},
+        **{"recall@5 %": "78.4", "recall@10 %": "98.1", "recall@100 %": "100.0", "mAP %": "100.0"},
+        **{"data": "theirs", "weights": "ours"},
+    }
+
+
 def test_rows_and_columns():
     table = tables.tabulate([UNTUNED, TUNED], LABELS)
     assert list(table["head"]) == ["identity", "identity", "-", "linear", "linear"]

@@ -1,6 +1,8 @@
 """What Snakemake plans: the studies, one model, the milestones; and its answers to a user's mistakes."""
 
+import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import pytest
 
 from tests import projects
 from workflow_scripts.steps import rulegraph
+from workflow_scripts.study.schema import read_yaml
 
 MILESTONES = ("exemplars", "models", "samples", "features", "heads", "scores", "metrics", "report")
 
@@ -38,6 +41,15 @@ def test_a_study_is_planned_from_configuration_alone(project: Path, study: str):
     on_demand -= set(MILESTONES)
     assert rules - on_demand - set(MILESTONES) <= jobs.keys()
     assert not on_demand & jobs.keys()
+
+
+def test_the_plan_keeps_the_studys_order(project: Path):
+    done = projects.snakemake(project, "--dry-run", "--printshellcmds", "--config", "study=abc", "--", "plan")
+    command = next(line for line in done.stdout.splitlines() if "<<< " in line)
+    planned = json.loads(shlex.split(command.split("<<< ")[1].rstrip(" \\"))[0])
+    study = read_yaml(projects.ROOT / "config/studies/abc.yaml")
+    assert list(planned["cases"]) == list(study["cases"])
+    assert list(planned["encoders"]) == list(study["encoders"])
 
 
 def test_milestones_are_targets(project: Path):

@@ -13,9 +13,11 @@ from workflow_scripts.study.study import PROMPT_SETS
 MISSING = "-"
 SAMPLES = [f"{name}_samples" for name in PROMPT_SETS]
 ADDED = ["models", "exemplars", *SAMPLES]  # but not prompts, which cases share
-COUNTS = ["models", "exemplars", *(f"{name}_prompts" for name in PROMPT_SETS), *SAMPLES]
-ROWS = {name: name.replace("_", " ") for name in (*COUNTS[:2], "images_per_model", *COUNTS[2:])}
-ROWS["exemplars"] = "exemplar images"
+CLASSES = "classes"
+COUNTS = [CLASSES, "models", "exemplars", *(f"{name}_prompts" for name in PROMPT_SETS), *SAMPLES]
+# The paper's rows, in its order.
+ROWS = {CLASSES: "object classes", "models": "models", "exemplars": "exemplar images"}
+ROWS |= {name: name.replace("_", " ") for name in ("images_per_model", *COUNTS[3:], "total_samples")}
 
 
 def count_exemplars(files: Iterable[Path]) -> dict[str, pd.Series]:
@@ -31,12 +33,12 @@ def tabulate(settings: DatasetTableSettings, exemplars: Mapping[str, Mapping[str
     """
     rows = []
     for row in settings.rows:
-        counts = {"exemplars": exemplars.get(row.case, {}).get(row.split, row.exemplars)}
+        counts: dict[str, int | None] = {"exemplars": exemplars.get(row.case, {}).get(row.split, row.exemplars)}
         for name, prompts in row.prompts.items():
             counts[f"{name}_prompts"] = prompts
             counts[f"{name}_samples"] = row.models * prompts * settings.samples_per_prompt
         rows.append(vars(row) | counts)
-    return pd.DataFrame(rows)[["kind", "case", "split", *COUNTS]].astype({"exemplars": "Int64"})
+    return pd.DataFrame(rows)[["kind", "case", "split", *COUNTS]].astype({CLASSES: "Int64", "exemplars": "Int64"})
 
 
 def paper_layout(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -51,10 +53,13 @@ def paper_layout(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _part(title: str, table: pd.DataFrame) -> dict[str, Any]:
     total = _sum(table)
-    table = table.assign(images_per_model=table["exemplars"] / table["models"])
+    table = table.assign(
+        images_per_model=table["exemplars"] / table["models"], total_samples=table[SAMPLES].sum(axis=1, skipna=False)
+    )
     rows = [
         {"name": label, "cells": [*(_text(value) for value in table[name]), _text(total.get(name))]}
         for name, label in ROWS.items()
+        if name != CLASSES or table[name].notna().any()  # styles have none
     ]
     headings = [f"{case}, {split}" for case, split in zip(table["case"], table["split"], strict=True)]
     return {"title": title, "headings": [*headings, "all"], "rows": rows}
@@ -63,14 +68,19 @@ def _part(title: str, table: pd.DataFrame) -> dict[str, Any]:
 def _totals(table: pd.DataFrame) -> dict[str, Any]:
     """The sums of the whole study, and of its test split, which is evaluated."""
     columns = {"all": _sum(table), "test alone": _sum(table[table["split"] == "test"])}
-    rows = [{"name": ROWS[name], "cells": [_text(total[name]) for total in columns.values()]} for name in ADDED]
-    both = [_text(sum(total[name] for name in SAMPLES)) for total in columns.values()]
-    return {"title": "In all", "headings": list(columns), "rows": [*rows, {"name": "samples", "cells": both}]}
+    rows = [
+        {"name": ROWS[name], "cells": [_text(total[name]) for total in columns.values()]}
+        for name in (*ADDED, "total_samples")
+    ]
+    return {"title": "In all", "headings": list(columns), "rows": rows}
 
 
 def _sum(table: pd.DataFrame) -> dict[str, float | None]:
     """Sums of the counts that can be added; a sum with an unknown count is unknown."""
     sums = {name: table[name].sum(skipna=False) for name in ADDED}
+    sums["total_samples"] = sum(sums[name] for name in SAMPLES)
+    # The splits of a case have the same classes; cases share none.
+    sums[CLASSES] = table.groupby("case")[CLASSES].max().sum(skipna=False)
     return sums | {"images_per_model": sums["exemplars"] / sums["models"]}
 
 

@@ -48,7 +48,7 @@ def _rows(head: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _numbers(record: Mapping[str, Any]) -> dict[str, Any]:
     numbers = {name: record[name] for name in (*COUNTS, LACKING) if name in record}
-    for k, recall in record["recall"].items():
+    for k, recall in _by_k(record["recall"]):
         numbers |= _interval(f"recall@{k}", recall)
         numbers |= {f"recall@{k}_ceiling": recall["ceiling"], f"recall@{k}_chance": record["chance"][k]}
     for name in ("mAP", "median_rank"):
@@ -61,10 +61,15 @@ def _gains(versus: Mapping[str, Any] | None) -> dict[str, Any]:
     if versus is None:
         return {}
     numbers: dict[str, Any] = {}
-    recalls = [(f"recall@{k}", recall) for k, recall in versus["recall"].items()]
+    recalls = [(f"recall@{k}", recall) for k, recall in _by_k(versus["recall"])]
     for metric, gain in [*recalls, ("mAP", versus["mAP"])]:
         numbers |= _interval(f"{metric}_gain", gain) | {f"{metric}_gain_p": gain["p"]}
     return numbers
+
+
+def _by_k(recalls: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Recalls by their K, from the smallest on; JSON sorts the keys as texts."""
+    return sorted(recalls.items(), key=lambda item: int(item[0]))
 
 
 def _interval(name: str, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,7 +130,7 @@ def number(value: Any) -> str:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """The main rows as a Markdown table, in percent, with intervals."""
+    """The main rows as a Markdown table, in percent, with intervals, and ceilings where they are below 100."""
     metrics = metrics_of(table)
     lacking = [name for name in counts_of(table) if name not in COUNTS]
     head = ["case", "prompts", *METHOD[:-1], "trained on", "models", "queries", "candidates", *lacking]
@@ -138,7 +143,16 @@ def markdown(table: pd.DataFrame) -> str:
         counts = [number(row[name]) for name in COUNTS]
         counts += ["" if pd.isna(row[name]) else number(row[name]) for name in lacking]
         lines.append([*names, *counts, *shares, number(row["median_rank"]), *gain(row), row["data"], row["weights"]])
+        if row["method"] == RANDOM["method"] and any(_ceiling(row, metric) < 1 for metric in metrics):
+            best = [f"{100 * _ceiling(row, metric):.1f}" for metric in metrics]
+            names = [*names[: len(CELL)], "ceiling", *["-"] * (len(METHOD) - 1)]
+            lines.append([*names, *counts, *best, "", "", "", row["data"], row["weights"]])
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
+def _ceiling(row: Mapping[str, Any], metric: str) -> float:
+    """The best that a metric can be; of Recall@K less than 1 where models have more than K exemplars."""
+    return row.get(f"{metric}_ceiling", 1.0)
 
 
 def gain(row: Mapping[str, Any]) -> tuple[str, str]:

@@ -148,6 +148,7 @@ class DatasetRow(Record):
     kind: str
     case: str
     split: str
+    classes: int | None  # of objects; None for styles
     models: int
     prompts: Mapping[str, int]  # their number by prompt set
     exemplars: int | None  # one of each object model; of styles what the study says, None if it does not
@@ -156,11 +157,11 @@ class DatasetRow(Record):
     def of(cls, study: Study, name: str, split: str) -> Self:
         case, models = study.cases[name], len(study.cases[name].models[split])
         prompts = {prompt_set: lines.count for prompt_set, lines in study.prompts_of(name).templates[split].items()}
-        exemplars = models
-        if case.kind == "style":
-            groups = study.sections["cases"][name]["groups"][split]
-            exemplars = groups.get("exemplars") if isinstance(groups, Mapping) else None
-        return cls(case.kind, name, split, models, prompts, exemplars)
+        if case.kind == "object":
+            return cls(case.kind, name, split, len(case.members[split]), models, prompts, models)
+        groups = study.sections["cases"][name]["groups"][split]
+        exemplars = groups.get("exemplars") if isinstance(groups, Mapping) else None
+        return cls(case.kind, name, split, None, models, prompts, exemplars)
 
 
 @dataclass(frozen=True)
