@@ -1,8 +1,11 @@
 """Encoders: shapes, known values, real ImageNet predictions, and refusals."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+import timm
 import torch
 from sklearn.datasets import load_sample_image
 from timm.data import ImageNetInfo
@@ -41,11 +44,46 @@ def test_multi_level_features_have_unit_length_per_stage():
         assert stage.norm(dim=1).tolist() == pytest.approx([1, 1], abs=1e-5)
 
 
-def test_the_batch_does_not_change_a_feature():
-    encoder = lite0(32)
-    inputs = encoder.preprocess(np.random.default_rng(1).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8))
-    alone = torch.cat([encoder(image[None]) for image in inputs])
-    assert torch.allclose(encoder(inputs), alone, atol=1e-5)
+def random_network(architecture: str, precision: str, **options: int) -> NetworkEncoder:
+    network = timm.create_model(architecture, num_classes=0, **options)
+    return NetworkEncoder(network, network.num_features, 32, precision)
+
+
+ENCODERS = {
+    "pixels": lambda: pixels.load(pixels.Settings(size=8)),
+    "efficientnet_lite0": lambda: lite0(32),
+    "efficientnet_lite0, bf16": lambda: lite0(32, "bf16"),
+    "as clip_mini": lambda: random_network("convnext_atto", "fp32"),
+    "as dino_mini": lambda: random_network("vit_tiny_patch16_224", "fp32", img_size=32, patch_size=8),
+}
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_equal_images_have_equal_features_in_any_batch(name: str, tmp_path: Path):
+    """At the start of a file of 66, at its end in another batch, and alone in another file."""
+    encoder = ENCODERS[name]()
+    images = np.random.default_rng(1).integers(0, 256, (64, 32, 32, 3), dtype=np.uint8)
+    files = {"many": [*images, images[0], images[5]], "one": images[:1], "few": images[3:6]}
+    paths = [tmp_path / f"{file}.parquet" for file in files]
+    for path, of_file in zip(paths, files.values(), strict=True):
+        artifacts.write_table(path, pd.DataFrame({"image": [artifacts.encode_png(image) for image in of_file]}), {})
+    (many,), (one,), (few,) = (encode_files([path], encoder) for path in paths)
+    np.testing.assert_array_equal(many[64:], many[[0, 5]])
+    np.testing.assert_array_equal(one, many[:1])
+    np.testing.assert_array_equal(few, many[3:6])
+
+
+def test_equal_captions_have_equal_features_in_any_batch(base_folder: Path):
+    """Beside longer captions, alone, and in another order."""
+    captions = ["a cat", "a picture of a very large dog in a small house", "a cat", "a picture of a cat", "dog"]
+
+    def encode(*captions: str) -> torch.Tensor:
+        return text.load(text.Settings(path=str(base_folder)))(captions)
+
+    features = encode(*captions)
+    assert torch.equal(features[0], features[2])
+    assert torch.equal(features, encode(*captions[::-1]).flip(0))
+    assert torch.equal(features, torch.cat([encode(caption) for caption in captions]))
 
 
 def test_imagenet_weights_know_a_temple():
@@ -74,11 +112,11 @@ def test_text_sees_captions_without_the_token(base_folder, tmp_path):
     captions = ["a picture of a <new1> cat", "a picture of a cat", "a picture of a dog"]
     features = encoder(encoder.preprocess(captions))
     assert features.shape == (3, encoder.dim)
-    assert torch.allclose(features[0], features[1], atol=1e-6) and not torch.allclose(features[1], features[2])
+    assert torch.equal(features[0], features[1]) and not torch.allclose(features[1], features[2])
     table = pd.DataFrame({"id": ["x", "y"], "caption": captions[:0:-1], "image": [b"no image", b"is read"]})
     artifacts.write_table(tmp_path / "distractors.parquet", table, {})
     (read,) = encode_files([tmp_path / "distractors.parquet"], encoder, reads=plugins.reads("text"))
-    assert torch.allclose(torch.from_numpy(read[1]), features[1], atol=1e-6)
+    assert torch.equal(torch.from_numpy(read[1]), features[1])
     artifacts.write_table(tmp_path / "nameless.parquet", table.drop(columns="caption"), {})
     with pytest.raises(ValueError, match=r"nameless\.parquet: has no captions; it needs a column of prompt, caption"):
         artifacts.read_captions(tmp_path / "nameless.parquet")

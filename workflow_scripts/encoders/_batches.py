@@ -1,4 +1,8 @@
-"""Encodes the images, or the captions, of parquet files in batches; other processes decode images at the same time."""
+"""Encodes the images, or the captions, of parquet files in batches; other processes decode images at the same time.
+
+Equal images have equal features, to the last bit, whichever files and batches they are in: else they would be no ties.
+Kernels round differently for batches of other sizes, so all batches of images have one size.
+"""
 
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
@@ -81,10 +85,17 @@ def encode_files(files: Sequence[Path], encoder: "Encoder", workers: int = 0, re
     for i, inputs in enumerate(tqdm(loader, desc=files[0].stem, unit="batch", disable=None)):
         if isinstance(inputs, ValueError):
             raise inputs
-        features[i * BATCH : i * BATCH + len(inputs)] = encoder(inputs).numpy()
+        features[i * BATCH : i * BATCH + len(inputs)] = encoder(_filled(inputs))[: len(inputs)].numpy()
     parts = [features[start:stop] for start, stop in pairwise(batches.bounds)]
     for file, part in zip(files, parts, strict=True):
         bad = np.flatnonzero(~np.isfinite(part).all(1))
         if len(bad):
             raise ValueError(f"{file}: row {bad[0]}: the features of its image are not finite")
     return parts
+
+
+def _filled(inputs: torch.Tensor | list[str]) -> torch.Tensor | list[str]:
+    """A batch of images that is too small, filled up with copies of its first; captions are encoded one by one."""
+    if isinstance(inputs, list) or len(inputs) == BATCH:
+        return inputs
+    return torch.cat([inputs, inputs[:1].expand(BATCH - len(inputs), *inputs.shape[1:])])

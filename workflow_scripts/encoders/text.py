@@ -2,10 +2,12 @@
 
 The caption of a sample is its prompt without V*, as only the model's owner knows V*; that of an exemplar or distractor
 says what it shows. So all images of one thing have the same features, and the exemplar gets the last rank of a tie.
+Each caption is encoded by itself: beside others, padding would change its features by rounding, and ties would be none.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +20,7 @@ from workflow_scripts.customization import TOKEN
 
 READS = "prompt"
 PARTS = ("text_encoder", "tokenizer")
+KNOWN = 65_536  # captions whose features are kept; those of samples and classes come again and again
 
 
 @dataclass(frozen=True)
@@ -28,24 +31,26 @@ class Settings:
 
 
 class Text:
-    """The mean of a caption's last text states, without start and padding."""
+    """The mean of a caption's last text states, without the start."""
 
     def __init__(self, network: torch.nn.Module, tokenizer: Any) -> None:
         self.network, self.tokenizer = network.eval().requires_grad_(False).to(devices.best()), tokenizer
         self.dim = network.config.hidden_size
+        self._encode = lru_cache(KNOWN)(self._encode_one)
 
     def preprocess(self, captions: Sequence[str]) -> list[str]:
         """Captions without V*."""
         return [" ".join(caption.replace(TOKEN, " ").split()) for caption in captions]
 
-    @torch.inference_mode()
     def __call__(self, captions: Sequence[str]) -> torch.Tensor:
         """Encodes b captions to float32 [b, dim]."""
-        tokens = self.tokenizer(captions, padding=True, truncation=True, return_tensors="pt").to(self.network.device)
-        states = self.network(**tokens).last_hidden_state.float()  # [b, l, dim]
-        words = tokens.attention_mask.clone()
-        words[:, 0] = 0
-        return ((states * words[..., None]).sum(1) / words.sum(1, keepdim=True)).cpu()
+        return torch.stack([self._encode(caption) for caption in captions])
+
+    @torch.inference_mode()
+    def _encode_one(self, caption: str) -> torch.Tensor:
+        tokens = self.tokenizer(caption, truncation=True, return_tensors="pt").to(self.network.device)
+        states = self.network(**tokens).last_hidden_state.float()  # [1, l, dim]
+        return states[0, 1:].mean(0).cpu()
 
 
 def load(settings: Settings) -> Text:
