@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts import artifacts
-from workflow_scripts.evaluation import bootstrap, retrieval
+from workflow_scripts.evaluation import intervals, retrieval
 from workflow_scripts.seeds import derive_seed
 from workflow_scripts.study.settings.evaluation import EvaluateSettings, Evaluation
 
@@ -131,7 +131,7 @@ def summarize(scores: pd.DataFrame, options: Evaluation, *seed: str | int) -> di
     """Recall@K with its ceiling, mAP, influence of the true exemplars and median rank of queries."""
     models, ranks, candidates = scores["model"], list(scores["ranks"]), scores["candidates"]
     values = {**_measures(ranks, options.recall_at), "true_influence": scores["true_influence"].to_numpy() / 100}
-    means = bootstrap.mean_intervals(values, models, options.bootstrap, *seed)
+    means = intervals.mean_intervals(values, models, options.bootstrap, *seed)
     ceilings = {k: np.mean([retrieval.recall_ceiling(len(row), k) for row in ranks]) for k in options.recall_at}
     return {
         "n_models": models.nunique(),
@@ -141,14 +141,14 @@ def summarize(scores: pd.DataFrame, options: Evaluation, *seed: str | int) -> di
         "recall": {str(k): means[f"recall@{k}"] | {"ceiling": float(ceiling)} for k, ceiling in ceilings.items()},
         "mAP": means["mAP"],
         "true_influence": means["true_influence"],
-        "median_rank": bootstrap.median_interval(ranks, models, options.bootstrap, *seed, "median_rank"),
+        "median_rank": intervals.median_interval(ranks, models, options.bootstrap, *seed, "median_rank"),
     }
 
 
 def compare(scores: pd.DataFrame, untuned: pd.DataFrame, options: Evaluation, *seed: str | int) -> dict[str, Any]:
     """Tuned minus untuned on the same queries: difference, interval and p by paired bootstrap over models."""
     tuned, base = (_measures(list(table["ranks"]), options.recall_at) for table in (scores, untuned))
-    differences = bootstrap.paired_differences(tuned, base, scores["model"], options.bootstrap, *seed)
+    differences = intervals.paired_differences(tuned, base, scores["model"], options.bootstrap, *seed)
     return {"recall": {str(k): differences[f"recall@{k}"] for k in options.recall_at}, "mAP": differences["mAP"]}
 
 

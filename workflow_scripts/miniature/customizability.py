@@ -13,7 +13,7 @@ import pandas as pd
 
 from workflow_scripts import artifacts, plugins
 from workflow_scripts.encoders import Encoder, encode_images
-from workflow_scripts.evaluation.bootstrap import mean_intervals
+from workflow_scripts.evaluation.intervals import mean_intervals
 from workflow_scripts.evaluation.ranking import rank
 from workflow_scripts.evaluation.retrieval import count_ahead
 from workflow_scripts.ground_truth.samples import Sample, draw, plan_samples
