@@ -57,6 +57,7 @@ rule evaluate:
             "results/{study}/scores/{method}/{encoder}/{head}/{training_set}/{case}.parquet", STUDY.test_cases
         ),
         untuned=untuned_scores,
+        whole=whole_scores,
     output:
         "results/{study}/metrics/{method}/{encoder}/{head}/{training_set}.json",
     log:
@@ -77,6 +78,7 @@ rule evaluate:
         python -m workflow_scripts.steps.evaluate \
             --scores {input.scores:q} \
             --untuned {input.untuned:q} \
+            --whole {input.whole:q} \
             --output {output:q} \
             --settings {params.settings:q} \
             > {log:q} 2>&1

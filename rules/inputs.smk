@@ -164,9 +164,19 @@ def untuned_scores(wildcards):
     """The scores of all cases without a learned head, for comparison with one."""
     if wildcards.head == UNTUNED:
         return []
+    return scores_of(wildcards, head=UNTUNED, training_set=STUDY.untuned_set)
+
+
+def whole_scores(wildcards):
+    """The scores of all cases with the head that is learned on all train models, for one that is learned on a share."""
+    training_set = STUDY.whole_set(wildcards.head, wildcards.training_set)
+    return scores_of(wildcards, training_set=training_set) if training_set else []
+
+
+def scores_of(wildcards, **head):
+    """The scores of all cases with a head."""
     pattern = "results/{study}/scores/{method}/{encoder}/{head}/{training_set}/{case}.parquet"
-    untuned = {"head": UNTUNED, "training_set": STUDY.untuned_set}
-    return [fill(pattern, wildcards, case=case, **untuned) for case in STUDY.test_cases]
+    return [fill(pattern, wildcards, case=case, **head) for case in STUDY.test_cases]
 
 
 def every_case(pattern, cases=None):

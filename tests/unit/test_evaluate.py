@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.chain import CASES, PROMPTS, SET_SIZES
 from workflow_scripts import artifacts
-from workflow_scripts.evaluation import cells
+from workflow_scripts.evaluation import cells, retrieval
 from workflow_scripts.study.settings.evaluation import CaseToScore, EvaluateSettings, Evaluation
 
 SETTINGS = EvaluateSettings(
@@ -62,7 +62,8 @@ def test_numbers_by_hand():
     assert whole["mAP"]["value"] == pytest.approx(np.mean(precision))
     assert whole["median_rank"]["value"] == 7  # of 1, 2, 3, 11, 12, 20
     assert found["known", "method"]["n_queries"] == 2 and found["new", "method"]["n_queries"] == 1
-    assert whole["chance"] == pytest.approx({"1": 0.01, "10": 0.1})
+    by_hand = (1 + sum((1 + (j - 1) / 99) / j for j in range(2, 101))) / 100
+    assert whole["chance"] == pytest.approx({"1": 0.01, "10": 0.1, "mAP": by_hand})
     assert whole["true_influence"]["value"] == 0.5  # as a share
     assert "versus_identity" not in whole
     assert not {"hard", "easy", "twin-free"} & {view for view, _ in found}  # nothing to tell apart
@@ -74,7 +75,7 @@ def test_rivals_by_hand():
     Of the 20 exemplars of other models, 2 and 5 stand before them.
     """
     ahead = {"hard_ahead": [np.array([1, 3])], "others_ahead": [np.array([2, 5])]}
-    found = dict(cells.views(scores([[3, 9]], ["a"], hard=4, others=20, **ahead), sets=False, whole=False))
+    found = dict(cells.views(scores([[3, 9]], ["a"], hard=4, others=20, **ahead), sets=False, only_all=False))
     ranks = {view: (table["ranks"].iloc[0].tolist(), table["candidates"].iloc[0]) for view, table in found.items()}
     assert ranks["all"] == ([3, 9], 100)
     assert ranks["others"] == ([5, 14], 120)
@@ -113,13 +114,28 @@ def test_difference_is_of_the_same_queries():
         evaluate(tuned, untuned.iloc[1:])
 
 
-def test_random_ranking_sits_at_chance_and_derives_from_names():
-    table = scores([[1, 2]] * 2000, [f"m{i // 4}" for i in range(2000)], candidates=200)
+def test_a_random_ranking_is_expected_and_not_drawn():
+    """The mean over all orders of 2 true exemplars among 5 candidates, and of 1 among 6."""
+    table = scores([[1, 2], [3]], ["a", "b"], candidates=[5, 6])
     found = evaluate(table)["all", "random"]
-    assert found["recall"]["10"]["value"] == pytest.approx(10 / 200, abs=0.008)
-    assert found["recall"]["10"]["low"] < 10 / 200 < found["recall"]["10"]["high"]
-    assert found == evaluate(table)["all", "random"]
-    assert found["mAP"] != evaluate(table.assign(prompt_set="procedural"))["all", "random"]["mAP"]
+    pairs = [np.array(pair) + 1 for pair in itertools.combinations(range(5), 2)]
+    precision = [np.mean([retrieval.average_precision(pair) for pair in pairs]), np.mean(1 / np.arange(1, 7))]
+    assert found["mAP"] == {"value": pytest.approx(np.mean(precision)), "low": None, "high": None}
+    recall = (np.mean([retrieval.recall_at(pair, 1) for pair in pairs]) + 1 / 6) / 2
+    assert found["recall"]["1"]["value"] == pytest.approx(recall) == pytest.approx(found["chance"]["1"])
+    assert found["recall"]["10"]["value"] == 1 and found["recall"]["1"]["low"] is None
+    assert found["median_rank"]["value"] == 3.25 and "true_influence" not in found
+
+
+def test_a_head_of_a_share_lacks_something_to_that_of_the_whole():
+    models = [f"m{i // 2}" for i in range(20)]
+    part, whole, untuned = (scores([[rank]] * 20, models) for rank in (2, 1, 4))
+    found = cells.evaluate({"c": part}, {"c": untuned}, SETTINGS, {"c": whole.iloc[::-1]})["records"][0]
+    assert found["versus_identity"]["mAP"]["value"] == pytest.approx(1 / 2 - 1 / 4)
+    assert found["lacks_to_whole"]["mAP"]["value"] == pytest.approx(1 / 2)
+    assert found["lacks_to_whole"]["mAP"]["p"] == 2 / 2**10  # of 10 models that all gain
+    with pytest.raises(ValueError, match=r"c: whole scores hold other queries \(19\) than the tuned ones \(20\)"):
+        cells.evaluate({"c": part}, {"c": untuned}, SETTINGS, {"c": whole.iloc[1:]})
 
 
 def records(chain, encoder: str, head: str, **names: str) -> list[dict]:

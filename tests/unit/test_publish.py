@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-from tests.unit.test_tabulate import results_of
+from tests.unit.test_tabulate import LABELS, head, record, results_of
 from workflow_scripts.reporting import markdown
 from workflow_scripts.reporting.findings import Finding
+from workflow_scripts.reporting.table import tabulate
 from workflow_scripts.steps import publish
 
 SPAN = {"value": 0.5, "low": 0.25, "high": 0.751}
@@ -24,20 +24,18 @@ def test_a_block_replaces_what_stands_between_its_marks(tmp_path: Path):
         markdown.fill_page(page, {"effort": ""})
 
 
-def row(head: str, recall: float, gain: float | None = None, p: float | None = None) -> dict:
-    names = {"method": "feature_similarity", "encoder": "pixels", "head": head, "training_set": "all"}
-    cell = {"case": "seen", "prompt_set": "llm", "split": "test", "view": "all"}
-    cell |= {"n_models": 80, "n_queries": 1600}
-    spans = {"recall@10": recall, "recall@10_low": recall - 0.01, "recall@10_high": recall + 0.01}
-    return {**names, **cell, **spans, "mAP_gain": gain, "mAP_gain_p": p}
-
-
 @pytest.mark.parametrize(
-    ("gain", "p", "tuned"),
-    [(0.1, 0.01, "**27.0 (26.0–28.0)**"), (0.1, 0.2, "27.0 (26.0–28.0)"), (-0.1, 0.01, "27.0 (26.0–28.0)")],
+    ("value", "gain", "p", "tuned"),
+    [
+        (0.27, 0.1, 0.01, "**27.0 (17.0–37.0)**"),
+        (0.27, 0.1, 0.2, "27.0 (17.0–37.0)"),
+        (0.27, -0.1, 0.01, "27.0 (17.0–37.0)"),
+        (0.05, 0.05, 0.01, "5.0 (-5.0–15.0)"),  # no gain: it may be at chance
+    ],
 )
-def test_results_are_bold_where_tuning_gains_significantly(gain: float, p: float, tuned: str):
-    table = pd.DataFrame([row("identity", 0.02), row("linear", 0.27, gain, p)])
+def test_results_are_bold_where_tuning_gains_clearly(value: float, gain: float, p: float, tuned: str):
+    rows = head("linear", record(value=value, gain=gain, p=p, n_models=80, n_queries=1600))
+    table = tabulate([head("identity", record(value=0.02, n_models=80, n_queries=1600)), rows], LABELS)
     lines = publish.results_table(results_of(table)).splitlines()
     assert lines[0] == "| test exemplars | prompts | models | queries | pixels |"
     assert lines[2] == f"| seen | llm | 80 | 1,600 | 2.0 → {tuned} |"

@@ -1,5 +1,7 @@
 """Retrieval scores on rankings small enough to check by hand."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -40,8 +42,12 @@ def test_average_precision():
         assert retrieval.average_precision(ranks, length) == pytest.approx([(1 + 2 / 4 + 3 / 7) / 3, 1 / 2])
 
 
-def test_random_ranks_are_distinct_and_at_chance():
-    rng = np.random.default_rng(0)
-    draws = [retrieval.random_ranks(4, 50, rng) for _ in range(3000)]
-    assert all(len(set(draw)) == 4 and draw.min() >= 1 and draw.max() <= 50 for draw in draws)
-    assert np.mean([retrieval.recall_at(draw, 5) for draw in draws]) == pytest.approx(5 / 50, abs=0.01)
+def test_chance_is_the_mean_over_all_orders():
+    for m, candidates in ((1, 1), (1, 7), (3, 3), (2, 6), (4, 8)):
+        orders = [np.array(places) + 1 for places in itertools.combinations(range(candidates), m)]
+        sizes = np.array([m]), np.array([candidates])
+        precision = np.mean([retrieval.average_precision(order) for order in orders])
+        assert retrieval.chance_precision(*sizes)[0] == pytest.approx(precision, abs=1e-12)
+        for k in (1, 3, 10):
+            recall = np.mean([retrieval.recall_at(order, k) for order in orders])
+            assert retrieval.chance_recall(sizes[1], k)[0] == pytest.approx(recall)

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -20,12 +21,14 @@ def interval(value: float) -> dict:
     return {"value": value, "low": value - 0.1, "high": value + 0.1}
 
 
-def record(view: str = "all", case: str = "seen", value: float = 0.5, gain: float | None = None, **names) -> dict:
+def record(
+    view: str = "all", case: str = "seen", value: float = 0.5, gain: float | None = None, p: float = 0.01, **names
+) -> dict:
     numbers = {
         "n_models": 2,
         "n_queries": 8,
         "candidates": 6001,
-        "chance": {"10": 10 / 6001},
+        "chance": {"10": 10 / 6001, "mAP": 0.0015},
         "recall": {"10": interval(value) | {"ceiling": 1.0}},
         "mAP": interval(value),
         "median_rank": {"value": 12.0, "low": None, "high": None},
@@ -33,7 +36,7 @@ def record(view: str = "all", case: str = "seen", value: float = 0.5, gain: floa
     }
     cell = {"case": case, "kind": "object", "split": "test", "prompt_set": "llm", "view": view, "ranking": "method"}
     if gain is not None:
-        difference = interval(gain) | {"p": 0.01}
+        difference = interval(gain) | {"p": p}
         numbers["versus_identity"] = {"recall": {"10": difference}, "mAP": difference}
     return {**cell, **numbers, **names}
 
@@ -102,11 +105,32 @@ def test_missing_results_have_a_row():
     assert line.count("missing") == 6  # models, queries, candidates, recall, mAP, median rank
 
 
+@pytest.mark.parametrize(
+    ("value", "gain", "p", "change"),
+    [
+        (0.7, 0.2, 0.01, "better"),
+        (0.7, 0.2, 0.06, "undecided"),
+        (0.1, 0.05, 0.01, "undecided"),  # 0.0 to 0.2: not above chance
+        (0.1, -0.2, 0.01, "worse"),
+        (0.7, -0.2, 0.06, "undecided"),
+        (0.7, 0.2, None, "undecided"),  # one model
+    ],
+)
+def test_what_is_a_gain(value: float, gain: float, p: float | None, change: str):
+    """By one rule, in the table that all readers get."""
+    table = tables.tabulate([UNTUNED, head("linear", record(value=value, gain=gain, p=p))], LABELS)
+    assert table["mAP_change"].tolist() == [None, None, None, change]
+    line = tables.markdown(table).splitlines()[-1]
+    assert ("**" in line) == (change == "better")
+    figure = reporting.question("tuning").figure(results_of(table))
+    assert ("clear gain" in figure) == (change == "better")
+
+
 def test_markdown():
     lines = tables.markdown(tables.tabulate([UNTUNED, TUNED], LABELS)).splitlines()
     assert len(lines) == 2 + 3  # heading; random, untuned, tuned
     assert len({line.replace("\\|", "").count("|") for line in lines}) == 1
-    assert "70.0 (60.0 to 80.0)" in lines[-1] and "| +20.0 | 0.01 |" in lines[-1]
+    assert "70.0 (60.0 to 80.0)" in lines[-1] and "| **+20.0** | 0.01 |" in lines[-1]
     assert "drawings \\| ours" in lines[-1]
     assert "random" in lines[2] and "feature_similarity | pixels | identity" in lines[3]
 
@@ -162,9 +186,12 @@ def test_csv_of_the_chain_is_tidy(reported):
     whole = tables.main_rows(table)
     assert len(whole) == 8 * (2 * 2 + 1)  # cells; encoders, heads; random
     for metric in ("recall@1", "recall@10", "recall@100", "mAP", "median_rank"):
-        assert (whole[f"{metric}_low"] <= whole[metric]).all() and (whole[metric] <= whole[f"{metric}_high"]).all()
+        spans = whole[whole["method"] != "random"]
+        assert (spans[f"{metric}_low"] <= spans[metric]).all() and (spans[metric] <= spans[f"{metric}_high"]).all()
     random = whole[whole["method"] == "random"]
-    assert random["recall@10"].mean() == pytest.approx(10 / 301, abs=0.04)
+    np.testing.assert_allclose(random["recall@10"], random["recall@10_chance"])
+    np.testing.assert_allclose(random["mAP"], random["mAP_chance"])
+    assert random["mAP_low"].isna().all()
 
 
 def test_every_question_has_its_rows(reported):

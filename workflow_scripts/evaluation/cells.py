@@ -1,7 +1,8 @@
 """The numbers of a fitted head in every cell, a case and prompt set (paper section 5).
 
 Every number is a mean over queries with a 95 % interval over models. A learned head also has the paired difference to
-the untuned features; untuned features also have the numbers of a random ranking, which must be at chance.
+the untuned features, and one that is learned on a share of the models what it lacks to the head that is learned on all.
+Untuned features also have the numbers of a random ranking; these are expectations, and exact.
 
 A cell has several views, each of some queries or some candidates:
 
@@ -22,7 +23,6 @@ import pandas as pd
 
 from workflow_scripts import artifacts
 from workflow_scripts.evaluation import intervals, retrieval
-from workflow_scripts.seeds import derive_seed
 from workflow_scripts.study.settings.evaluation import EvaluateSettings, Evaluation
 
 QUERY = ["split", "prompt_set", "model", "prompt_index", "index"]  # identify a query of a case
@@ -40,28 +40,34 @@ def read_scores(files: Sequence[Path], expect: Mapping[str, str]) -> dict[str, p
 
 
 def evaluate(
-    scores: Mapping[str, pd.DataFrame], untuned: Mapping[str, pd.DataFrame] | None, settings: EvaluateSettings
+    scores: Mapping[str, pd.DataFrame],
+    untuned: Mapping[str, pd.DataFrame] | None,
+    settings: EvaluateSettings,
+    whole: Mapping[str, pd.DataFrame] | None = None,
 ) -> dict[str, Any]:
     """All numbers of a head.
 
     Args:
         scores: by case, one row per query, as step `attribute` writes it.
         untuned: the same queries under the identity head; None where `scores` are untuned themselves.
+        whole: the same queries under the head that is learned on all train models, of one that is learned on a share.
 
     Returns:
         `records`, one per case, prompt set, split and view, and `reliability` by case and prompt set.
 
     Raises:
-        ValueError: `untuned` does not hold the same queries.
+        ValueError: `untuned` or `whole` does not hold the same queries.
     """
     records, reliable = [], []
+    others = {name: tables for name, tables in {"untuned": untuned, "whole": whole}.items() if tables is not None}
     for case, table in scores.items():
         about = {"case": case, "kind": settings.cases[case].kind}
-        base = None if untuned is None else _matched(untuned[case], table, case)
+        matched = {name: _matched(tables[case], table, f"{case}: {name}") for name, tables in others.items()}
         for (split, prompt_set), rows in table.groupby(["split", "prompt_set"], sort=False).indices.items():
             cell = {**about, "split": split, "prompt_set": prompt_set}
-            part, untuned_part = table.iloc[rows], None if base is None else base.iloc[rows]
-            for record in _records(part, untuned_part, settings, cell):
+            part = table.iloc[rows]
+            same = {name: other.iloc[rows] for name, other in matched.items()}
+            for record in _records(part, same, settings, cell):
                 records.append({**cell, **record, **_missing(record, cell, settings)})
             if split == "test":
                 reliable += [{**about, "prompt_set": prompt_set, **point} for point in reliability(part)]
@@ -75,40 +81,44 @@ def _missing(record: Mapping[str, Any], cell: Mapping[str, str], settings: Evalu
     return {"missing": lacking} if lacking > 0 else {}
 
 
-def _matched(untuned: pd.DataFrame, scores: pd.DataFrame, case: str) -> pd.DataFrame:
-    """The untuned rows in the order of `scores`."""
-    matched = scores[QUERY].merge(untuned, how="left", on=QUERY)
-    if len(untuned) != len(scores) or matched["ranks"].isna().any():
-        counts = f"({len(untuned)}) than the tuned ones ({len(scores)})"
-        raise ValueError(f"{case}: untuned scores hold other queries {counts}")
+def _matched(others: pd.DataFrame, scores: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The rows of other scores in the order of `scores`."""
+    matched = scores[QUERY].merge(others, how="left", on=QUERY)
+    if len(others) != len(scores) or matched["ranks"].isna().any():
+        raise ValueError(f"{name} scores hold other queries ({len(others)}) than the tuned ones ({len(scores)})")
     return matched
 
 
 def _records(
-    scores: pd.DataFrame, untuned: pd.DataFrame | None, settings: EvaluateSettings, cell: Mapping[str, str]
+    scores: pd.DataFrame, others: Mapping[str, pd.DataFrame], settings: EvaluateSettings, cell: Mapping[str, str]
 ) -> Iterator[dict[str, Any]]:
-    sets, whole, options = settings.cases[cell["case"]].sets, cell["split"] != "test", settings.evaluation
-    untuned_views = {} if untuned is None else dict(views(untuned, sets, whole))
-    for view, part in views(scores, sets, whole):
-        names = (settings.seed, *cell.values(), view)
-        numbers = summarize(part, options, *names)
-        if untuned is not None:
-            numbers["versus_identity"] = compare(part, untuned_views[view], options, *names)
+    sets, only_all, options = settings.cases[cell["case"]].sets, cell["split"] != "test", settings.evaluation
+    same = {name: dict(views(table, sets, only_all)) for name, table in others.items()}
+    for view, part in views(scores, sets, only_all):
+        names, models = (settings.seed, *cell.values(), view), part["model"]
+        own = measures(part, options)
+        numbers = summarize(part, own, options, *names)
+        if "untuned" in same:
+            untuned = measures(same["untuned"][view], options)
+            numbers["versus_identity"] = compare(own, untuned, models, options, *names)
+        if "whole" in same:
+            whole = measures(same["whole"][view], options)
+            numbers["lacks_to_whole"] = compare(whole, own, models, options, *names)
         yield {"view": view, "ranking": "method", **numbers}
-        if untuned is None and (view == "all" or view.startswith("n = ")):
-            yield {"view": view, "ranking": "random", **summarize(shuffled(part, *names), options, *names, "random")}
+        if not same and (view == "all" or view.startswith("n = ")):
+            yield {"view": view, "ranking": "random", **at_random(part, options)}
 
 
-def views(scores: pd.DataFrame, sets: bool, whole: bool) -> Iterator[tuple[str, pd.DataFrame]]:
+def views(scores: pd.DataFrame, sets: bool, only_all: bool) -> Iterator[tuple[str, pd.DataFrame]]:
     """Each view of a cell that has queries, see above.
 
     Args:
         sets: whether the models of the case have different numbers of exemplars.
-        whole: only the view `all`.
+        only_all: only the view `all`.
     """
     yield "all", scores
     ranks, sizes, hard, candidates = (scores["ranks"], scores["ranks"].map(len), scores["hard"], scores["candidates"])
-    if whole:
+    if only_all:
         return
     if sets:
         yield from ((f"n = {size}", scores[sizes == size]) for size in sorted(sizes.unique()))
@@ -127,36 +137,59 @@ def views(scores: pd.DataFrame, sets: bool, whole: bool) -> Iterator[tuple[str, 
     yield from ((view, part) for view, part in parts.items() if len(part))
 
 
-def summarize(scores: pd.DataFrame, options: Evaluation, *seed: str | int) -> dict[str, Any]:
+def summarize(
+    scores: pd.DataFrame, measured: Mapping[str, np.ndarray], options: Evaluation, *seed: str | int
+) -> dict[str, Any]:
     """Recall@K with its ceiling, mAP, influence of the true exemplars and median rank of queries."""
-    models, ranks, candidates = scores["model"], list(scores["ranks"]), scores["candidates"]
-    values = {**_measures(ranks, options.recall_at), "true_influence": scores["true_influence"].to_numpy() / 100}
+    models, values = scores["model"], {**measured, "true_influence": scores["true_influence"].to_numpy() / 100}
     means = intervals.mean_intervals(values, models, options.bootstrap, *seed)
-    ceilings = {k: np.mean([retrieval.recall_ceiling(len(row), k) for row in ranks]) for k in options.recall_at}
+    ranks = list(scores["ranks"])
     return {
-        "n_models": models.nunique(),
-        "n_queries": len(scores),
-        "candidates": int(candidates.median()),
-        "chance": {str(k): float(np.mean(np.minimum(1, k / candidates))) for k in options.recall_at},
-        "recall": {str(k): means[f"recall@{k}"] | {"ceiling": float(ceiling)} for k, ceiling in ceilings.items()},
-        "mAP": means["mAP"],
+        **_about(scores, options, means),
         "true_influence": means["true_influence"],
         "median_rank": intervals.median_interval(ranks, models, options.bootstrap, *seed, "median_rank"),
     }
 
 
-def compare(scores: pd.DataFrame, untuned: pd.DataFrame, options: Evaluation, *seed: str | int) -> dict[str, Any]:
-    """Tuned minus untuned on the same queries: difference, interval and p by paired bootstrap over models."""
-    tuned, base = (_measures(list(table["ranks"]), options.recall_at) for table in (scores, untuned))
-    differences = intervals.paired_differences(tuned, base, scores["model"], options.bootstrap, *seed)
+def at_random(scores: pd.DataFrame, options: Evaluation) -> dict[str, Any]:
+    """What a random order of the candidates of the same queries is expected to give. It has no intervals."""
+    means = {name: np.mean(values) for name, values in _chance(scores, options).items()}
+    middle = np.median((scores["candidates"] + 1) / 2)
+    exact = {name: {"value": float(value), "low": None, "high": None} for name, value in means.items()}
+    return _about(scores, options, exact) | {"median_rank": {"value": float(middle), "low": None, "high": None}}
+
+
+def _chance(scores: pd.DataFrame, options: Evaluation) -> dict[str, np.ndarray]:
+    """What a random order is expected to give for `measures`, of each query."""
+    sizes, candidates = scores["ranks"].map(len).to_numpy(), scores["candidates"].to_numpy()
+    recalls = {f"recall@{k}": retrieval.chance_recall(candidates, k) for k in options.recall_at}
+    return {**recalls, "mAP": retrieval.chance_precision(sizes, candidates)}
+
+
+def _about(scores: pd.DataFrame, options: Evaluation, means: Mapping[str, intervals.Interval]) -> dict[str, Any]:
+    """What the numbers are about, and `recall@K` and `mAP` of some means as they are written."""
+    sizes, chance = scores["ranks"].map(len), _chance(scores, options)
+    ceilings = {k: np.mean([retrieval.recall_ceiling(m, k) for m in sizes]) for k in options.recall_at}
+    return {
+        "n_models": scores["model"].nunique(),
+        "n_queries": len(scores),
+        "candidates": int(scores["candidates"].median()),
+        "chance": {name.removeprefix("recall@"): float(np.mean(each)) for name, each in chance.items()},
+        "recall": {str(k): means[f"recall@{k}"] | {"ceiling": float(ceiling)} for k, ceiling in ceilings.items()},
+        "mAP": means["mAP"],
+    }
+
+
+def compare(
+    own: Mapping[str, np.ndarray],
+    other: Mapping[str, np.ndarray],
+    models: Sequence[str],
+    options: Evaluation,
+    *seed: str | int,
+) -> dict[str, Any]:
+    """How much measures exceed others of the same queries: difference, interval and p of a paired test over models."""
+    differences = intervals.paired_differences(own, other, models, options.bootstrap, *seed)
     return {"recall": {str(k): differences[f"recall@{k}"] for k in options.recall_at}, "mAP": differences["mAP"]}
-
-
-def shuffled(scores: pd.DataFrame, *seed: str | int) -> pd.DataFrame:
-    """The same queries with their candidates in random order."""
-    rng = np.random.default_rng(derive_seed(*seed, "random"))
-    sizes = zip(scores["ranks"].map(len), scores["candidates"], strict=True)
-    return scores.assign(ranks=[retrieval.random_ranks(m, candidates, rng) for m, candidates in sizes])
 
 
 def reliability(scores: pd.DataFrame) -> list[dict[str, float]]:
@@ -177,9 +210,10 @@ def reliability(scores: pd.DataFrame) -> list[dict[str, float]]:
     ]
 
 
-def _measures(ranks: Sequence[np.ndarray], recall_at: Sequence[int]) -> dict[str, np.ndarray]:
+def measures(scores: pd.DataFrame, options: Evaluation) -> dict[str, np.ndarray]:
     """Recall@k for each k, and AP, of each query."""
-    recalls = {f"recall@{k}": np.array([retrieval.recall_at(row, k) for row in ranks]) for k in recall_at}
+    ranks = list(scores["ranks"])
+    recalls = {f"recall@{k}": np.array([retrieval.recall_at(row, k) for row in ranks]) for k in options.recall_at}
     lengths, precision = np.array([len(row) for row in ranks]), np.empty(len(ranks))
     for length in np.unique(lengths):  # queries with equally many true exemplars at once
         rows = np.flatnonzero(lengths == length)

@@ -72,6 +72,17 @@ def average_precision(ranks: np.ndarray, length: int | None = None) -> np.ndarra
     return precision.sum(axis=-1) / real.sum(axis=-1)
 
 
-def random_ranks(m: int, candidates: int, rng: np.random.Generator) -> np.ndarray:
-    """Ranks of m true exemplars in a uniformly random order of all candidates."""
-    return rng.choice(candidates, size=m, replace=False) + 1
+def chance_recall(candidates: np.ndarray, k: int) -> np.ndarray:
+    """Expected `recall_at` of a random order of this many candidates."""
+    return np.minimum(1.0, k / candidates)
+
+
+def chance_precision(m: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    """Expected `average_precision` of m true exemplars in a random order of this many candidates.
+
+    A true exemplar is as likely at any place j. Each of the j - 1 places before it then holds another one in m - 1 of
+    candidates - 1 cases, so that the precision is (1 + (j - 1) (m - 1) / (candidates - 1)) / j. This is its mean.
+    """
+    harmonic = np.cumsum(1 / np.arange(1, np.max(candidates) + 1))[candidates - 1]  # 1 + 1/2 + ... + 1 / candidates
+    others = (m - 1) / np.maximum(candidates - 1, 1)
+    return (harmonic + others * (candidates - harmonic)) / candidates

@@ -14,7 +14,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from workflow_scripts.reporting.table import RANDOM, is_random
+from workflow_scripts.reporting.table import BETTER, RANDOM, is_random
 from workflow_scripts.study.study import UNTUNED
 
 matplotlib.use("svg")
@@ -86,6 +86,8 @@ def nothing(name: str) -> str:
 def bars(rows: pd.DataFrame, metric: str, name: str, *columns: str) -> str:
     """A panel per cell: the metric of every encoder, a bar for each series, with intervals, chance and ceiling.
 
+    A star stands on the bars that gain clearly in mAP; see `table.changes`.
+
     Args:
         columns: those that make a series; untuned features without another name come first, in grey.
     """
@@ -114,6 +116,10 @@ def _bars_of_cell(ax: Axes, rows: pd.DataFrame, metric: str, labels: Sequence[st
         value, errors = _with_errors(part, metric)
         ax.bar(x, value, width * 0.92, color=colour(i, labels), label=label)
         ax.errorbar(x, value, errors, fmt="none", ecolor=INK, elinewidth=0.8, capsize=1.5)
+        gained = (part["mAP_change"] == BETTER).to_numpy()
+        if gained.any():
+            above = (value + errors[1])[gained]
+            ax.scatter(x[gained], above, s=22, marker="*", color=INK, linewidths=0, label="clear gain in mAP", zorder=3)
         for place in x[[encoder in missing for encoder in encoders]]:
             ax.text(place, 0, " missing", rotation=90, ha="center", va="bottom", fontsize=7)
     if len(random):

@@ -1,4 +1,7 @@
-"""Which findings of the paper hold in this study, and the study's result in a sentence."""
+"""Which findings of the paper hold in this study, and the study's result in a sentence.
+
+A finding is a claim and a tally of comparisons for it and against it. `RULE` says what the verdicts mean.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,12 +10,17 @@ import pandas as pd
 from scipy.stats import false_discovery_control
 
 from workflow_scripts import reporting
+from workflow_scripts.evaluation import intervals
 from workflow_scripts.reporting.results import Results, whole_cells
-from workflow_scripts.reporting.table import CELL, is_random, main_rows
+from workflow_scripts.reporting.table import BETTER, CLEARLY, WORSE, is_random, main_rows
 from workflow_scripts.study.study import UNTUNED
 
 HOLDS, MIXED, FAILS, UNCLEAR = "holds", "holds in part", "does not hold", "cannot be told at this size"
-CLEARLY = 0.05  # p, and the rate of false discoveries
+RULE = (
+    "A finding holds if at least half of its comparisons are clearly for it, and none is clearly against it. It holds "
+    "in part if at least two more are for it than against it. It does not hold if at least two more are against it, or "
+    "if at least half are and none is for it. Else it cannot be told at this size."
+)
 
 
 @dataclass(frozen=True)
@@ -25,10 +33,16 @@ class Tally:
 
     @property
     def verdict(self) -> str:
-        """Holds if half of the comparisons are clearly for it and none against it; in part if not more are against."""
-        if self.worse:
-            return FAILS if self.worse > self.better else MIXED
-        return HOLDS if self.total and 2 * self.better >= self.total else UNCLEAR
+        """By `RULE`: a comparison more against it never lifts a verdict, one more for it never lowers it."""
+        lead = self.better - self.worse
+        half = 2 * abs(lead) >= self.total > 0
+        if lead > 0 and half and not self.worse:
+            return HOLDS
+        if lead >= 2:
+            return MIXED
+        if lead <= -2 or (lead < 0 and half and not self.better):
+            return FAILS
+        return UNCLEAR
 
     def __str__(self) -> str:
         return f"{self.better} of {self.total} comparisons clearly for it, {self.worse} clearly against it"
@@ -54,34 +68,18 @@ def findings(results: Results) -> list[Finding]:
 def judge(claim: str, rows: pd.DataFrame, results: Results) -> Iterator[Finding]:
     """The finding that the comparisons in some rows support or contradict; nothing if there are none."""
     if len(rows):
-        tally = tally_gains(rows, results)
+        tally = tally_gains(rows)
         yield Finding(claim, tally.verdict, f"{tally}.", results.shown.method)
 
 
-def tally_gains(rows: pd.DataFrame, results: Results) -> Tally:
-    """Counts rows whose interval of the gain in mAP lies above or below zero; mAP must lie above chance, too."""
-    rows = rows.dropna(subset="mAP_gain")
-    if rows.empty:  # the table may lack the columns of intervals
-        return Tally(0, 0, 0)
-    better = (rows["mAP_gain_low"] > 0) & _above_chance(rows, results.table)
-    return Tally(int(better.sum()), int((rows["mAP_gain_high"] < 0).sum()), len(rows))
+def tally_gains(rows: pd.DataFrame) -> Tally:
+    """Counts the rows that are compared with untuned features, by `table.changes`."""
+    return tally(rows["mAP_change"].dropna())
 
 
-def _above_chance(rows: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
-    """Whether the interval of a row's mAP lies above that of a random ranking in the same cell and view."""
-    cell = [*CELL, "split", "view"]
-    random = table[is_random(table)].set_index(cell)["mAP_high"]
-    ends = random.reindex(pd.MultiIndex.from_frame(rows[cell])).fillna(0.0)
-    return rows["mAP_low"] > ends.set_axis(rows.index)
-
-
-def tally_pairs(first: pd.DataFrame, second: pd.DataFrame, metric: str) -> Tally:
-    """Counts rows of `second` whose interval lies wholly above, or below, that of its encoder and cell in `first`."""
-    on, ends = ["encoder", *CELL], [f"{metric}_low", f"{metric}_high"]
-    pairs = second[[*on, *ends]].merge(first[[*on, *ends]], on=on, suffixes=("", "_first")).dropna()
-    better = (pairs[f"{metric}_low"] > pairs[f"{metric}_high_first"]).sum()
-    worse = (pairs[f"{metric}_high"] < pairs[f"{metric}_low_first"]).sum()
-    return Tally(int(better), int(worse), len(pairs))
+def tally(changed: pd.Series) -> Tally:
+    """Counts comparisons that came out better or worse."""
+    return Tally(int((changed == BETTER).sum()), int((changed == WORSE).sum()), len(changed))
 
 
 def headline(results: Results) -> str:
@@ -95,7 +93,7 @@ def headline(results: Results) -> str:
         rows = rows[(rows["head"] == UNTUNED) & rows["encoder"].isin(results.shown.encoders)]
         result = f"untuned features reach a {measure} of {mean(rows[name])} % on average"
     else:
-        tally = tally_gains(rows, results)
+        tally = tally_gains(rows)
         before, after = mean(rows[name] - rows[f"{name}_gain"]), mean(rows[name])
         result = (
             f"learned heads beat the untuned features in {tally.better} of {tally.total} comparisons: on average they "
@@ -122,24 +120,40 @@ def explanation(results: Results) -> str:
     rows = results.compared()
     if rows.empty:
         return f"This study compares no learned head with the untuned features. {about}"
-    tally = tally_gains(rows, results)
+    tally = tally_gains(rows)
     undecided = tally.total - tally.better - tally.worse
     return (
-        f"A comparison is one encoder with the {shown.head} head on one case and prompt set. The head is better if its "
-        "mAP lies above chance and the 95 % interval of the paired difference in mAP, bootstrapped over models, lies "
-        f"above zero. It is worse in {tally.worse} comparisons, and {undecided} are undecided at this size. If all "
+        f"A comparison is one image encoder with the {shown.head} head on one case and prompt set{_left_out(results)}. "
+        "The head is better if its mAP is higher by a paired test over models (p < 0.05), and above chance by its 95 % "
+        f"interval. It is worse in {tally.worse} comparisons, and {undecided} are undecided at this size. If all "
         "comparisons are tested together, at a false discovery rate of 5 % (Benjamini and Hochberg), "
-        f"{_discoveries(rows, results.table)} of the gains remain. {about}"
+        f"{_discoveries(rows)} of the gains remain.{_about_few_models(rows)} {about}"
     )
 
 
-def _discoveries(rows: pd.DataFrame, table: pd.DataFrame) -> int:
+def _left_out(results: Results) -> str:
+    """Which encoders read captions, so that no comparison is about them."""
+    names = dict.fromkeys(results.table.loc[~is_random(results.table), "encoder"])
+    captions = [name for name in names if name not in results.shown.encoders]
+    return f"; {', '.join(captions)}, which reads captions, is not counted" if captions else ""
+
+
+def _about_few_models(rows: pd.DataFrame) -> str:
+    """How cells of few models are tested, and what p the test can reach."""
+    few = sorted({int(count) for count in rows["n_models"] if count < intervals.MANY})
+    if not few:
+        return ""
+    least = ", ".join(f"{intervals.least_p(count):.2g} for {count} models" for count in few)
+    return f" Below {intervals.MANY} models, the test flips the signs of their differences; its smallest p is {least}."
+
+
+def _discoveries(rows: pd.DataFrame) -> int:
     """How many heads beat their encoder if all comparisons are tested together."""
     tested = rows[rows["mAP_gain_p"].notna()]
     if tested.empty:
         return 0
-    stands = (false_discovery_control(tested["mAP_gain_p"]) < CLEARLY) & (tested["mAP_gain"] > 0)
-    return int((stands & _above_chance(tested, table)).sum())
+    stands = false_discovery_control(tested["mAP_gain_p"]) < CLEARLY
+    return int((stands & (tested["mAP_change"] == BETTER)).sum())
 
 
 def by_case(results: Results) -> list[dict[str, str]]:
@@ -155,7 +169,7 @@ def by_case(results: Results) -> list[dict[str, str]]:
             "before": mean(rows[name] - rows[f"{name}_gain"]),
             "after": mean(rows[name]),
             "chance": _chance(rows, name),
-            **{count: str(value) for count, value in vars(tally_gains(rows, part)).items()},
+            **{count: str(value) for count, value in vars(tally_gains(rows)).items()},
         }
         for part, case, rows in parts
     ]

@@ -1,6 +1,6 @@
 """The questions as the front page shows them: figures with captions, and tables.
 
-A cell of a table has a text, a note, and a value to sort by.
+A cell of a table has a text, a note, a value to sort by, and whether it is a clear gain.
 """
 
 from collections.abc import Callable, Mapping
@@ -112,8 +112,9 @@ def _influence(row: Row) -> Cell:
 def _gain(row: Row) -> Cell:
     points, p = table.gain(row)
     _, span = table.percent(row, "mAP_gain") if points else ("", "")
-    return _cell(points, ", ".join(filter(None, [span, p and f"p = {p}"])), row.get("mAP_gain"))
+    note = ", ".join(filter(None, [span, p and f"p = {p}"]))
+    return _cell(points, note, row.get("mAP_gain")) | {"clear": row.get("mAP_change") == table.BETTER}
 
 
 def _cell(text: str, note: str, value: Any) -> Cell:
-    return {"text": text, "note": note, "sort": "" if pd.isna(value) else float(value)}
+    return {"text": text, "note": note, "sort": "" if pd.isna(value) else float(value), "clear": False}

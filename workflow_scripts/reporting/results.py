@@ -28,7 +28,7 @@ class Results:
     def of_table(cls, shown: Shown, table: pd.DataFrame, **more: Any) -> Self:
         """The results in a table, in any order."""
         if "mAP_gain" not in table:  # nothing was compared
-            table = table.assign(mAP_gain=float("nan"))
+            table = table.assign(mAP_gain=float("nan"), mAP_change=None)
         return cls(shown, ordered(table), **more)
 
     @classmethod

@@ -19,6 +19,8 @@ RANDOM = {"method": "random", "encoder": "random", "head": "-", "training_set": 
 COUNTS = ["n_models", "n_queries", "candidates"]
 MISSING = "missing"
 SET_VIEW = "n = "  # views by number of exemplars
+CLEARLY = 0.05  # p, and the rate of false discoveries
+BETTER, WORSE, UNDECIDED = "better", "worse", "undecided"  # of the column `mAP_change`
 LACKING = "missing"  # a column of tables with cells that lack queries, as those of an incomplete release
 
 
@@ -34,6 +36,7 @@ def tabulate(metrics: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) ->
     table = pd.concat([table, _missing(table)], ignore_index=True)
     counts = counts_of(table)
     front = [*METHOD, "share", *CELL, "kind", "split", "view", *counts]
+    table["mAP_change"] = changes(table)
     table = table.assign(**labels)[[*front, *labels, *(name for name in table.columns if name not in front)]]
     return table.astype(dict.fromkeys(counts, "Int64"))
 
@@ -43,7 +46,7 @@ def _rows(head: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         own = {name: head[name] for name in (*METHOD, "share")}
         names = own if record["ranking"] == "method" else RANDOM | {"share": None}
         cell = {name: record[name] for name in (*CELL, "kind", "split", "view")}
-        yield {**names, **cell, **_numbers(record), **_gains(record.get("versus_identity"))}
+        yield {**names, **cell, **_numbers(record), **_gains(record)}
 
 
 def _numbers(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,17 +56,21 @@ def _numbers(record: Mapping[str, Any]) -> dict[str, Any]:
         numbers |= {f"recall@{k}_ceiling": recall["ceiling"], f"recall@{k}_chance": record["chance"][k]}
     for name in ("mAP", "median_rank"):
         numbers |= _interval(name, record[name])
+    numbers["mAP_chance"] = record["chance"]["mAP"]
     return numbers | (_interval("true_influence", record["true_influence"]) if record["ranking"] == "method" else {})
 
 
-def _gains(versus: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Tuned minus untuned, as columns `{metric}_gain`, with interval and p."""
-    if versus is None:
-        return {}
+def _gains(record: Mapping[str, Any]) -> dict[str, Any]:
+    """With interval and p: tuned minus untuned, `{metric}_gain`; and what a share lacks to the whole, `mAP_lack`."""
+    differences: dict[str, Any] = {}
+    if versus := record.get("versus_identity"):
+        differences |= {f"recall@{k}_gain": recall for k, recall in _by_k(versus["recall"])}
+        differences["mAP_gain"] = versus["mAP"]
+    if lacks := record.get("lacks_to_whole"):
+        differences["mAP_lack"] = lacks["mAP"]
     numbers: dict[str, Any] = {}
-    recalls = [(f"recall@{k}", recall) for k, recall in _by_k(versus["recall"])]
-    for metric, gain in [*recalls, ("mAP", versus["mAP"])]:
-        numbers |= _interval(f"{metric}_gain", gain) | {f"{metric}_gain_p": gain["p"]}
+    for name, difference in differences.items():
+        numbers |= _interval(name, difference) | {f"{name}_p": difference["p"]}
     return numbers
 
 
@@ -85,6 +92,23 @@ def _missing(table: pd.DataFrame) -> pd.DataFrame:
     return empty.assign(split="test", view="all")
 
 
+def changes(rows: pd.DataFrame, gain: str = "mAP_gain") -> pd.Series:
+    """What learning changes: the one rule of table, figures, verdicts and README. None in rows that compare nothing.
+
+    `better` if mAP is higher by the paired test over models (p < 0.05) and its interval lies above chance, `worse` if
+    it is lower by this test, else `undecided`.
+
+    Args:
+        gain: the column of the difference; that of its p has the same name with `_p`.
+    """
+    if gain not in rows:
+        return pd.Series(None, rows.index, object)
+    clear = rows[f"{gain}_p"].astype(float) < CLEARLY
+    better = clear & (rows[gain] > 0) & (rows["mAP_low"].astype(float) > rows["mAP_chance"])
+    named = better.map({True: BETTER, False: UNDECIDED}).mask(clear & (rows[gain] < 0), WORSE)
+    return named.astype(object).where(rows[gain].notna(), None)
+
+
 def main_rows(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of the paper's protocol: test queries, all of them, among all distractors."""
     return table[(table["split"] == "test") & (table["view"] == "all")]
@@ -101,9 +125,11 @@ def set_cases(table: pd.DataFrame) -> set[str]:
 
 
 def without_empty_gains(table: pd.DataFrame) -> pd.DataFrame:
-    """The table without the columns of gains if nothing in it was compared."""
-    gains = [name for name in table.columns if "_gain" in name]
-    return table.drop(columns=gains) if table[gains].isna().all(axis=None) else table
+    """The table without the columns of gains, or of what a share lacks, if nothing in it was so compared."""
+    for kind in ("_gain", "_lack", "_change"):
+        names = [name for name in table.columns if kind in name]
+        table = table.drop(columns=names) if table[names].isna().all(axis=None) else table
+    return table
 
 
 def counts_of(table: pd.DataFrame) -> list[str]:
@@ -130,7 +156,7 @@ def number(value: Any) -> str:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """The main rows as a Markdown table, in percent, with intervals, and ceilings where they are below 100."""
+    """The main rows in percent, with intervals and ceilings below 100; bold are the gains of `changes`."""
     metrics = metrics_of(table)
     lacking = [name for name in counts_of(table) if name not in COUNTS]
     head = ["case", "prompts", *METHOD[:-1], "trained on", "models", "queries", "candidates", *lacking]
@@ -142,7 +168,9 @@ def markdown(table: pd.DataFrame) -> str:
         names = [row[name] for name in (*CELL, *METHOD)]
         counts = [number(row[name]) for name in COUNTS]
         counts += ["" if pd.isna(row[name]) else number(row[name]) for name in lacking]
-        lines.append([*names, *counts, *shares, number(row["median_rank"]), *gain(row), row["data"], row["weights"]])
+        points, p = gain(row)
+        gained = [bold(points, row), p, row["data"], row["weights"]]
+        lines.append([*names, *counts, *shares, number(row["median_rank"]), *gained])
         if row["method"] == RANDOM["method"] and any(_ceiling(row, metric) < 1 for metric in metrics):
             best = [f"{100 * _ceiling(row, metric):.1f}" for metric in metrics]
             names = [*names[: len(CELL)], "ceiling", *["-"] * (len(METHOD) - 1)]
@@ -161,6 +189,11 @@ def gain(row: Mapping[str, Any]) -> tuple[str, str]:
         return "", ""
     p = row["mAP_gain_p"]
     return f"{100 * row['mAP_gain']:+.1f}", "" if pd.isna(p) else f"{p:.2g}"
+
+
+def bold(text: str, row: Mapping[str, Any]) -> str:
+    """A text of a Markdown table, bold if the row is better than the untuned features; see `changes`."""
+    return f"**{text}**" if row.get("mAP_change") == BETTER else text
 
 
 def ordered(table: pd.DataFrame) -> pd.DataFrame:

@@ -30,6 +30,7 @@ def main(args: cli.Args, settings: IndexSettings) -> None:
         headline=findings.headline(results),
         explanation=findings.explanation(results),
         findings=findings.findings(results),
+        rule=findings.RULE,
         cases=findings.by_case(results),
         sections=page.sections(results, figures),
         plan=plan.paper_layout(artifacts.read_csv(tables["dataset"])),

@@ -21,7 +21,7 @@ from workflow_scripts.reporting import findings
 from workflow_scripts.reporting.effort import by_rule
 from workflow_scripts.reporting.markdown import fill_page, header, row
 from workflow_scripts.reporting.results import Results, whole_cells
-from workflow_scripts.reporting.table import main_rows, number, percent
+from workflow_scripts.reporting.table import bold, main_rows, number, percent
 from workflow_scripts.study.settings.report import PublishSettings
 from workflow_scripts.study.study import UNTUNED
 
@@ -30,7 +30,7 @@ LISTED_RULES = 6  # whose time is named
 
 
 def results_table(results: Results) -> str:
-    """Recall@K in percent per cell and encoder, untuned and tuned with its interval; bold where mAP gains."""
+    """Recall@K in percent per cell and encoder, untuned and tuned with its interval; bold where mAP gains clearly."""
     rows = main_rows(whole_cells(results.pair()))
     encoders, several = list(dict.fromkeys(rows.encoder)), len(results.shown.methods) > 1
     lines = header("test exemplars", "prompts", *["method"] * several, "models", "queries", *encoders)
@@ -47,9 +47,7 @@ def _untuned_and_tuned(rows: pd.DataFrame, metric: str) -> str:
     for scored in rows.to_dict("records"):
         value, span = percent(scored, metric)
         if scored["head"] != UNTUNED:
-            value = f"{value} ({span.replace(' to ', '–')})" if span else value
-            clear = scored["mAP_gain"] > 0 and scored["mAP_gain_p"] < findings.CLEARLY
-            value = f"**{value}**" if clear else value
+            value = bold(f"{value} ({span.replace(' to ', '–')})" if span else value, scored)
         values.append(value)
     return " → ".join(values)
 

@@ -254,6 +254,15 @@ class Study:
         """The training set whose val split calibrates the untuned features, which every head is compared with."""
         return next(name for head, name in self.fitted if head == UNTUNED)
 
+    def whole_set(self, head: str, training_set: str) -> str | None:
+        """Of a head that is learned on a share of the train models: the training set of the same head with all of them.
+
+        None if the head is learned on all itself, or the study has no such training set.
+        """
+        own = self.training_sets[training_set]
+        alike = (name for name, other in self.training_sets.items() if (other.cases, other.share) == (own.cases, 1))
+        return next((name for name in alike if own.share < 1 and head in self.training_sets[name].heads), None)
+
     @property
     def test_cases(self) -> list[str]:
         """The cases that are evaluated: those with a test split."""

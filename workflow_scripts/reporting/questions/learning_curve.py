@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pandas as pd
 
 from workflow_scripts.reporting import figures
-from workflow_scripts.reporting.findings import Finding, tally_pairs
+from workflow_scripts.reporting.findings import Finding, tally
 from workflow_scripts.reporting.results import Results, whole_cells
+from workflow_scripts.reporting.table import CELL, changes
 from workflow_scripts.study.study import UNTUNED
 
 TITLE = "How many training models does a head need?"
@@ -45,7 +46,13 @@ def findings(results: Results) -> Iterator[Finding]:
     table = _objects(results)
     shares = sorted(share for share in table["share"].unique() if 0 < share < 1)
     if shares:
-        tally = tally_pairs(table[table["share"] == shares[0]], table[table["share"] == 1], "mAP")
-        claim = f"More training models make a better head ({shares[0]:.0%} against all, objects)."
-        evidence = f"{tally}: intervals of mAP that do not overlap."
-        yield Finding(claim, tally.verdict, evidence, results.shown.method)
+        counted = tally(whole_against(table, shares[0]))
+        claim = f"More training models make a better head (all against {shares[0]:.0%}, objects)."
+        yield Finding(claim, counted.verdict, f"{counted}.", results.shown.method)
+
+
+def whole_against(table: pd.DataFrame, share: float) -> pd.Series:
+    """Whether the head of the whole training set is better than that of a share, by `changes`, for each comparison."""
+    on, level = ["encoder", *CELL], ["mAP_low", "mAP_chance"]
+    part, whole = table[table["share"] == share], table.loc[table["share"] == 1, [*on, *level]]
+    return changes(part.drop(columns=level).merge(whole, on=on), "mAP_lack").dropna()

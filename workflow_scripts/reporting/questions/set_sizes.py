@@ -39,7 +39,7 @@ def caption(results: Results) -> str:
     table = results.learned(rows(results))
     if table.empty:
         return text
-    tally = tally_gains(table, results)
+    tally = tally_gains(table)
     return (
         f"{text} The {results.shown.head} head is clearly better than its encoder in {tally.better} of {tally.total} "
         f"points, and clearly worse in {tally.worse}."
@@ -50,5 +50,5 @@ def findings(results: Results) -> Iterator[Finding]:
     """About sets that are larger than any group that a head is trained on, if that size is known."""
     table = results.learned(rows(results))
     if results.largest_group:
-        claim = "Heads trained on single exemplars and small groups still rank larger sets."
+        claim = "Tuning on single exemplars and small groups helps on larger sets."
         yield from judge(claim, table[table["set_size"] > results.largest_group], results)

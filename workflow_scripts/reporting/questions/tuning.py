@@ -5,21 +5,21 @@ from collections.abc import Iterator
 import pandas as pd
 
 from workflow_scripts.reporting import figures
-from workflow_scripts.reporting.findings import Finding, judge
+from workflow_scripts.reporting.findings import Finding, judge, tally_gains
 from workflow_scripts.reporting.results import Results, whole_cells
 from workflow_scripts.reporting.table import main_rows
 
 TITLE = "Does tuning find the exemplar again?"
 TEXT = (
     "Untuned features and every head of the default training set, by the paper's protocol: a test sample's candidates "
-    "are all distractors and its own model's exemplars. A random ranking must be at chance."
+    "are all distractors and its own model's exemplars. The numbers of a random ranking are expectations."
 )
 NAMES = ()
 CLAIMS = {  # by kind, and whether heads are trained on other models of the case
     ("object", True): "Tuning helps on new exemplars of classes it has seen.",
-    ("object", False): "It helps on classes it has never seen.",
-    ("style", True): "It helps on styles of the families it has seen.",
-    ("style", False): "It helps on styles it has never seen.",
+    ("object", False): "Tuning helps on classes that no head has seen.",
+    ("style", True): "Tuning helps on styles of families it has seen.",
+    ("style", False): "Tuning helps on styles that no head has seen.",
 }
 
 
@@ -37,8 +37,11 @@ def caption(results: Results) -> str:
     table = results.compared()
     if table.empty:
         return text
-    higher = (table[f"{name}_gain"] > 0).sum()
-    return f"{text} The {results.shown.head} head has the higher bar in {higher} of {len(table)} pairs."
+    tally = tally_gains(table)
+    return (
+        f"{text} A star marks a clear gain in mAP over the encoder. The {results.shown.head} head has one in "
+        f"{tally.better} of {tally.total} comparisons."
+    )
 
 
 def findings(results: Results) -> Iterator[Finding]:

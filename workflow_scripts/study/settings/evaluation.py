@@ -112,7 +112,7 @@ class Evaluation(Record):
     """The study's section `evaluation`."""
 
     recall_at: tuple[int, ...]  # the K of Recall@K
-    bootstrap: int  # resamples of the models
+    bootstrap: int  # resamples of the models; see `evaluation.intervals`
     splits: tuple[str, ...]  # whose samples are attributed
     version: int
 
@@ -127,7 +127,7 @@ class EvaluateSettings(HeadSettings, rules=["evaluate"]):
     seed: int  # of the study
     evaluation: Evaluation
 
-    inputs: ClassVar = {"scores": "scores_{stem}", "untuned": "untuned_{stem}"}
+    inputs: ClassVar = {"scores": "scores_{stem}", "untuned": "untuned_{stem}", "whole": "whole_{stem}"}
 
     @classmethod
     def of(cls, study: Study, training_set: str, **names: str) -> Self:
