@@ -63,7 +63,7 @@ def test_recalls_stand_by_their_k_and_ceilings_below_a_hundred_beside_them():
     recalls = {k: interval(0.5) | {"ceiling": ceiling} for k, ceiling in (("10", 0.981), ("100", 1.0), ("5", 0.784))}
     changed = {
         "recall": recalls,
-        "chance": dict.fromkeys(recalls, 0.01),
+        "chance": dict.fromkeys([*recalls, "mAP"], 0.01),
     }  # in the order of a JSON file with sorted keys
     styles = {**changed, "case": "bamfg", "kind": "style"}
     records = [record() | changed, record(ranking="random") | changed]
