@@ -27,10 +27,10 @@ ENCODERS = ("pixels", "efficientnet_lite0")
 METHOD = "feature_similarity"
 SAMPLES_PER_PROMPT = 2
 SHA256 = "0" * 64  # said to be that of every exemplar
-DATASET = """kind,case,split,models,exemplars,llm_prompts,procedural_prompts,llm_samples,procedural_samples
-object,seen,val,6,6,2,1,24,12
-object,seen,test,8,8,2,1,32,16
-style,styles,test,8,24,2,1,32,16
+DATASET = """kind,case,split,classes,models,exemplars,llm_prompts,procedural_prompts,llm_samples,procedural_samples
+object,seen,val,3,6,6,2,1,24,12
+object,seen,test,3,8,8,2,1,32,16
+style,styles,test,,8,24,2,1,32,16
 """
 
 
