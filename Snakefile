@@ -17,7 +17,7 @@ include: "rules/common.smk"
 include: "rules/inputs.smk"
 
 
-configfile: in_project("config/config.yaml")
+configfile: in_project(checked(checks.config_file, ROOT, workflow.overwrite_configfiles))
 configfile: in_project(checked(checks.study_file, config.get("study"), ROOT))
 
 
@@ -38,7 +38,12 @@ wildcard_constraints:
 
 
 onstart:
+    atexit.unregister(
+        print
+    )  # Snakemake has found all files, so that what is missing is not needed, or an error here
     if any(job.output for job in workflow.dag.needrun_jobs()):  # a run with nothing to do blocks nobody
+        if any(job.rule.name == "all" for job in workflow.dag.needrun_jobs()):
+            checked(checks.refuse_missing_images, STUDY)
         checked(alone.hold)
         checked(slurm_queue.refuse_orphans, workflow.executor_plugin.name, workflow.workdir_init)
 
@@ -46,6 +51,7 @@ onstart:
 rule all:
     default_target: True
     input:
+        no_file_but_a_look_at_data,
         REPORT,
 
 

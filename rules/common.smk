@@ -1,7 +1,8 @@
 """What the rules share: names, settings and resources."""
 
+import atexit
 import re
-from functools import partial
+from functools import cache, partial
 
 from workflow_scripts.cli import canonical_json
 from workflow_scripts.operations import alone, slurm_queue
@@ -25,6 +26,20 @@ def checked(function, *arguments):
         return function(*arguments)
     except ValueError as error:
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
+
+
+def no_file_but_a_look_at_data(wildcards):
+    """Names the data that are missing below all that Snakemake says, and ends a run that asks too much of its folders."""
+    if workflow.is_main_process:  # not the jobs, and not who only asks for the list of jobs
+        look_at_data()
+    return []
+
+
+@cache
+def look_at_data():
+    if lines := [f"missing: {line}" for line in checks.missing_data(STUDY)]:
+        atexit.register(print, *lines, sep="\n", file=sys.stderr)
+    checked(checks.refuse_few_images, STUDY)
 
 
 def one_of(names):

@@ -8,16 +8,17 @@ the class may use only what the module imports from `DECLARATIONS`.
 
 import ast
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import msgspec
+from workflow_scripts.study import strict
 
 PACKAGE = Path(__file__).parent
 KINDS = ("base_models", "customization", "encoders", "exemplar_sources", "heads", "methods")
 DECLARATIONS = ("dataclasses", "typing", "msgspec", "workflow_scripts.study.options")
+BESIDE = ("name", "version")  # keys of a section that its plug-in does not declare
 READS = ("image", "prompt")  # what an encoder may look at
 
 
@@ -43,24 +44,23 @@ def load(kind: str, name: str) -> ModuleType:
 
 
 def settings(kind: str, name: str, section: Mapping[str, Any]) -> Any:
-    """The plug-in's `Settings`, made from a section of a study; None if the plug-in has no keys.
-
-    Args:
-        section: may hold other keys beside those of the plug-in.
+    """The plug-in's `Settings`, made from its section of a study; None if the plug-in has no keys.
 
     Raises:
-        ValueError: a key is missing or has a wrong value.
+        ValueError: a key is missing, is unknown, or has a wrong value.
     """
-    declared = getattr(load(kind, name), "Settings", None)
-    if declared is None:
-        return None
+    return read_section(getattr(load(kind, name), "Settings", None), f"{kind}.{name}", section)
+
+
+def read_section(declared: type | None, key: str, section: Mapping[str, Any]) -> Any:
+    """A section of a study as the `Settings` that its plug-in declares; `key` names it in errors. See `settings`."""
     try:
-        return msgspec.convert(dict(section), declared)
-    except msgspec.ValidationError as error:
-        problem, _, place = str(error).partition(" - at `$.")
-        key = place.rstrip("`").partition("[")[0].partition(".")[0]
-        value = f".{key}: {section[key]!r}" if key else ""
-        raise ValueError(f"{kind}.{name}{value}: {problem}") from error
+        if declared:
+            return strict.convert(section, declared, BESIDE)
+        for unknown_key in sorted(section.keys() - BESIDE):
+            raise ValueError(f"{unknown_key}: unknown key; the plug-in has no keys")
+    except ValueError as error:
+        raise ValueError(f"{key}.{error}") from error
 
 
 def settings_type(kind: str, name: str) -> type | None:
@@ -93,24 +93,39 @@ def reads(encoder: str) -> str:
     Raises:
         ValueError: the constant is neither.
     """
-    file, statements = _source("encoders", encoder)
+    return _constant("encoders", encoder, "READS", READS)
+
+
+def has_folders(source: str) -> bool:
+    """Whether a source of images keeps them as files in folders: the constant `FOLDERS` of its module.
+
+    A class or group is then the folder of its name, and distractors are anywhere below the source's own folder, so that
+    files can be counted before a job runs. Raises `ValueError` if the constant is neither True nor False.
+    """
+    return _constant("exemplar_sources", source, "FOLDERS", (False, True))
+
+
+def _constant(kind: str, name: str, constant: str, choices: Sequence[Any]) -> Any:
+    """The value of a module's constant, read without importing the module; the first choice if there is none."""
+    file, statements = _source(kind, name)
     for node in statements:
         match node:
             case (
-                ast.Assign(targets=[ast.Name(id="READS")], value=value)
-                | ast.AnnAssign(target=ast.Name(id="READS"), value=value)
-            ):
-                if isinstance(value, ast.Constant) and value.value in READS:
+                ast.Assign(targets=[ast.Name(id=found)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=found), value=value)
+            ) if found == constant:
+                if isinstance(value, ast.Constant) and value.value in choices:
                     return value.value
-                raise ValueError(f"{file}: READS is {ast.unparse(value)}, expected {' or '.join(map(repr, READS))}")
-    return "image"
+                valid = " or ".join(map(repr, choices))
+                raise ValueError(f"{file}: {constant} is {ast.unparse(value)}, expected {valid}")
+    return choices[0]
 
 
 def _source(kind: str, name: str) -> tuple[Path, list[ast.stmt]]:
     file = PACKAGE / kind / f"{name}.py"
     try:
-        return file, ast.parse(file.read_text(encoding="utf-8")).body
-    except SyntaxError as error:
+        return file, ast.parse(file.read_bytes()).body
+    except SyntaxError as error:  # also what is not UTF-8
         raise ValueError(f"{file}: not valid Python (line {error.lineno}: {error.msg})") from error
 
 

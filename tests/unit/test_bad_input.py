@@ -6,6 +6,7 @@ what was there before is there still, byte for byte.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,7 @@ from workflow_scripts.steps import (
     select_distractors,
     select_exemplars,
 )
+from workflow_scripts.study import data_checks
 
 BASE = {"name": "diffusers_sd", "revision": None, "version": 1}
 SAMPLING = {"scheduler": "ddim", "steps": 1, "guidance": 3.0, "precision": "fp32", "batch": 4, "version": 1}
@@ -83,8 +85,30 @@ def refused(main: Callable[[], None], folder: Path, /, **flags: object) -> str:
 STUDY = "config/studies/smoke.yaml"
 OBJECTS = "config/classes/smoke.objects.txt"
 PROMPTS = "config/prompts/object.llm.train.txt"
+PROFILE = "config/profiles/slurm/config.yaml"
 WHOLE = None  # the whole file is replaced
 PLANS: dict[str, tuple[str, str | None, str | bytes, tuple[str, ...]]] = {
+    "key twice": (
+        STUDY, "seed: 0  ", "cases: {}\nseed: 0  ",
+        (f"{STUDY}: cases: stands in line 6 and in line 11; a key may stand once",),
+    ),
+    "key of a section twice": (
+        STUDY, "  guidance: 3.0  ", "  guidance: 4.0\n  guidance: 3.0  ",
+        (f"{STUDY}: regularization.guidance: stands in line ",),
+    ),
+    "key of the configuration twice": ("config/config.yaml", "study: miniature", "study: smoke\nstudy: miniature",
+        ("config/config.yaml: study: stands in line 2 and in line 3; a key may stand once",),
+    ),
+    "key of a profile twice": (
+        PROFILE, WHOLE, "quiet: all\nquiet: host\n", (f"{PROFILE}: quiet: stands in line 1 and in line 2",),
+    ),
+    "key of the pre-training twice": (
+        "config/pretraining.yaml", "seed: 0", "seed: 0\nseed: 1",
+        ("config/pretraining.yaml: seed: stands in line 4 and in line 5",),
+    ),
+    "name of another study": (
+        STUDY, "study: smoke", "study: other", (f"{STUDY}: study: 'other'; expected the name of its file, 'smoke'",),
+    ),
     "unknown config key": (
         STUDY, "  guidance: 3.0  ", "  guidence: 3.0\n  guidance: 3.0  ",
         (f"{STUDY}: regularization.guidence: unknown key, did you mean 'guidance'?; valid keys: images_",),
@@ -113,6 +137,15 @@ PLANS: dict[str, tuple[str, str | None, str | bytes, tuple[str, ...]]] = {
     ),
     "study that is not YAML": (STUDY, WHOLE, "study: [smoke\nseed: {", (f"{STUDY}: not valid YAML (line 2: ",)),
     "study that is not text": (STUDY, WHOLE, b"\xff\xfe\x00", (f"{STUDY}: not UTF-8 text (",)),
+    "study in UTF-16": (
+        STUDY, WHOLE, "study: smoke".encode("utf-16"), (f"{STUDY}: not UTF-8 text (", "save it as UTF-8"),
+    ),
+    "configuration that is not text": (
+        "config/config.yaml", WHOLE, b"study: caf\xe9\n", ("config/config.yaml: not UTF-8 text (",),
+    ),
+    "downloads that are not text": (
+        "config/downloads.txt", WHOLE, b"caf\xe9\n", ("config/downloads.txt: not UTF-8 text (",),
+    ),
     "study without keys": (STUDY, WHOLE, "- smoke\n", (f"{STUDY}: holds no keys; expected those of config/schemas/",)),
     "empty study": (STUDY, WHOLE, "", (f"{STUDY}: holds no keys; expected those of ",)),
     "unknown encoder": (
@@ -176,17 +209,44 @@ def test_a_study_with_a_mistake_is_refused(mistake: str, project: Path):
     assert all(part in error for part in says), error
 
 
+def test_a_configuration_file_of_the_command_line_may_have_no_key_twice(project: Path, tmp_path: Path):
+    (tmp_path / "more.yaml").write_text("sampling:\n  steps: 3\n  steps: 4\n")
+    done = projects.snakemake(
+        project, "--dry-run", "--config", "study=smoke", "--configfile", str(tmp_path / "more.yaml")
+    )
+    assert done.returncode == 1
+    assert one_error(done.stderr).endswith(
+        "more.yaml: sampling.steps: stands in line 2 and in line 3; a key may stand once"
+    )
+
+
+def test_a_nested_number_on_the_command_line_is_text_and_the_error_says_so(project: Path):
+    done = projects.snakemake(project, "--dry-run", "--config", "study=smoke", "sampling={steps: 7}")
+    assert done.returncode == 1
+    error = one_error(done.stderr)
+    assert "sampling.steps: '7' is not of type 'integer' (" in error and "give them in a file, --configfile" in error
+
+
 SNAKEMAKE = {
-    "empty exemplar folder": ("data/corpus", "Missing input files for rule select_exemplars"),
-    "missing base model": ("data/base_model", "Missing input files for rule regularization"),
-    "missing weights of an encoder": ("data/clip_mini", "Missing input files for rule embed_"),
-}
+    "empty exemplar folder": ("data/corpus", "Missing input files for rule select_exemplars", None),
+    "missing exemplar folder": ("data/corpus", "Missing input files for rule select_exemplars", "corpus.path"),
+    "missing base model": (
+        "data/base_model",
+        "Missing input files for rule regularization",
+        "base_model.path, encoders.text.path",
+    ),
+    "missing weights of an encoder": (
+        "data/clip_mini",
+        "Missing input files for rule embed_",
+        "encoders.clip_mini.path",
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("mistake", SNAKEMAKE)
 def test_data_that_is_missing_is_found_before_anything_runs(mistake: str, project: Path, tmp_path: Path):
-    """Snakemake's own words, which name rule and file."""
-    name, says = SNAKEMAKE[mistake]
+    """Snakemake's own words, which name rule and file; below them the key of the study, and what to do."""
+    name, says, key = SNAKEMAKE[mistake]
     kept = shutil.move(project / name, tmp_path / "kept")
     if mistake.startswith("empty"):
         (project / name).mkdir()
@@ -200,6 +260,55 @@ def test_data_that_is_missing_is_found_before_anything_runs(mistake: str, projec
     assert says in done.stderr
     assert name in done.stderr
     assert not (project / "results").exists()
+    told = f"missing: {STUDY}: {key}: no such file or folder {name}; `make data` fetches it"
+    assert not key or done.stderr.splitlines()[-1] == told
+
+
+OWN = """
+  things:
+    {kind: object, source: image_folder, path: data/mine, classes: config/classes/mine.txt, models_per_class: {test: 3}}
+"""
+
+
+def test_a_dry_run_names_folders_that_are_missing_and_refuses_those_with_too_few_images(project: Path):
+    study, lists = project / STUDY, project / "config/classes/mine.txt"
+    kept = study.read_text()
+    text = kept.replace("\ncases: ", f"\ncases:{OWN}\n#").replace(
+        "emoji_distractors\n", "image_folder\n  path: data/others\n"
+    )
+    study.write_text(text)
+    lists.write_text("mug\nbowl\n")
+    try:
+        done = projects.snakemake(project, "--dry-run", "--config", "study=smoke")
+        assert done.returncode == 0
+        assert done.stderr.splitlines()[-2:] == [
+            f"missing: {STUDY}: cases.things.path: no such file or folder data/mine",
+            f"missing: {STUDY}: distractors.path: no such file or folder data/others",
+        ]
+        done = projects.snakemake(project, "--config", "study=smoke")
+        errors = [line for line in done.stderr.splitlines() if line.startswith(("error", "missing"))]
+        assert errors == [line.replace("missing", "error", 1) for line in errors] and len(errors) == 2
+        assert not (project / "results").exists()
+
+        for name in ("mine/mug/1", "mine/mug/2", "others/1", "others/a/1", "others/b/c/1"):
+            pictures.write(project / f"data/{name}.png", GOOD)
+        done = projects.snakemake(project, "--dry-run", "--config", "study=smoke")
+        assert done.returncode == 1
+        assert [line for line in done.stderr.splitlines() if line.startswith("error")] == [
+            f"error: {STUDY}: cases.things.models_per_class: 3 images of 'mug' asked, but data/mine/mug has 2 files",
+            f"error: {STUDY}: cases.things.path: data/mine has no folder 'bowl'; its folders: mug",
+            f"error: {STUDY}: distractors.count: 200 images asked, but data/others has 3 files",
+        ]
+    finally:
+        study.write_text(kept)
+        lists.unlink()
+        for name in ("mine", "others"):
+            shutil.rmtree(project / "data" / name, ignore_errors=True)
+
+
+def test_the_data_that_make_fetches_are_those_of_the_makefile():
+    assets = re.search(r"^ASSETS := (.*)$", (projects.ROOT / "Makefile").read_text(), re.MULTILINE)[1].split()
+    assert {Path("data", name) for name in assets} == data_checks.FETCHED
 
 
 def test_results_that_are_a_file_are_refused(project: Path):
@@ -381,7 +490,7 @@ def exemplars(tmp_path: Path) -> Callable[[bytes], Path]:
 
 def embed_exemplars(file: Path, encoder: str = "pixels", **settings: object) -> str:
     flags = {"encoder": encoder, "exemplars": file, "output": file.parent / "features.safetensors"}
-    return refused(embed.main, file.parent, **flags, settings={"size": 4, "version": 1, **settings})
+    return refused(embed.main, file.parent, **flags, settings={**(settings or {"size": 4}), "version": 1})
 
 
 @pytest.mark.parametrize("kind", IMAGES)
@@ -672,7 +781,7 @@ def test_weights_of_an_encoder_that_are_cut_off_or_missing_are_refused(
 ):
     source, file, says = ENCODERS[encoder]
     folder, images = shutil.copytree(projects.ROOT / source, tmp_path / encoder), exemplars(GOOD)
-    settings = {"path": str(folder), "precision": "fp32"}
+    settings = {"path": str(folder)} if encoder == "text" else {"path": str(folder), "precision": "fp32"}
     os.truncate(folder / file, 5000)
     assert says in embed_exemplars(images, encoder, **settings)
     (folder / file).unlink()

@@ -13,7 +13,7 @@ from workflow_scripts.cli import canonical_json
 from workflow_scripts.study import checks, schema, settings
 from workflow_scripts.study.settings.exemplars import SelectDistractorsSettings, SelectExemplarsSettings
 from workflow_scripts.study.settings.ground_truth import FinetuneSettings, RegularizationSettings, SampleSettings
-from workflow_scripts.study.study import Study, read_list
+from workflow_scripts.study.study import Study, read_lines, read_list
 
 ROOT = Path(__file__).parents[2]
 STUDIES = sorted(file.stem for file in (ROOT / "config/studies").glob("*.yaml"))
@@ -226,6 +226,60 @@ def test_a_misspelt_key_of_a_plug_in_is_refused(config: dict, root: Path):
     assert "customization.stepps: unknown key, did you mean 'steps'?" in text
 
 
+def test_a_key_that_a_merged_mapping_has_too_is_no_key_twice(tmp_path: Path):
+    file = tmp_path / "merged.yaml"
+    file.write_text("a: &a {x: 1, y: 2}\nb: &b\n  <<: *a\n  y: 3\nc: [*b, *b]\n")
+    assert schema.read_yaml(file)["b"] == {"x": 1, "y": 3}
+
+
+def test_every_key_that_stands_twice_is_named_at_any_depth(tmp_path: Path):
+    file = tmp_path / "twice.yaml"
+    file.write_text("a: 1\nb:\n  - {c: 1, 'c': 2}\n  - d: 1\n    e: 1\n    d: 1\na: 2\n")
+    with pytest.raises(ValueError) as error:
+        schema.read_yaml(file)
+    assert [line.partition("twice.yaml: ")[2].partition(";")[0] for line in str(error.value).splitlines()] == [
+        "b.0.c: stands in line 3 and in line 3",
+        "b.1.d: stands in line 4 and in line 6",
+        "a: stands in line 1 and in line 7",
+    ]
+
+
+def test_a_byte_order_mark_is_no_part_of_a_list_or_a_study(config: dict, root: Path):
+    for name in ("classes/smoke.objects.txt", "prompts/object.llm.train.txt", "studies/smoke.yaml"):
+        file = root / "config" / name
+        file.write_text("\n".join(read_lines(file)) if name.endswith("txt") else file.read_text(), encoding="utf-8-sig")
+    assert checks.named_study("smoke", root).cases["emoji_seen"].members["test"] == {
+        name: name for name in ("airplane", "bird", "bicycle", "bread")
+    }
+
+
+@pytest.mark.parametrize("key", [1, None, True])
+def test_a_key_that_is_no_text_is_refused(key, config: dict, root: Path):
+    config["sampling"][key] = 1
+    assert f"sampling.{key}: YAML reads this key as " in problems(config, root)
+
+
+def test_a_number_that_json_does_not_have_is_refused(config: dict, root: Path):
+    config["heads"]["linear"]["learning_rate"] = float("nan")
+    assert "heads.linear.learning_rate: nan is no number" in problems(config, root)
+
+
+def test_a_missing_version_is_said_once_with_its_meaning(config: dict, root: Path):
+    del config["heads"]["identity"]["version"]
+    [line] = problems(config, root).splitlines()
+    assert "heads.identity.version: missing key (Raised when " in line
+
+
+def test_a_long_value_does_not_hide_what_is_wrong_with_it(config: dict, root: Path):
+    config["encoders"] = [config["encoders"]]
+    assert len(problems(config, root)) < 300
+
+
+def test_a_list_of_another_kind_does_not_hide_the_other_problems(config: dict, root: Path):
+    (root / "config/classes/smoke.objects.txt").write_text("".join(f"Class {i}\n" for i in range(1000)))
+    assert len(problems(config, root).splitlines()) < 10
+
+
 def test_a_study_without_the_untuned_head_is_refused(config: dict, root: Path):
     del config["heads"]["identity"]
     assert "heads.identity: missing key" in problems(config, root)
@@ -257,6 +311,23 @@ def test_a_wrong_type_is_refused_with_the_meaning_of_the_key(config: dict, root:
         (lambda c: c["encoders"].update(clipp={"version": 1}), "encoders.clipp: 'clipp': no such plug-in in "),
         (lambda c: c["customization"].update(name="lora"), "customization.name: 'lora': no such plug-in in "),
         (lambda c: c["distractors"].update(source="laion"), "distractors.source: 'laion': no such plug-in in "),
+        (
+            lambda c: c["customization"]["looks"][0].update(scale=[1.0, 0.8]),
+            "customization.looks.0.scale: [1.0, 0.8]: expected the smallest size first",
+        ),
+        (
+            lambda c: c["customization"]["looks"][0].update(weight=0),
+            "customization.looks: every weight is 0, so none could be drawn",
+        ),
+        (
+            lambda c: c["cases"].update(distractors=c["cases"].pop("families_sets")),
+            "cases.distractors: the distractors' own files have this name; give the case another",
+        ),
+        (lambda c: c["distractors"].update(path=""), "distractors.path: '' should be non-empty (Folder of "),
+        (
+            lambda c: c["evaluation"].update(splits=["train"]),
+            "evaluation.splits: ['train'] lacks 'test' (The splits whose samples are attributed: test, ",
+        ),
         (
             lambda c: c["training_sets"].update(x={"cases": ["bamfg"]}),
             "training_sets.x.cases: 'bamfg' is no case; cases: emoji_seen, ",

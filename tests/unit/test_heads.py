@@ -1,5 +1,7 @@
 """Heads: maps and NT-Xent by hand, batches without false negatives, learning, and the step `train_head`."""
 
+from dataclasses import fields
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -32,8 +34,14 @@ SHAPES = {  # of one side's tensors, for features of width 16
 }
 
 
+def section(head: str) -> dict:
+    """The keys that a head declares."""
+    declared = plugins.settings_type("heads", head)
+    return {field.name: SETTINGS[field.name] for field in fields(declared)} if declared else {}
+
+
 def settings(head: str, **changes):
-    return plugins.settings("heads", head, SETTINGS | changes)
+    return plugins.settings("heads", head, section(head) | changes)
 
 
 def unit(array) -> np.ndarray:
@@ -299,7 +307,7 @@ def train(
     names = {"encoder": encoder, "head": head, "training_set": "style", "share": 1, "seed": 0, "version": 1}
     chain.run(
         "train_head",
-        SETTINGS | names,
+        section(head) | names,
         exemplars=[chain.exemplars("styles")],
         exemplar_features=[chain.exemplar_features("pixels", "styles")],
         sample_manifests=[chain.manifest("styles", shard) for shard in shards],

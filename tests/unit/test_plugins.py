@@ -96,8 +96,8 @@ def test_settings_that_cannot_be_read_alone_are_refused(package: Path, source: s
         plugins.settings_type("encoders", "a")
 
 
-def test_settings_are_made_from_a_section_that_may_hold_more():
-    made = plugins.settings("encoders", "pixels", {"size": 8, "version": 1, "encoder": "pixels"})
+def test_settings_are_made_from_a_section():
+    made = plugins.settings("encoders", "pixels", {"size": 8, "version": 1})
     assert made == pixels.Settings(size=8)
     assert plugins.settings("heads", "identity", {"version": 1}) is None  # it has no keys
     section = {"path": "a.pth", "sha256": None, "precision": "fp32", "version": 1}
@@ -109,12 +109,23 @@ def test_settings_are_made_from_a_section_that_may_hold_more():
     [
         ({"size": "8"}, r"^encoders\.pixels\.size: '8': Expected `int`, got `str`$"),
         ({"size": 0}, r"^encoders\.pixels\.size: 0: Expected `int` >= 1$"),
-        ({"sise": 8}, r"^encoders\.pixels: Object missing required field `size`$"),
+        ({}, r"^encoders\.pixels\.size: missing key$"),
+        ({"sise": 8}, r"^encoders\.pixels\.sise: unknown key; valid keys: size$"),
     ],
 )
 def test_a_section_that_does_not_fit_names_plug_in_key_and_value(section: dict, message: str):
     with pytest.raises(ValueError, match=message):
         plugins.settings("encoders", "pixels", section)
+
+
+def test_a_key_is_unknown_at_any_depth_and_where_there_are_none(customization: dict):
+    customization["looks"][1]["words"]["sound"] = [""]
+    with pytest.raises(
+        ValueError, match=r"^customization\.custom_diffusion\.looks\.1\.words\.sound: unknown key; valid "
+    ):
+        plugins.settings("customization", "custom_diffusion", customization)
+    with pytest.raises(ValueError, match=r"^heads\.identity\.dim: unknown key; the plug-in has no keys$"):
+        plugins.settings("heads", "identity", {"dim": 8, "version": 1})
 
 
 def test_what_an_encoder_reads_is_known_without_importing_it(package: Path):

@@ -61,24 +61,36 @@ def test_settings_come_back_from_json_without_a_change(studies: dict[str, Study]
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("rule", "change", "says"),
     [
-        ({"seed": ...}, "missing required field `seed`"),
-        ({"seed": "0"}, "`seed`|`$.seed`"),
-        ({"sed": 0}, "'sed': unknown key; valid keys: base_model, case, class_words, customization, kind, models, "),
-        ({"sampling": {"steps": 3}}, "missing required field"),
-        ({"sampling": {"stepps": 3}}, "'stepps': unknown key; valid keys: batch, compile, guidance, "),
+        ("sample", {"seed": ...}, "seed: missing key"),
+        ("sample", {"seed": "0"}, "seed: '0': Expected `int`, got `str`"),
+        (
+            "sample",
+            {"sed": 0},
+            "sed: unknown key; valid keys: base_model, case, class_words, customization, kind, models, ",
+        ),
+        ("sample", {"sampling": {"steps": 3}}, "sampling.scheduler: missing key"),
+        ("sample", {"sampling": {"stepps": 3}}, "sampling.stepps: unknown key; valid keys: batch, compile, guidance, "),
+        (
+            "evaluate",
+            {"cases": {"c": {"kind": "object", "sts": True}}},
+            "cases.c.sts: unknown key; valid keys: expected, ",
+        ),
+        ("measure_low_rank", {"models": [{"kase": "c"}]}, "models.0.kase: unknown key; valid keys: case, "),
+        ("measure_low_rank", {"models": [{}]}, "models.0.case: missing key"),
     ],
 )
-def test_a_bad_key_is_named(studies: dict[str, Study], change: dict, says: str, capsys: pytest.CaptureFixture):
-    made = sent(SampleSettings.of(studies["smoke"], case="emoji_seen", shard="test_0000"))
+def test_a_bad_key_is_named(
+    studies: dict[str, Study], rule: str, change: dict, says: str, capsys: pytest.CaptureFixture
+):
+    made = sent(settings.make(rule, studies["smoke"], **JOBS["smoke"][rule]))
     text = json.dumps({key: value for key, value in {**made, **change}.items() if value is not ...})
     parser = cli.StepParser("A step.")
-    parser.add_settings(SampleSettings)
+    parser.add_settings(settings.TYPES[rule])
     with pytest.raises(SystemExit):
         parser.parse_args(["--settings", text])
-    last = capsys.readouterr().err.splitlines()[-1]
-    assert "argument --settings: " in last and any(each in last for each in says.split("|"))
+    assert f"argument --settings: settings of {rule}: {says}" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_a_number_is_spelt_as_in_the_study(studies: dict[str, Study]):

@@ -14,6 +14,8 @@ from workflow_scripts.exemplar_sources import _photographs, models_of, style_gro
 from workflow_scripts.exemplar_sources._distractors import below_folder
 from workflow_scripts.study.study import Case, Model
 
+FOLDERS = True  # see `plugins.has_folders`
+
 
 def select(source: Path, case: Case, seed: int) -> Iterator[pd.DataFrame]:
     """Takes the images of each class or group in the order of their names."""

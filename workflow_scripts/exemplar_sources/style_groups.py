@@ -14,6 +14,8 @@ import pandas as pd
 from workflow_scripts.exemplar_sources import _photographs, models_of, number_of
 from workflow_scripts.study.study import Case, read_lines
 
+FOLDERS = True  # see `plugins.has_folders`
+
 
 def select(source: Path, case: Case, seed: int) -> Iterator[pd.DataFrame]:
     """Takes all images of each group, or as many of the first as the model's size says."""

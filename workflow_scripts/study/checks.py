@@ -2,13 +2,13 @@
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from workflow_scripts import plugins
-from workflow_scripts.study import prompt_checks, release_checks, schema, weights
+from workflow_scripts.study import data_checks, prompt_checks, release_checks, schema, weights
 from workflow_scripts.study.settings.evaluation import AttributeSettings, EmbedSettings, TrainHeadSettings
 from workflow_scripts.study.study import (
     ID,
@@ -22,6 +22,8 @@ from workflow_scripts.study.study import (
     splits_of,
 )
 
+CONFIG = Path("config/config.yaml")
+PROFILES = "config/profiles/*/config.yaml"
 SCHEMA = Path("config/schemas/study.yaml")
 STUDIES = Path("config/studies")
 RESULTS = Path("results")  # in the folder where Snakemake works
@@ -32,26 +34,50 @@ TAKEN = {  # names that stand beside the keys of a plug-in in the settings of it
 }
 
 
-def study_file(name: str, root: Path) -> str:
+def config_file(root: Path, more: Iterable[Path] = ()) -> str:
+    """config/config.yaml, which names the study.
+
+    Args:
+        more: the files of `--configfile`; like the profiles, Snakemake itself reads them without noticing a key twice.
+
+    Raises:
+        ValueError: one of the files is not YAML, has a key twice, or has none.
+    """
+    for file in (root / CONFIG, *more, *sorted(root.glob(PROFILES))):
+        _read_keys(file)
+    return str(CONFIG)
+
+
+def _read_keys(file: Path) -> Mapping[str, Any]:
+    content = schema.read_yaml(file)
+    if not isinstance(content, Mapping):
+        raise ValueError(f"{file}: holds no keys; expected those of {SCHEMA}")
+    return content
+
+
+def study_file(name: str | None, root: Path) -> str:
     """The file of the study of this name.
 
     Raises:
-        ValueError: there is no such study, and the message lists those that exist; or the file has no keys.
+        ValueError: there is no such study, and the message lists those that exist; or its file has no keys, or is that
+            of a study with another name.
     """
     file = root / STUDIES / f"{name}.yaml"
     if not file.is_file():
         known = ", ".join(sorted(file.stem for file in (root / STUDIES).glob("*.yaml")))
         if name is None:
-            raise ValueError(f"config/config.yaml: study: missing key; studies: {known}")
-        raise ValueError(f"config/config.yaml: study: {name!r} has no file {STUDIES}/{name}.yaml; studies: {known}")
-    if not isinstance(schema.read_yaml(file), Mapping):
-        raise ValueError(f"{file}: holds no keys; expected those of {SCHEMA}")
+            raise ValueError(f"{CONFIG}: study: missing key; studies: {known}")
+        raise ValueError(f"{CONFIG}: study: {name!r} has no file {STUDIES}/{name}.yaml; studies: {known}")
+    own = _read_keys(file).get("study")
+    if own != name:
+        wrong = "missing key" if own is None else repr(own)
+        raise ValueError(f"{STUDIES}/{name}.yaml: study: {wrong}; expected the name of its file, {name!r}")
     return f"{STUDIES}/{name}.yaml"
 
 
 def named_study(name: str | None, root: Path) -> Study:
     """Reads and checks the study of this name, or else the one that config/config.yaml names; raises `ValueError`."""
-    name = name or (schema.read_yaml(root / "config/config.yaml") or {}).get("study")
+    name = name or _read_keys(root / config_file(root)).get("study")
     return load_study(schema.read_yaml(root / study_file(name, root)), root)
 
 
@@ -66,6 +92,25 @@ def load_study(config: Mapping[str, Any], root: Path) -> Study:
     lines = schema.study_problems(config, root / SCHEMA) or problems(config, root)
     _refuse(STUDIES / f"{config.get('study', '?')}.yaml", lines)
     return Study.from_mapping(config, root)
+
+
+def missing_data(study: Study) -> list[str]:
+    """A line for each file or folder that the study names and that is not there, although no rule makes it."""
+    return [f"{_file(study)}: {line}" for line in data_checks.missing_images(study) + data_checks.missing_others(study)]
+
+
+def refuse_few_images(study: Study) -> None:
+    """Raises `ValueError` if a folder of images that is there has fewer than the study asks of it."""
+    _refuse(_file(study), list(data_checks.too_few(study)))
+
+
+def refuse_missing_images(study: Study) -> None:
+    """Raises `ValueError` if a folder of images is not there."""
+    _refuse(_file(study), data_checks.missing_images(study))
+
+
+def _file(study: Study) -> Path:
+    return STUDIES / f"{study.name}.yaml"
 
 
 def load_pretraining(root: Path) -> dict[str, Any]:
@@ -146,14 +191,12 @@ def _list_problems(root: Path, file: str) -> Iterator[str]:
         siblings = ", ".join(sorted(other.name for other in (root / file).parent.glob("*.txt")))
         yield f"no such file {file}; its folder has {siblings or 'no lists'}"
         return
-    ids = [line.partition("\t")[0] for line in read_lines(root / file)]
+    ids = Counter(line.partition("\t")[0] for line in read_lines(root / file))
     if not ids:
         yield f"{file} is empty; it needs one id a line"
-    for name, count in Counter(ids).items():
-        if count > 1:
-            yield f"{file} names {name!r} {count} times; each id may stand once"
-        if not ID.fullmatch(name):
-            yield f"{file} names {name!r}; an id must match {ID.pattern}"
+    twice = (f"{file} names {name!r} {count} times; each id may stand once" for name, count in ids.items() if count > 1)
+    wrong = (f"{file} names {name!r}; an id must match {ID.pattern}" for name in ids if not ID.fullmatch(name))
+    yield from itertools.islice(itertools.chain(twice, wrong), 5)  # more would hide the other problems of the study
 
 
 def _case_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -167,6 +210,8 @@ def _case_problems(config: Mapping[str, Any]) -> Iterator[str]:
             problem = "missing" if key in needed else "unknown"
             keys = ", ".join(sorted(needed))
             yield f"cases.{case}.{key}: {problem} key for kind {section['kind']!r}; keys: {keys}"
+        if case == "distractors":
+            yield "cases.distractors: the distractors' own files have this name; give the case another"
         yield from (f"cases.{case}.{problem}" for problem in _prompts_of_case(config, section))
         yield from (f"cases.{case}.numbered_from: {problem}" for problem in _shared_numbers(section))
     for key, section in _image_sections(config).items():

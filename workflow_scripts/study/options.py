@@ -1,6 +1,7 @@
 """Keys that several plug-ins share. The Snakefile reads them, so this module needs no heavy import.
 
 A plug-in with these keys and no others imports the class `as Settings`; one with more keys extends it. See `plugins`.
+What types cannot say is checked in `__post_init__`, whose `ValueError` starts with the key.
 """
 
 from dataclasses import dataclass
@@ -97,6 +98,10 @@ class CustomDiffusion(Customization):
             Words, Meta(description="Put before the prompt; one of the list for the kind of model is drawn.")
         ]
 
+        def __post_init__(self) -> None:
+            if self.scale[0] > self.scale[1]:
+                raise ValueError(f"scale: {list(self.scale)}: expected the smallest size first")
+
     @dataclass(frozen=True)
     class InitializerToken:
         """By kind of model."""
@@ -141,3 +146,7 @@ class CustomDiffusion(Customization):
         Annotated[float, Meta(gt=0, le=1)],
         Meta(description="Share of the sum of its singular values that each change of W_k or W_v keeps in the file."),
     ]
+
+    def __post_init__(self) -> None:
+        if not any(look.weight for look in self.looks):
+            raise ValueError("looks: every weight is 0, so none could be drawn")

@@ -4,6 +4,7 @@ The messages are our own: they name the key and what would be valid. The Snakefi
 """
 
 import difflib
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,29 +14,69 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
 from workflow_scripts import plugins
+from workflow_scripts.study.strict import shorten
 from workflow_scripts.study.study import is_released, read_text
 
 PLUGIN_SECTIONS = ("encoders", "heads", "methods")  # kinds of plug-ins with an entry for each
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # that of LibYAML is six times as fast
 NAMED_SECTIONS = {"base_model": "base_models", "customization": "customization"}  # the kind of the one plug-in
 
 
 def read_yaml(file: Path) -> Any:
-    """The content of a YAML file; raises `ValueError` naming file and line if it is not YAML."""
+    """The content of a YAML file; raises `ValueError` naming file and line if it is not YAML, or has a key twice."""
+    text = read_text(file)
     try:
-        return yaml.safe_load(read_text(file))
+        loader = LOADER(text)
+        tree = loader.get_single_node()
+        if repeated := list(_repeated(tree, "", set())):
+            raise ValueError("\n".join(f"{file}: {line}" for line in repeated))
+        return loader.construct_document(tree) if tree else None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}: {error.problem}" if mark else "a character that YAML does not allow"
         raise ValueError(f"{file}: not valid YAML ({place})") from error
 
 
+def _repeated(node: yaml.Node | None, prefix: str, seen: set[int]) -> Iterator[str]:
+    """The keys that stand twice in one mapping, of which YAML would take the last without a word."""
+    if id(node) in seen:  # an alias
+        return
+    seen.add(id(node))
+    lines: dict[tuple[str, str], int] = {}  # by type and text of a key
+    match node:
+        case yaml.MappingNode():
+            for key, value in node.value:
+                name, line = (key.tag, str(key.value)), key.start_mark.line + 1
+                if name in lines:
+                    yield f"{prefix}{key.value}: stands in line {lines[name]} and in line {line}; a key may stand once"
+                lines.setdefault(name, line)
+                yield from _repeated(value, f"{prefix}{key.value}.", seen)
+        case yaml.SequenceNode():
+            for i, value in enumerate(node.value):
+                yield from _repeated(value, f"{prefix}{i}.", seen)
+
+
 def problems(config: Mapping[str, Any], schema_file: Path) -> list[str]:
     """Every violation of a schema, one line each: key, what is wrong, what is valid."""
-    return list(_violations(config, read_yaml(schema_file), ()))
+    return list(_odd_values(config, "")) or list(_violations(config, read_yaml(schema_file), ()))
+
+
+def _odd_values(value: Any, prefix: str) -> Iterator[str]:
+    """What YAML can say, but no key of ours means: keys that are no text, and numbers that JSON does not have."""
+    parts = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        if isinstance(value, Mapping) and not isinstance(key, str):
+            yield f"{prefix}{key}: YAML reads this key as {type(key).__name__}, expected text: put it in quotes"
+        elif isinstance(part, float) and not math.isfinite(part):
+            yield f"{prefix}{key}: {part!r} is no number to calculate with"
+        else:
+            yield from _odd_values(part, f"{prefix}{key}.")
 
 
 def study_problems(config: Mapping[str, Any], schema_file: Path) -> list[str]:
     """The same for a study, to whose schema plug-ins add their keys."""
+    if odd := list(_odd_values(config, "")):
+        return odd
     schema = read_yaml(schema_file)
     version = schema["$defs"]["version"]
     violations = list(_violations(config, schema, ()))
@@ -56,12 +97,20 @@ def _plugin_violations(
     """Checks a section with the keys that its plug-in declares; `checks` reports a plug-in that does not exist."""
     if name not in plugins.names(kind) or not isinstance(settings, Mapping):
         return []
-    own = {} if bare else section_schema(plugins.settings_type(kind, name))
+    declared = None if bare else plugins.settings_type(kind, name)
+    own = section_schema(declared)
     keys = {**common, **own.get("properties", {})}
     keys["version"] = keys.pop("version")  # the last, as in the studies
     required = [*common, *own.get("required", ())]
     schema = {"type": "object", "properties": keys, "required": required, "additionalProperties": False}
-    return list(_violations(settings, schema, path))
+    violations = list(_violations(settings, schema, path))
+    if violations or not declared:
+        return violations
+    try:
+        plugins.read_section(declared, ".".join(path), {key: settings[key] for key in settings.keys() - common})
+    except ValueError as error:  # what `__post_init__` refuses
+        return [str(error)]
+    return []
 
 
 def section_schema(settings_type: type | None) -> dict[str, Any]:
@@ -94,39 +143,58 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _violations(value: Any, schema: Mapping[str, Any], path: tuple) -> Iterator[str]:
+    definitions = schema.get("$defs", {})
     for error in Draft202012Validator(schema).iter_errors(value):
         key = ".".join(str(part) for part in (*path, *error.absolute_path))
-        yield from _messages(error, key)
+        yield from _messages(error, key, definitions)
 
 
-def _messages(error: ValidationError, key: str) -> Iterator[str]:
+def _messages(error: ValidationError, key: str, definitions: Mapping[str, Any]) -> Iterator[str]:
     """Our own messages for an error of jsonschema."""
     prefix = f"{key}." if key else ""
+    properties = error.schema.get("properties", {})
     match error.validator:
         case "additionalProperties":
-            valid = list(error.schema.get("properties", {}))
-            for unknown in error.instance.keys() - set(valid):
-                yield f"{prefix}{unknown}: unknown key{_hint(unknown, valid)}; valid keys: {', '.join(valid)}"
+            for unknown in error.instance.keys() - properties.keys():
+                hint = _hint(unknown, list(properties))
+                yield f"{prefix}{unknown}: unknown key{hint}; valid keys: {', '.join(properties)}"
         case "required":
-            described = error.schema.get("properties", {})
             for missing in set(error.validator_value) - error.instance.keys():
-                yield f"{prefix}{missing}: missing key ({_describe(described.get(missing, {}))})"
+                yield f"{prefix}{missing}: missing key ({_describe(properties.get(missing, {}), definitions)})"
         case "dependentRequired":
             for present, needed in error.validator_value.items():
                 for missing in set(needed) - error.instance.keys() if present in error.instance else ():
-                    yield f"{prefix}{missing}: missing key ({_describe(error.schema['properties'][missing])})"
+                    yield f"{prefix}{missing}: missing key ({_describe(properties[missing], definitions)})"
         case "anyOf" if "required" in error.validator_value[0]:
             valid = " or ".join(choice["required"][0] for choice in error.validator_value)
             yield f"{prefix}{valid}: missing key; one of these is needed"
+        case "contains":
+            needed = error.validator_value["const"]
+            yield f"{key}: {error.instance!r} lacks {needed!r} ({_describe(error.schema, definitions)})"
         case "pattern":
             yield f"{key}: {error.instance!r} must match {error.validator_value}"
         case _:
-            yield f"{key}: {error.message} ({_describe(error.schema)})"
+            message = error.message.replace(repr(error.instance), shorten(error.instance))
+            yield f"{key}: {message} ({_describe(error.schema, definitions)}){_untyped(error)}"
+
+
+def _untyped(error: ValidationError) -> str:
+    """What to do about a text that would be right if it were not in quotes."""
+    if error.validator != "type" or not isinstance(error.instance, str):
+        return ""
+    try:
+        meant = yaml.load(error.instance, LOADER)
+    except yaml.YAMLError:
+        return ""
+    if isinstance(meant, str) or not Draft202012Validator({"type": error.validator_value}).is_valid(meant):
+        return ""
+    return "; it is text: take away its quotes. --config makes text of nested values: give them in a file, --configfile"
 
 
 def _hint(word: str, valid: list[str]) -> str:
     return "".join(f", did you mean {close!r}?" for close in difflib.get_close_matches(word, valid, n=1))
 
 
-def _describe(schema: Mapping[str, Any]) -> str:
-    return schema.get("description", "see config/schemas/")
+def _describe(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+    referred = definitions.get(schema.get("$ref", "").rpartition("/")[2], {})
+    return schema.get("description") or referred.get("description") or "see config/schemas/"

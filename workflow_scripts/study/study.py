@@ -289,11 +289,13 @@ def _batched(items: Sequence[Any], size: int) -> list[tuple]:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file of the configuration; raises `ValueError` naming it if it is not UTF-8."""
+    """The text of a file of the configuration; raises `ValueError` naming it if it cannot be read or is not UTF-8."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # some editors put a byte-order mark before the text
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+        raise ValueError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from error
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
 def read_lines(path: Path) -> list[str]:

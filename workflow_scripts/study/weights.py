@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from workflow_scripts.study.study import read_text
+
 HUB = Path("data/hub")  # has folders {owner}/{name}/{revision}/, and beside each its manifest {revision}.json
 DEPTH = len((HUB / "owner" / "name" / "revision").parts)
 REVISION = re.compile("[0-9a-f]{40}")
@@ -48,7 +50,7 @@ def problem(path: str) -> str | None:
 def read_downloads(table: Path) -> dict[str, Download]:
     """The files of a table, by name; raises `ValueError` if a line is not file, URL, SHA-256 and megabytes, by tabs."""
     rows = {}
-    for number, line in enumerate(table.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_text(table).splitlines(), 1):
         if not line or line.startswith("#"):
             continue
         row = ROW.fullmatch(line)

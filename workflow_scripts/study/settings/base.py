@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 import msgspec
 
 from workflow_scripts import plugins
+from workflow_scripts.study import strict
 from workflow_scripts.study.study import Study
 
 Number = int | float  # a number stays as the study spells it: 3 and 3.0 are two spellings in JSON
@@ -37,16 +38,14 @@ class Record:
         Raises:
             ValueError: a key is missing, is unknown, or has a value of another type; the message names it.
         """
-        types = {field.name: field.type for field in fields(cls)}
-        others = {key: value[key] for key in value.keys() - types.keys()}
-        if OPTIONS in types:
-            value = {**value, OPTIONS: others}
-        elif others:
-            raise ValueError(f"{min(others)!r}: unknown key; valid keys: {', '.join(sorted(types))}")
-        for key, type_ in types.items():
-            if isinstance(type_, type) and issubclass(type_, Record) and isinstance(value.get(key), Mapping):
-                type_.from_json(value[key])  # msgspec would ignore keys that the inner object does not know
-        return msgspec.convert(value, cls)
+        if OPTIONS in (own := {field.name for field in fields(cls)}):
+            value = {**value, OPTIONS: {key: value[key] for key in value.keys() - own}}
+        ignored = value[OPTIONS].keys() if OPTIONS in own else ()
+        try:
+            return strict.convert(value, cls, ignored)
+        except ValueError as error:
+            rules = " and ".join(rule for rule, type_ in TYPES.items() if type_ is cls)
+            raise ValueError(f"settings of {rules or cls.__name__}: {error}") from error
 
 
 @dataclass(frozen=True)
