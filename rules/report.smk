@@ -265,11 +265,11 @@ rule report:
 
 
 rule measure_customizability:
-    """We measure whether samples of plain prompts resemble held-out exemplars; docs/ shows the figures."""
+    """We measure whether samples of plain prompts resemble exemplars of val; docs/ shows the figures."""
     input:
         base_model=base_model_files,
-        models=over_study("results/{study}/models/{case}/{shard}.json", ["test"], "object"),
-        exemplars=over_study("results/{study}/exemplars/{case}.parquet", ["test"], "object"),
+        models=over_study("results/{study}/models/{case}/{shard}.json", ["val"], "object"),
+        exemplars=over_study("results/{study}/exemplars/{case}.parquet", ["val"], "object"),
         distractors=f"results/{STUDY.name}/exemplars/distractors.parquet",
         drawings=drawings,
         prompts=in_project("config/prompts/customizability.txt"),

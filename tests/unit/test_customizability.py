@@ -1,7 +1,11 @@
 """How well exemplars are found again from plain samples."""
 
-import numpy as np
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
+from workflow_scripts import artifacts
 from workflow_scripts.ground_truth.samples import Sample
 from workflow_scripts.miniature import customizability
 
@@ -24,3 +28,10 @@ def test_recall_counts_the_other_exemplars_as_candidates():
     assert (scores["models"], scores["queries"], scores["candidates"]) == (3, 6, 4)
     assert scores["recall@1"]["value"] == 4 / 6
     assert scores["recall@10"]["value"] == 1
+
+
+def test_the_exemplars_are_those_of_val(tmp_path: Path):
+    table = pd.DataFrame({"model": list("abc"), "split": ["train", "val", "test"], "class_word": "cat"})
+    artifacts.write_table(tmp_path / "case.parquet", table.assign(image=[b"1", b"2", b"3"]), {})
+    found = customizability.read_exemplars(tmp_path / "case.parquet")
+    assert found[["model", "class_word", "image"]].to_numpy().tolist() == [["b", "cat", b"2"]]

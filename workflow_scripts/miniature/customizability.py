@@ -1,7 +1,9 @@
 """How well a customized model has learned its exemplar: whether untuned features find it from samples of plain prompts.
 
-Each held-out exemplar is ranked among the others of its case and the drawings of the distractors, all of them on white
-as exemplars are. Shapes: e exemplars, n distractors, q samples, d features.
+Each val exemplar is ranked among the others of its case and the drawings of the distractors, all of them on white as
+exemplars are. Of val, because the base model and its fine-tuning are chosen by these numbers.
+
+Shapes: e exemplars, n distractors, q samples, d features.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,6 +31,11 @@ if TYPE_CHECKING:
 RECALL_AT = (1, 10)
 RESAMPLES = 2000
 PICTURE_ROWS = 6  # exemplars shown of each case
+
+
+def read_exemplars(parquet: Path) -> pd.DataFrame:
+    """The exemplars of a case that are measured: those of val, with the columns model, class_word and image."""
+    return artifacts.read_table(parquet, ["model", "class_word", "image"], keep={"split": ["val"]})
 
 
 def load_encoders(sections: Mapping[str, Mapping[str, Any]]) -> dict[str, Encoder]:

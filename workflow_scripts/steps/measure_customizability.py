@@ -1,12 +1,12 @@
 """Measures how well customized models have learned their exemplars: whether untuned features find them from samples.
 
-Each held-out exemplar is ranked among the others of its case and the distractors' drawings, all of them on white as
+Each val exemplar is ranked among the others of its case and the distractors' drawings, all of them on white as
 exemplars are. Writes Recall@1 and @10 by case and encoder, and a picture of exemplars beside their samples.
 
 Example:
     python -m workflow_scripts.steps.measure_customizability --base-model data/base_model \\
-        --models results/miniature/models/emoji_unseen/test_0000.json \\
-        --exemplars results/miniature/exemplars/emoji_unseen.parquet \\
+        --models results/miniature/models/emoji_seen/val_0000.json \\
+        --exemplars results/miniature/exemplars/emoji_seen.parquet \\
         --distractors results/miniature/exemplars/distractors.parquet --drawings data/corpus/drawings.parquet \\
         --prompts config/prompts/customizability.txt --output docs/customizability.json \\
         --picture docs/customized.png --settings '{"seed": 0, "encoders": {"pixels": {"size": 16, "version": 1}}, ...}'
@@ -42,8 +42,7 @@ def main(args: cli.Args, settings: MeasureCustomizabilitySettings) -> None:
     folders = {artifacts.read_json(manifest)["case"]: manifest.parent for manifest in args.models}
     cases, picture = {}, []
     for parquet in args.exemplars:
-        table = artifacts.read_table(parquet, ["model", "split", "class_word", "image"])
-        table = table[table.split == "test"].reset_index(drop=True)
+        table = customizability.read_exemplars(parquet)
         exemplars = customizability.decode(table.image)  # [e, h, w, 3]
         samples, images = customizability.sample_plain(base, folders[parquet.stem], table, prompts, settings)
         figures = customizability.recall(encoders, samples, images, exemplars, distractors, settings.seed)

@@ -79,8 +79,8 @@ def quality_table(quality: dict) -> str:
 
 
 def customizability_table(measured: dict) -> str:
-    """Recall of held-out exemplars by untuned features of plain samples."""
-    lines = header("held-out exemplars", "encoder", "samples", "candidates", "Recall@1", "Recall@10")
+    """Recall of val exemplars by untuned features of plain samples."""
+    lines = header("exemplars", "encoder", "samples", "candidates", "Recall@1", "Recall@10")
     for case, encoders in measured["cases"].items():
         for encoder, scores in encoders.items():
             sizes = [number(scores[name]) for name in ("models", "queries", "candidates")]
