@@ -39,6 +39,8 @@ def scores(ranks: list[list[int]], models: list[str], candidates: int = 100, **c
             "top_ids": [np.array([f"{model}/0", "d"]) for model in models],
             "top_influence": [np.array([50.0, 5.0])] * len(models),
             "true_influence": 50.0,
+            "divergence": 1.0,
+            "unfitted_divergence": 4.0,
         }
     )
     return table.assign(**columns)
@@ -138,6 +140,17 @@ def test_a_head_of_a_share_lacks_something_to_that_of_the_whole():
         cells.evaluate({"c": part}, {"c": untuned}, SETTINGS, {"c": whole.iloc[1:]})
 
 
+@pytest.mark.parametrize("side", [1, -1])
+def test_fitting_is_judged_by_model_on_other_samples_and_may_fail(side: int):
+    """Of 8 models, all come nearer to the truth, or all move away from it; queries of one model count once."""
+    models = [f"m{i // 2}" for i in range(16)]
+    away = pd.Series([side * (1.0 + i // 2) for i in range(16)])
+    table = scores([[1]] * 16, models, unfitted_divergence=10.0 + away, divergence=10.0)
+    found = evaluate(table)["all", "method"]["divergence"]
+    assert found["value"] == 10 and found["fall"]["value"] == side * 4.5
+    assert found["fall"]["p"] == 2 / 2**8 and side * found["fall"]["low"] > 0
+
+
 def records(chain, encoder: str, head: str, **names: str) -> list[dict]:
     found = artifacts.read_json(chain.metrics(encoder, head))["records"]
     return [record for record in found if all(record[name] == value for name, value in names.items())]
@@ -177,6 +190,15 @@ def test_scores_keep_ranks_and_candidates_of_every_query(evaluated):
     assert table["true_influence"].between(0, 100).all()
     assert set(table["class"]) == {"styles class"} and (table["hard"] == 0).all()
     assert (artifacts.read_table(evaluated.scores("pixels", "linear", "seen"))["hard"] == 10).all()
+
+
+def test_the_divergence_of_test_samples_is_that_of_the_calibration_on_them(evaluated):
+    """The fit's own measure, on val: the mean over the queries that it was fitted on is the one it reached."""
+    cases = [artifacts.read_table(evaluated.scores("pixels", "linear", case)) for case in ("seen", "styles")]
+    val = pd.concat([table[table["split"] == "val"] for table in cases])
+    fitted = artifacts.read_json(evaluated.calibration("pixels", "linear"))
+    assert val["divergence"].mean() == pytest.approx(fitted["kl_after"], rel=1e-3)  # the fit counts gaps in bins
+    assert val["unfitted_divergence"].mean() == pytest.approx(fitted["kl_before"], rel=1e-3)
 
 
 def test_calibration_lowers_the_divergence(evaluated):

@@ -28,6 +28,11 @@ def test_influence_by_hand():
     np.testing.assert_allclose(found.top_scores, [[0.8, 0.6, 0.0]], atol=1e-6)
     np.testing.assert_allclose(found.top_influence, [[90 / (0.9 + other), 100 * other / (0.9 + other), 0]], rtol=1e-5)
     np.testing.assert_allclose(found.true_influence, [90 / (0.9 + other)], rtol=1e-5)
+    gaps = np.array([0, 0.8, 0.2, 0.8, 1.8])  # of both exemplars, then of the distractors
+    for divergence, tau, threshold in ((found.divergence, 0.2, 0.1), (found.unfitted_divergence, 1, 0)):
+        weights = np.log1p(np.exp(100 * (np.exp(-gaps / tau) - threshold)))
+        given = weights / weights.sum()
+        np.testing.assert_allclose(divergence, [np.sum(0.5 * np.log(0.5 / given[:2]))], rtol=1e-5)
     assert found.candidates.tolist() == [5]
 
 

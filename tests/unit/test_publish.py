@@ -62,8 +62,8 @@ def test_effort_sums_processor_time_by_rule(tmp_path: Path):
 
 def test_findings_are_listed_by_verdict():
     found = [
-        Finding("A helps.", "holds", ""),
-        Finding("B helps.", "does not hold", ""),
-        Finding("C helps.", "holds", ""),
+        Finding("A helps.", "holds", "", "m"),
+        Finding("B helps.", "does not hold", "", "m"),
+        Finding("C helps.", "holds", "", "m"),
     ]
     assert publish.findings_list(found) == "- **holds**: A helps. C helps.\n- **does not hold**: B helps.\n"

@@ -84,7 +84,9 @@ def test_memory_map_blocks_and_projection(tmp_path):
     np.testing.assert_array_equal(parts.top, whole.top)
 
 
-def test_second_pass_sums_over_all_blocks():
+@pytest.mark.parametrize("cached", [1, 2**19])
+def test_second_pass_sums_over_all_blocks(cached, monkeypatch):
+    monkeypatch.setattr(ranking, "CACHED", cached)
     rng = np.random.default_rng(1)
     queries, distractors = rng.normal(size=(5, 3)), rng.normal(size=(40, 3))
     total = ranking.sum_over_distractors(queries, distractors, lambda scores, rows: scores.sum(axis=1), memory_mb=1e-4)

@@ -37,6 +37,8 @@ def attribute(method: Method, images: Images, distractors: pd.DataFrame) -> pd.D
         top_scores=_masked(answer.top_scores, top),
         top_influence=_masked(answer.top_influence, top),
         true_influence=answer.true_influence,
+        divergence=answer.divergence,
+        unfitted_divergence=answer.unfitted_divergence,
     )
     rivals = count_rivals(method, queries, table, exemplars, distractors["class"])
     return table.assign(

@@ -29,7 +29,7 @@ QUERY = ["split", "prompt_set", "model", "prompt_index", "index"]  # identify a 
 COLUMNS = [
     *QUERY,
     *("new_artist", "seen_twin", "ranks", "candidates", "hard", "hard_ahead", "others", "others_ahead"),
-    *("top_ids", "top_influence", "true_influence"),
+    *("top_ids", "top_influence", "true_influence", "divergence", "unfitted_divergence"),
 ]
 INFLUENCE_BINS = (0.0, 0.1, 1.0, 3.0, 10.0, 30.0, 60.0, 100.0)  # percent
 
@@ -104,6 +104,8 @@ def _records(
         if "whole" in same:
             whole = measures(same["whole"][view], options)
             numbers["lacks_to_whole"] = compare(whole, own, models, options, *names)
+        if view == "all":
+            numbers["divergence"] = calibrated(part, options, *names)
         yield {"view": view, "ranking": "method", **numbers}
         if not same and (view == "all" or view.startswith("n = ")):
             yield {"view": view, "ranking": "random", **at_random(part, options)}
@@ -149,6 +151,13 @@ def summarize(
         "true_influence": means["true_influence"],
         "median_rank": intervals.median_interval(ranks, models, options.bootstrap, *seed, "median_rank"),
     }
+
+
+def calibrated(scores: pd.DataFrame, options: Evaluation, *seed: str | int) -> dict[str, Any]:
+    """The mean divergence of influence from the truth, and by how much it falls when tau and lambda are fitted."""
+    after, before = ({"divergence": scores[name].to_numpy()} for name in ("divergence", "unfitted_divergence"))
+    falls = intervals.paired_differences(before, after, scores["model"], options.bootstrap, *seed, "divergence")
+    return {"value": float(after["divergence"].mean()), "fall": falls["divergence"]}
 
 
 def at_random(scores: pd.DataFrame, options: Evaluation) -> dict[str, Any]:

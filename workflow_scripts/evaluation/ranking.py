@@ -19,6 +19,7 @@ from workflow_scripts.evaluation.retrieval import NO_EXEMPLAR, is_ahead
 
 MEMORY_MB = 256
 GROUP = 64  # scores whose maximum is taken together
+CACHED = 2**19  # scores that fit the processor's cache, with what is made of them
 LEAST = np.finfo(np.float32).min  # of all scores; padding is less
 
 Project = Callable[[np.ndarray], np.ndarray]
@@ -96,10 +97,13 @@ def sum_over_distractors(
     """The second pass: sums `function(scores [b, c], rows of the queries)` -> [b, ...] over all distractors."""
     total: np.ndarray | None = None
     for rows, _, scores in _blocks(queries, distractors, project, memory_mb):
-        part = function(scores, rows)
-        if total is None:
-            total = np.zeros((len(queries), *part.shape[1:]), part.dtype)
-        total[rows] += part
+        step = max(1, CACHED // scores.shape[1])
+        for start in range(rows.start, rows.stop, step):
+            few = slice(start, min(start + step, rows.stop))
+            part = function(scores[few.start - rows.start : few.stop - rows.start], few)
+            if total is None:
+                total = np.zeros((len(queries), *part.shape[1:]), part.dtype)
+            total[few] += part
     if total is None:
         raise ValueError("ranking needs at least one query and one distractor")
     return total

@@ -41,6 +41,8 @@ class Attribution:
     top_scores: np.ndarray  # float32 [q, k]
     top_influence: np.ndarray  # float64 [q, k], calibrated influence in percent of that of all candidates
     true_influence: np.ndarray  # float64 [q], influence of the true exemplars together, in percent
+    divergence: np.ndarray  # float64 [q], KL(S || P) in nats, see `evaluation.calibration`
+    unfitted_divergence: np.ndarray  # float64 [q], the same where tau and lambda are not fitted
     candidates: np.ndarray  # int64 [q], number of candidates
 
 

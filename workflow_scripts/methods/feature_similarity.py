@@ -6,7 +6,7 @@ import numpy as np
 
 from workflow_scripts import heads
 from workflow_scripts.evaluation import ranking
-from workflow_scripts.evaluation.calibration import Calibration
+from workflow_scripts.evaluation.calibration import UNFITTED, Calibration, divergences
 from workflow_scripts.methods import Attribution, Candidates, Method, Queries
 from workflow_scripts.study.options import TopK as Settings
 
@@ -28,24 +28,29 @@ class FeatureSimilarity:
         self.exemplars = heads.project(self.head, "exemplar", candidates.exemplars)  # [e, d]
 
     def rank(self, queries: Queries) -> Attribution:
-        """See `Method.rank`. Passes over the distractors twice: for the ranks, and for the sum of all influence."""
+        """See `Method.rank`. Passes over the distractors twice: for the ranks, and for the sums of their influence."""
         samples = heads.project(self.head, "sample", queries.samples)  # [q, d]
         project = partial(heads.project, self.head, "exemplar")
         ranked = ranking.rank(
             samples, self.distractors, self.exemplars, queries.truth, self.top_k, project, self.memory_mb
         )
 
-        def influence(scores: np.ndarray, rows: slice) -> np.ndarray:
-            return self._weights(scores, ranked.peak[rows]).sum(axis=1, dtype=np.float64)
+        def sums(scores: np.ndarray, rows: slice) -> np.ndarray:
+            gaps = ranked.peak[rows, None] - scores
+            given = self.calibration.weight(gaps).sum(axis=1, dtype=np.float64)
+            return np.stack([given, self.calibration.soft_sum(gaps), UNFITTED.soft_sum(gaps)], axis=1)
 
-        true = influence(ranked.true_scores, slice(None))  # [q]
-        total = true + ranking.sum_over_distractors(samples, self.distractors, influence, project, self.memory_mb)
+        rest = ranking.sum_over_distractors(samples, self.distractors, sums, project, self.memory_mb)  # [q, 3]
+        true = self._weights(ranked.true_scores, ranked.peak).sum(axis=1, dtype=np.float64)  # [q]
+        total, true_gaps = true + rest[:, 0], ranked.peak[:, None] - ranked.true_scores
         return Attribution(
             ranks=ranked.ranks,
             top=ranked.top,
             top_scores=ranked.top_scores,
             top_influence=100 * self._weights(ranked.top_scores, ranked.peak) / total[:, None],
             true_influence=100 * true / total,
+            divergence=divergences(self.calibration, true_gaps, rest[:, 1]),
+            unfitted_divergence=divergences(UNFITTED, true_gaps, rest[:, 2]),
             candidates=ranked.candidates,
         )
 

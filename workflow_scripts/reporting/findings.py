@@ -55,14 +55,13 @@ class Finding:
     claim: str
     verdict: str
     evidence: str
-    method: str = ""  # empty if the finding does not depend on the method
+    method: str
 
 
 def findings(results: Results) -> list[Finding]:
     """The paper's findings that this study can test, for each method, in the order of the questions."""
     modules = [module for name in reporting.QUESTIONS if hasattr(module := reporting.question(name), "findings")]
-    every = (finding for module in modules for part in results.by_method() for finding in module.findings(part))
-    return list(dict.fromkeys(every))  # one that depends on no method comes once
+    return [finding for module in modules for part in results.by_method() for finding in module.findings(part)]
 
 
 def judge(claim: str, rows: pd.DataFrame, results: Results) -> Iterator[Finding]:

@@ -57,17 +57,25 @@ def _numbers(record: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("mAP", "median_rank"):
         numbers |= _interval(name, record[name])
     numbers["mAP_chance"] = record["chance"]["mAP"]
+    if "divergence" in record:
+        numbers["divergence"] = record["divergence"]["value"]
     return numbers | (_interval("true_influence", record["true_influence"]) if record["ranking"] == "method" else {})
 
 
 def _gains(record: Mapping[str, Any]) -> dict[str, Any]:
-    """With interval and p: tuned minus untuned, `{metric}_gain`; and what a share lacks to the whole, `mAP_lack`."""
+    """Differences with interval and p.
+
+    `{metric}_gain` is tuned minus untuned, `mAP_lack` what a share lacks to the whole, and `divergence_fall` how much
+    nearer to the truth influence comes by fitting tau and lambda.
+    """
     differences: dict[str, Any] = {}
     if versus := record.get("versus_identity"):
         differences |= {f"recall@{k}_gain": recall for k, recall in _by_k(versus["recall"])}
         differences["mAP_gain"] = versus["mAP"]
     if lacks := record.get("lacks_to_whole"):
         differences["mAP_lack"] = lacks["mAP"]
+    if divergence := record.get("divergence"):
+        differences["divergence_fall"] = divergence["fall"]
     numbers: dict[str, Any] = {}
     for name, difference in differences.items():
         numbers |= _interval(name, difference) | {f"{name}_p": difference["p"]}
@@ -101,12 +109,20 @@ def changes(rows: pd.DataFrame, gain: str = "mAP_gain") -> pd.Series:
     Args:
         gain: the column of the difference; that of its p has the same name with `_p`.
     """
-    if gain not in rows:
+    above = rows["mAP_low"].astype(float) > rows["mAP_chance"]
+    named = clearly(rows, gain)
+    return named.mask((named == BETTER) & ~above, UNDECIDED)
+
+
+def clearly(rows: pd.DataFrame, difference: str) -> pd.Series:
+    """Which differences the paired test finds above zero, `better`, or below, `worse`; see `changes`."""
+    if difference not in rows:
         return pd.Series(None, rows.index, object)
-    clear = rows[f"{gain}_p"].astype(float) < CLEARLY
-    better = clear & (rows[gain] > 0) & (rows["mAP_low"].astype(float) > rows["mAP_chance"])
-    named = better.map({True: BETTER, False: UNDECIDED}).mask(clear & (rows[gain] < 0), WORSE)
-    return named.astype(object).where(rows[gain].notna(), None)
+    clear, values = rows[f"{difference}_p"].astype(float) < CLEARLY, rows[difference].astype(float)
+    named = (
+        pd.Series(UNDECIDED, rows.index, object).mask(clear & (values > 0), BETTER).mask(clear & (values < 0), WORSE)
+    )
+    return named.where(values.notna(), None)
 
 
 def main_rows(table: pd.DataFrame) -> pd.DataFrame:

@@ -54,10 +54,10 @@ def _untuned_and_tuned(rows: pd.DataFrame, metric: str) -> str:
 
 def findings_list(every: Sequence[findings.Finding]) -> str:
     """The paper's findings by verdict, and by method if there are several."""
-    several = len({finding.method for finding in every} - {""}) > 1
+    several = len({finding.method for finding in every}) > 1
     claims: dict[tuple[str, str], list[str]] = {}
     for finding in every:
-        name = f" ({finding.method})" if several and finding.method else ""
+        name = f" ({finding.method})" if several else ""
         claims.setdefault((finding.verdict, name), []).append(finding.claim)
     lines = [f"- **{verdict}**{name}: {' '.join(texts)}" for (verdict, name), texts in claims.items()]
     return "\n".join(textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in lines) + "\n"
