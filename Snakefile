@@ -17,6 +17,9 @@ include: "rules/common.smk"
 include: "rules/inputs.smk"
 
 
+slurm_executor.use()  # before Snakemake makes its own
+
+
 configfile: in_project(checked(checks.config_file, ROOT, workflow.overwrite_configfiles))
 configfile: in_project(checked(checks.study_file, config.get("study"), ROOT))
 

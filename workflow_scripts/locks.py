@@ -22,8 +22,6 @@ from pathlib import Path
 from typing import TextIO
 from uuid import uuid4
 
-import psutil
-
 HOLDER = re.compile(r"process (?P<pid>\d{1,9}) on (?P<host>\S+) \((?:scancel (?P<job>\d+)|kill \d+)\) since ")
 UNKNOWN = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK})  # flock's answers where there are no locks
 
@@ -159,9 +157,13 @@ def _has_ended(holder: str) -> bool:
 
 def _runs(process: int) -> bool:
     try:
-        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:  # it has ended, or others may not look at it
-        return psutil.pid_exists(process)
+        os.kill(process, 0)  # only asks
+        state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(") ")[2]
+    except ProcessLookupError:
+        return False
+    except OSError:  # of somebody else, or a system without /proc
+        return True
+    return not state.startswith("Z")  # it is a zombie: it has ended, and nobody has asked how
 
 
 def _is_under_way(job: str) -> bool:

@@ -81,3 +81,26 @@ def test_the_jobs_of_a_killed_controller_are_named_not_submitted_again(begun, un
     until(lambda: job not in jobs("pending,running,completing"), "the end of the job")
     project.finish(SHARD)
     check(project, undisturbed, finished)
+
+
+def test_a_run_outlives_an_outage_of_the_database(begun, undisturbed: Project, cluster: slurm.Cluster):
+    project, run, _, finished = begun
+    cluster.stop("slurmdbd")
+    until(lambda: "does not tell the states of 1 jobs" in run.said, "a status check without an answer")  # 44 seconds
+    cluster.start("slurmdbd", "slurmdbd", "-D")
+    assert run.wait(PATIENCE) == 0, run.said
+    assert "SLURM tells the states of jobs again." in run.said
+    assert "Trying to restart" not in run.said
+    check(project, undisturbed, finished)
+
+
+def test_a_job_that_slurm_forgets_is_submitted_again(begun, undisturbed: Project, cluster: slurm.Cluster):
+    project, run, job, finished = begun
+    cluster.daemons["slurmctld"].kill()
+    cluster.stop("slurmctld")
+    for state in cluster.folder.glob("job_state*"):
+        state.unlink()
+    cluster.start("slurmctld", "slurmctld", "-D")
+    assert run.wait(PATIENCE) == 0, run.said
+    assert f"SLURM does not know job {job} any more" in run.said
+    check(project, undisturbed, finished)
