@@ -3,7 +3,10 @@ PYTHON ?= python3
 STUDY ?= miniature
 CORES ?= 2
 RUN := snakemake --profile config/profiles/default --cores $(CORES) --config study=$(STUDY) --
-ALONE := python -m workflow_scripts.operations.alone
+ALONE := -m workflow_scripts.operations.alone
+DVC := python $(ALONE) dvc
+# A killed run leaves Snakemake's lock; see workflow_scripts/operations/alone.py.
+UNLOCK = if [ -n "$$(ls -A .snakemake/locks 2> /dev/null)" ]; then python $(ALONE) snakemake $(RUN:--=--unlock --); fi
 ASSETS := corpus base_model clip_mini dino_mini
 
 SHELL := bash
@@ -12,7 +15,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 BENCHMARKS := finetune sample rank dag demo
 
-.PHONY: help demo run test test-system test-long pull lint report bench data dry-runs pytest smoke faults cluster
+.PHONY: help demo run test test-system test-long pull lint report bench data install dry-runs pytest smoke faults cluster
 .DEFAULT_GOAL := help
 
 help:
@@ -34,9 +37,8 @@ demo: data
 	@$(MAKE) --no-print-directory run
 	@echo "The report: $(CURDIR)/results/$(STUDY)/report/index.html"
 
-# A killed run leaves Snakemake's lock; see workflow_scripts/operations/alone.py.
-run:
-	@if [ -n "$$(ls -A .snakemake/locks 2> /dev/null)" ]; then $(ALONE) $(RUN:--=--unlock --); fi
+run: .venv/requirements.lock
+	@$(UNLOCK)
 	@$(RUN)
 
 test: lint dry-runs pytest smoke
@@ -49,16 +51,17 @@ test-system: smoke
 test-long: LONG := --long
 test-long: smoke faults
 
-faults:
+faults: .venv/requirements.lock
 	@python -m pytest tests/faults tests/dvc tests/abc $(LONG)
 
-cluster:
+cluster: .venv/requirements.lock
 	@python -m pytest tests/cluster
 
 # Only checked files may be touched. The study is that of config/config.yaml, which dvc.lock describes.
 pull: .venv/requirements.lock
-	@dvc fetch
-	@python -m workflow_scripts prove
+	@$(DVC) dvc fetch
+	@$(DVC) python -m workflow_scripts prove
+	@$(UNLOCK)
 	@snakemake --profile config/profiles/default --cores $(CORES) --touch --forceall --quiet all --
 	@echo "Snakemake has nothing to do until something changes."
 
@@ -81,7 +84,7 @@ bench: data
 # DVC compares contents: if they are those of dvc.lock already, this takes two seconds.
 data: .venv/requirements.lock
 	@echo "Fetching the corpus and the weights from dvcstore/: seconds."
-	@dvc pull $(ASSETS)
+	@$(DVC) dvc pull $(ASSETS)
 
 dry-runs: data
 	@echo "Planning the studies: seconds."
@@ -100,10 +103,11 @@ smoke: data
 	@python -m workflow_scripts verify --study smoke
 
 .venv/requirements.lock: envs/requirements.lock
-	@if ! cmp --silent $< $@; then \
-		echo "Installing the locked environment into .venv: two minutes, 6 GB."; \
-		$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: needs Python 3.11 or newer; make PYTHON=...")'; \
-		$(PYTHON) -m venv --clear .venv; \
-		.venv/bin/pip install --quiet --disable-pip-version-check --requirement $<; \
-	fi
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: needs Python 3.11 or newer; make PYTHON=...")'
+	@if ! cmp --silent $< $@; then $(PYTHON) $(ALONE) pip $(MAKE) --no-print-directory install; fi
 	@cp $< $@
+
+install:
+	@echo "Installing the locked environment into .venv: two minutes, 6 GB."
+	@$(PYTHON) -m venv --clear .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check --requirement envs/requirements.lock

@@ -26,7 +26,12 @@ def main() -> None:
     if name not in known:
         sys.exit(f"error: {name!r} is no command; commands: {', '.join(known)}")
     sys.argv[0] = f"{PROGRAM} {name}"
-    importlib.import_module(f"workflow_scripts.commands.{name}").main()
+    try:
+        command = importlib.import_module(f"workflow_scripts.commands.{name}")
+    except ModuleNotFoundError as error:
+        lacks = f"error: {sys.executable} lacks {error.name}, which the project needs"
+        sys.exit(f"{lacks}; first: source .venv/bin/activate (`make data` installs it)")
+    command.main()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -106,6 +107,12 @@ def run(main: Callable[[], None]) -> None:
     """Runs a step: logs to stderr, and turns an error of the user's or of the data's into one line and exit code 1."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
-        main()
+        try:
+            main()
+        finally:  # also after --help
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader of what is printed has seen enough, like `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python complains when it ends
+        sys.exit(1)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")

@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def held(path: Path, what: str) -> Iterator[None]:
-    """Keeps others away from something while the block runs.
+def held(path: Path, what: str) -> Iterator[TextIO]:
+    """Keeps others away from something while the block runs; gives the open lock file.
 
     Args:
         path: the lock file; its folder is made. It is removed in the end.
@@ -49,7 +49,7 @@ def held(path: Path, what: str) -> Iterator[None]:
         except OSError as error:
             raise OSError(f"{path}: cannot be written ({error.strerror})") from error
         try:
-            yield
+            yield file
         finally:
             if _is_at(path, file):
                 path.unlink(missing_ok=True)

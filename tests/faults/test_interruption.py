@@ -131,5 +131,5 @@ def test_of_two_runs_at_once_the_second_is_told_and_the_first_goes_on(second: st
     code, said = refused.end(), refused.said
     assert first.end() == 0
     assert code != 0
-    assert ("cannot be locked" if second == "snakemake" else "a run is under way here") in said
+    assert ("cannot be locked" if second == "snakemake" else "snakemake is at work here") in said
     assert_restored(project, before)

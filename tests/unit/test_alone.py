@@ -16,15 +16,15 @@ def test_only_one_runs_and_a_killed_one_leaves_nothing(tmp_path: Path, monkeypat
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     first = start(tmp_path, "-c", HOLDER)
     assert first.stdout.readline() == "here\n"
-    second = start(tmp_path, "-m", "workflow_scripts.operations.alone", "echo", "there")
+    second = start(tmp_path, "-m", "workflow_scripts.operations.alone", "snakemake", "echo", "there")
     output, error = second.communicate(timeout=30)
     assert (second.returncode, output) == (1, "")
     assert error.startswith(
-        f"error: {tmp_path}/.snakemake/alone.lock: a run is under way here: process {first.pid} on "
+        f"error: {tmp_path}/.snakemake/alone.lock: snakemake is at work here: process {first.pid} on "
     )
     assert error.endswith(" UTC; wait for it or end it\n")
     first.kill()
     first.wait()
-    third = start(tmp_path, "-m", "workflow_scripts.operations.alone", "sh", "-c", "echo there; exit 3")
+    third = start(tmp_path, "-m", "workflow_scripts.operations.alone", "snakemake", "sh", "-c", "echo there; exit 3")
     output, _ = third.communicate(timeout=30)
     assert (third.returncode, output) == (3, "there\n")

@@ -1,12 +1,15 @@
 """The command line that all steps share: settings as JSON, and errors of one line."""
 
 import io
+import re
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.projects import ROOT
 from workflow_scripts import cli
 
 
@@ -99,3 +102,24 @@ def test_our_own_mistake_keeps_its_traceback():
 
     with pytest.raises(KeyError):
         cli.run(main)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    for command in (["workflow_scripts"], ["workflow_scripts", "verify", "--help"]):
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        process.stdout.close()  # before anything is printed
+        assert process.stderr.read() == ""
+        process.wait()
+
+
+def test_a_python_without_the_environment_is_told_where_it_is():
+    bare = [sys.executable, "-S", "-m", "workflow_scripts"]  # without site-packages
+    done = subprocess.run([*bare, "verify"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"error: \S+ lacks \w+, which the project needs; "
+        r"first: source \.venv/bin/activate \(`make data` installs it\)\n",
+        done.stderr,
+    )

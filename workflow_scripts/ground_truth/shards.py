@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypedDict, TypeVar
+from typing import Annotated, Any, TextIO, TypedDict, TypeVar
 
 import msgspec
 
@@ -133,7 +133,7 @@ def hashes_in_manifest(manifest: Path) -> dict[str, str]:
     return {}
 
 
-def locked(manifest: Path) -> AbstractContextManager[None]:
+def locked(manifest: Path) -> AbstractContextManager[TextIO]:
     """Keeps other workers away from a shard, by a lock file beside its manifest; see `locks.held`."""
     return locks.held(manifest.with_suffix(".lock"), "this shard is being made by")
 

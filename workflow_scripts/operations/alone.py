@@ -1,10 +1,11 @@
-"""One run at a time in a folder.
+"""One Snakemake, one DVC and one installation at a time in a folder.
 
-Snakemake's own lock stays behind when a run is killed, and does not tell whether its run is alive. This lock belongs to
-the operating system and ends with the process. Whoever holds it may safely remove Snakemake's lock: this command does.
+Snakemake's own lock stays behind when a run is killed, and does not tell whether its run is alive; DVC's lock does not
+tell who holds it. These locks do, and end with their process. Whoever holds that of Snakemake may safely remove what an
+earlier run left behind: so does the example.
 
 Example:
-    python -m workflow_scripts.operations.alone snakemake --unlock
+    python -m workflow_scripts.operations.alone snakemake snakemake --unlock
 """
 
 import atexit
@@ -15,26 +16,27 @@ from pathlib import Path
 
 from workflow_scripts import locks
 
-LOCK = Path(".snakemake/alone.lock")
 
-
-def hold() -> None:
-    """Takes the lock of the working directory until this process ends.
+def hold(name: str = "snakemake") -> None:
+    """Takes a lock of the working directory until this process ends, or the program that it becomes.
 
     Raises:
-        ValueError: another run holds it; the message says which process.
+        ValueError: another process holds it; the message says which one.
     """
     stack = ExitStack()
-    stack.enter_context(locks.held(LOCK.absolute(), "a run is under way here:"))
+    lock = Path(f".snakemake/alone.{name}.lock").absolute()
+    file = stack.enter_context(locks.held(lock, f"{name} is at work here:"))
+    os.set_inheritable(file.fileno(), True)
     atexit.register(stack.close)
 
 
 def main() -> None:
+    name, *command = sys.argv[1:]
     try:
-        hold()
-    except ValueError as error:
+        hold(name)
+        os.execvp(command[0], command)
+    except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
-    sys.exit(os.spawnvp(os.P_WAIT, sys.argv[1], sys.argv[1:]))
 
 
 if __name__ == "__main__":
