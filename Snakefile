@@ -44,11 +44,13 @@ onstart:
     atexit.unregister(
         print
     )  # Snakemake has found all files, so that what is missing is not needed, or an error here
-    if any(job.output for job in workflow.dag.needrun_jobs()):  # a run with nothing to do blocks nobody
+    makers = [job for job in workflow.dag.needrun_jobs() if job.output]
+    if makers:  # a run with nothing to do blocks nobody
         if any(job.rule.name == "all" for job in workflow.dag.needrun_jobs()):
             checked(checks.refuse_missing_images, STUDY)
         checked(alone.hold)
         checked(slurm_queue.refuse_orphans, workflow.executor_plugin.name, workflow.workdir_init)
+        dates.warn_of_future(file for job in makers for file in job.input)
 
 
 rule all:

@@ -5,7 +5,7 @@ import re
 from functools import cache, partial
 
 from workflow_scripts.cli import canonical_json
-from workflow_scripts.operations import alone, slurm_executor, slurm_queue
+from workflow_scripts.operations import alone, dates, slurm_executor, slurm_queue
 from workflow_scripts.reporting import FIGURES, TABLES
 from workflow_scripts.study import checks, weights
 from workflow_scripts.study import settings as rule_settings

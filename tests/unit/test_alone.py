@@ -20,7 +20,7 @@ def test_only_one_runs_and_a_killed_one_leaves_nothing(tmp_path: Path, monkeypat
     output, error = second.communicate(timeout=30)
     assert (second.returncode, output) == (1, "")
     assert error.startswith(
-        f"error: {tmp_path}/.snakemake/alone.lock: snakemake is at work here: process {first.pid} on "
+        f"error: {tmp_path}/.snakemake/alone.snakemake.lock: snakemake is at work here: process {first.pid} on "
     )
     assert error.endswith(" UTC; wait for it or end it\n")
     first.kill()

@@ -1,7 +1,9 @@
 """What Snakemake makes again: nothing without a reason, and with one only what depends on it. Steps are stand-ins."""
 
+import os
 import re
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,25 @@ def edit(file: Path, pattern: str, replacement: str) -> None:
 def test_a_finished_study_has_nothing_to_be_done(project: Path):
     done = projects.snakemake(project, "--dry-run", "--config", "study=smoke")
     assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_an_input_of_the_future_is_named_once(project: Path):
+    """It makes what depends on it run again, however often; the remedy in the message ends that."""
+    file = "data/corpus/drawings.parquet"
+    os.utime(project / file, (2e9, 2e9))
+    target = "results/smoke/exemplars/emoji_seen.parquet"
+    for _ in range(2):
+        done = projects.snakemake(project, "--config", "study=smoke", "--", target)
+        assert done.returncode == 0, done.stderr
+        (line,) = [line for line in done.stderr.splitlines() if "dated in" in line]
+        assert line == (
+            f"{file}: is dated in the future ({datetime.fromtimestamp(2e9):%F %T}); what is made from it is made again "
+            f"in every run; to end this: touch {file}"
+        )
+    (project / file).touch()
+    for said in ("select_exemplars", "Nothing to be done"):
+        done = projects.snakemake(project, "--config", "study=smoke", "--", target)
+        assert said in done.stderr and "dated in" not in done.stderr
 
 
 def test_a_comment_in_the_code_reruns_nothing(project: Path):
