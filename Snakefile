@@ -50,7 +50,8 @@ onstart:
             checked(checks.refuse_missing_images, STUDY)
         checked(alone.hold)
         checked(slurm_queue.refuse_orphans, workflow.executor_plugin.name, workflow.workdir_init)
-        dates.warn_of_future(file for job in makers for file in job.input)
+        made = {file for job in makers for file in job.output}
+        checked(dates.refuse_future, (file for job in makers for file in job.input if file not in made))
 
 
 rule all:

@@ -1,30 +1,31 @@
-"""Files dated in the future: whatever is made from them is older, so Snakemake makes it again in every run."""
+"""Files dated in the future. What a job makes from one would be older than its input, so Snakemake throws it away."""
 
-import logging
 import time
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-SKEW = 60  # seconds that the clocks of file servers may differ
-
-log = logging.getLogger(__name__)
+SKEW = 60  # seconds that the clock of a file server may be ahead
 
 
-def warn_of_future(files: Iterable[str]) -> None:
-    """Names the first of the files that are dated in the future, and says how many others are."""
+def refuse_future(files: Iterable[str]) -> None:
+    """Refuses to start if files are dated in the future. Those that do not exist yet are passed over.
+
+    Raises:
+        ValueError: there are such files; the message names the first one, and says how many others there are.
+    """
     dates = {file: date for file in dict.fromkeys(files) if (date := _date(file)) > time.time() + SKEW}
     if dates:
         first, date = next(iter(dates.items()))
-        more = f", like {len(dates) - 1} others" if len(dates) > 1 else ""
-        log.warning(
-            "%s: is dated in the future (%s)%s; what is made from it is made again in every run; to end this: touch %s",
-            *(first, f"{datetime.fromtimestamp(date):%F %T}", more, first),
+        others = f", like {len(dates) - 1} others" if len(dates) > 1 else ""
+        raise ValueError(
+            f"{first}: is dated in the future ({datetime.fromtimestamp(date):%F %T}){others}; what is made from it "
+            f"would count as older, and be made again in every run; if the date is wrong: touch {first}"
         )
 
 
 def _date(file: str) -> float:
     try:
         return Path(file).stat().st_mtime
-    except FileNotFoundError:  # a job will make it
+    except FileNotFoundError:
         return 0
