@@ -76,7 +76,8 @@ def make(
         finished = _finished(manifest, files)
         missing = [part for part in files if part.file.name not in finished]
         log.info("%d files to make, %d there already", len(missing), len(finished))
-        artifacts.write_hashes(checklist, finished)  # anew, for a killed worker may have left half a line
+        if checklist.exists() or finished:
+            artifacts.write_hashes(checklist, finished)  # anew, for a killed worker may have left half a line
         if missing:
             failures |= {failure.model: failure.reason for failure in write(files, missing)}
         if failures:
