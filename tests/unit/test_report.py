@@ -15,7 +15,7 @@ from tests.unit.test_evaluate import SETTINGS, scores
 from tests.unit.test_tabulate import results_of
 from workflow_scripts import reporting
 from workflow_scripts.evaluation import cells
-from workflow_scripts.reporting import findings, page
+from workflow_scripts.reporting import figures, findings, page
 from workflow_scripts.reporting.table import markdown, tabulate
 from workflow_scripts.steps import publish
 from workflow_scripts.steps.plot import read_points
@@ -84,6 +84,16 @@ def test_figures_are_reproducible_and_follow_the_ink(reported):
     assert "currentColor" in svg and "#010203" not in svg
     assert "<dc:date>" not in svg
     assert "seen, llm" in svg
+
+
+def test_one_colour_means_one_thing_in_all_figures(reported):
+    table = pd.read_csv(reported.report("table.csv"))
+    colours = figures.palette(table)
+    assert len(set(colours.values())) == len(colours)
+    assert {*table["encoder"], *table["head"]} - {"random", "-"} <= colours.keys()
+    drawn = {name: reported.report(f"figures/{name}.svg").read_text() for name in ("tuning", "learning_curve")}
+    assert colours["linear"] in drawn["tuning"] and colours["linear"] not in drawn["learning_curve"]
+    assert colours["pixels"] in drawn["learning_curve"] and colours["pixels"] not in drawn["tuning"]
 
 
 def test_table_rows_show_shares_in_percent(reported):

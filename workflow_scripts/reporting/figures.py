@@ -5,7 +5,7 @@ Bars compare heads, training sets or views in every cell; curves show a metric a
 
 import io
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
@@ -18,9 +18,12 @@ from workflow_scripts.reporting.table import BETTER, RANDOM, is_random
 from workflow_scripts.study.study import UNTUNED
 
 matplotlib.use("svg")
+Style = dict[str, str]  # of matplotlib
 INK = "#010203"  # becomes `currentColor`, which is light on a dark page
 GREY = "#9aa3ad"
-COLOURS = ("#2f7fd0", "#d9822b", "#3a9d6e", "#a05bc5", "#c94f5d", "#7d7d2a")
+ENCODERS = ("#2f7fd0", "#d9822b", "#3a9d6e", "#a05bc5", "#c94f5d", "#7d7d2a")
+SERIES = ("#17748a", "#b0713f", "#5560a8", "#b0579a", "#5f8f2f", "#8a6d12")
+HATCHES = ("", "///", "...", "xxx")  # of the views of one head
 UNTUNED_LABEL = "untuned"
 STYLE = {
     "svg.fonttype": "none",  # text stays text
@@ -40,6 +43,27 @@ def to_svg(figure: Figure, name: str) -> str:
         figure.savefig(buffer, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None})
     plt.close(figure)
     return buffer.getvalue().replace(INK, "currentColor")
+
+
+def palette(table: pd.DataFrame) -> dict[str, str]:
+    """The colour of every encoder, head and training set in all numbers of a study: the same in each of its figures."""
+    names = {column: dict.fromkeys(table.loc[~is_random(table), column]) for column in ("encoder", "head")}
+    series = [name for name in names["head"] if name != UNTUNED]
+    series += [on(name) for name in dict.fromkeys(table.loc[~is_random(table), "training_set"])]
+    cycles = ((names["encoder"], ENCODERS), (series, SERIES))
+    return {UNTUNED: GREY} | {
+        name: colour for some, cycle in cycles for name, colour in zip(some, itertools.cycle(cycle))
+    }
+
+
+def label(name: str) -> str:
+    """A head, training set or view in a legend."""
+    return UNTUNED_LABEL if name == UNTUNED else name
+
+
+def on(training_set: str) -> str:
+    """What a series of figures is called that shows a training set."""
+    return f"on {training_set}"
 
 
 def panels(rows: pd.DataFrame, metric: str, width: float, height: float) -> tuple[Figure, list]:
@@ -83,38 +107,44 @@ def nothing(name: str) -> str:
         return to_svg(figure, name)
 
 
-def bars(rows: pd.DataFrame, metric: str, name: str, *columns: str) -> str:
+def bars(rows: pd.DataFrame, metric: str, name: str, colours: Mapping[str, str], *columns: str) -> str:
     """A panel per cell: the metric of every encoder, a bar for each series, with intervals, chance and ceiling.
 
     A star stands on the bars that gain clearly in mAP; see `table.changes`.
 
     Args:
-        columns: those that make a series; untuned features without another name come first, in grey.
+        colours: of `palette`.
+        columns: those that make a series. The first decides its colour, the others its hatching; untuned features come
+            first.
     """
     if rows.empty:
         return nothing(name)
-    named = rows.assign(head=rows["head"].replace(UNTUNED, UNTUNED_LABEL))[list(columns)]
-    rows = rows.assign(series=[", ".join(texts) for texts in named.to_numpy()])
+    rows = rows.assign(series=list(map(tuple, rows[list(columns)].to_numpy())))
     scored = rows[~is_random(rows)]
-    labels = sorted(dict.fromkeys(scored["series"]), key=lambda label: label != UNTUNED_LABEL)
+    series = sorted(dict.fromkeys(scored["series"]), key=lambda texts: texts[0] != UNTUNED)
+    hatches = dict(zip(dict.fromkeys(texts[1:] for texts in series), itertools.cycle(HATCHES)))
+    styles = {texts: {"color": colours[texts[0]], "hatch": hatches[texts[1:]]} for texts in series}
     encoders = list(dict.fromkeys(scored["encoder"]))
     with plt.rc_context(STYLE):
         figure, cells = panels(rows, metric, 0.5 + 0.62 * len(encoders), 2.6)
         for ax, part in cells:
-            _bars_of_cell(ax, part, metric, labels, encoders)
+            _bars_of_cell(ax, part, metric, styles, encoders)
         return finish(figure, name, 5)
 
 
-def _bars_of_cell(ax: Axes, rows: pd.DataFrame, metric: str, labels: Sequence[str], encoders: Sequence[str]) -> None:
+def _bars_of_cell(
+    ax: Axes, rows: pd.DataFrame, metric: str, styles: Mapping[tuple[str, ...], Style], encoders: Sequence[str]
+) -> None:
+    """Draws the rows of a cell, a bar for each series, in its style."""
     random, rows = rows[is_random(rows)], rows[~is_random(rows)]
-    width = 0.8 / len(labels)
-    for i, label in enumerate(labels):
-        part = rows[rows["series"] == label].set_index("encoder")
+    width = 0.8 / len(styles)
+    for i, (series, style) in enumerate(styles.items()):
+        part = rows[rows["series"] == series].set_index("encoder")
         missing = set(part.index[part[metric].isna()])  # an encoder without a row is absent by design
         part = part.reindex(encoders)
-        x = np.arange(len(encoders)) + (i - (len(labels) - 1) / 2) * width
+        x = np.arange(len(encoders)) + (i - (len(styles) - 1) / 2) * width
         value, errors = _with_errors(part, metric)
-        ax.bar(x, value, width * 0.92, color=colour(i, labels), label=label)
+        ax.bar(x, value, width * 0.92, label=", ".join(map(label, series)), edgecolor="white", linewidth=0, **style)
         ax.errorbar(x, value, errors, fmt="none", ecolor=INK, elinewidth=0.8, capsize=1.5)
         gained = (part["mAP_change"] == BETTER).to_numpy()
         if gained.any():
@@ -138,17 +168,14 @@ def _with_errors(rows: pd.DataFrame, metric: str) -> tuple[np.ndarray, np.ndarra
     return value, np.nan_to_num(np.abs(ends.T - value))
 
 
-def colour(i: int, labels: Sequence[str]) -> str:
-    """The colour of series `i`; the untuned features, which stand first if at all, are grey."""
-    grey = labels[0] == UNTUNED_LABEL
-    return GREY if grey and i == 0 else COLOURS[(i - grey) % len(COLOURS)]
-
-
-def curves(rows: pd.DataFrame, x: str, metric: str, label: str, name: str, log: bool = False) -> str:
+def curves(
+    rows: pd.DataFrame, x: str, metric: str, title: str, name: str, colours: Mapping[str, str], log: bool = False
+) -> str:
     """A panel per cell: the metric against the column `x`, a line for each encoder; untuned features are dashed.
 
     Args:
-        label: of the x axis.
+        title: of the x axis.
+        colours: of `palette`.
         log: whether the x axis is logarithmic.
     """
     if rows.empty:
@@ -161,16 +188,18 @@ def curves(rows: pd.DataFrame, x: str, metric: str, label: str, name: str, log: 
     with plt.rc_context(STYLE):
         figure, cells = panels(rows, metric, 3.1, 2.5)
         for ax, part in cells:
-            _curves_of_cell(ax, part.assign(place=part[x].map(places)), metric, encoders)
+            _curves_of_cell(ax, part.assign(place=part[x].map(places)), metric, encoders, colours)
             ax.set(xscale="log" if log else "linear")
             ax.set_xticks(list(places.values()), texts, fontsize=7)
             ax.minorticks_off()
             if ax.get_subplotspec().is_last_row():
-                ax.set_xlabel(label)
+                ax.set_xlabel(title)
         return finish(figure, name, 4)
 
 
-def _curves_of_cell(ax: Axes, rows: pd.DataFrame, metric: str, encoders: Sequence[str]) -> None:
+def _curves_of_cell(
+    ax: Axes, rows: pd.DataFrame, metric: str, encoders: Sequence[str], colours: Mapping[str, str]
+) -> None:
     """Draws the rows of a cell; their column `place` is the place on the x axis."""
     heads = [head for head in dict.fromkeys(rows["head"]) if head != RANDOM["head"]]
     for encoder, head in itertools.product(encoders, heads):
@@ -179,9 +208,8 @@ def _curves_of_cell(ax: Axes, rows: pd.DataFrame, metric: str, encoders: Sequenc
             continue
         value, errors = _with_errors(part, metric)
         style = {"linestyle": "--", "alpha": 0.7} if head == UNTUNED else {"marker": "o", "markersize": 3}
-        color = COLOURS[encoders.index(encoder) % len(COLOURS)]
-        text = f"{encoder}, {UNTUNED_LABEL if head == UNTUNED else head}"
-        ax.errorbar(part["place"], value, errors, color=color, elinewidth=0.6, capsize=1.5, label=text, **style)
+        style |= {"color": colours[encoder], "label": f"{encoder}, {label(head)}"}
+        ax.errorbar(part["place"], value, errors, elinewidth=0.6, capsize=1.5, **style)
     chance = rows[is_random(rows)].sort_values("place")
     if len(chance):
         style = {"color": INK, "linewidth": 0.8, "linestyle": ":", "label": "random ranking"}

@@ -17,7 +17,7 @@ def compare(name: str, first: str, second: str, *others: str) -> Functions:
         return results.views(first, second, *others)
 
     def figure(results: Results) -> str:
-        return figures.bars(rows(results), "mAP", name, "head", "view")
+        return figures.bars(rows(results), "mAP", name, figures.palette(results.table), "head", "view")
 
     def caption(results: Results) -> str:
         means = results.learned(results.views(first, second), "object").groupby("view")[results.shown.recall].mean()

@@ -24,7 +24,7 @@ def rows(results: Results) -> pd.DataFrame:
 def figure(results: Results) -> str:
     table = rows(results)
     order = np.argsort(table["split"].map(SPLITS.index), kind="stable")
-    return figures.curves(table.iloc[order], "split", "mAP", "split", "generalisation")
+    return figures.curves(table.iloc[order], "split", "mAP", "split", "generalisation", figures.palette(results.table))
 
 
 def caption(results: Results) -> str:

@@ -1,5 +1,6 @@
 """How were the heads trained? The training of the learned head, for each encoder."""
 
+import numpy as np
 from matplotlib import pyplot as plt
 
 from workflow_scripts.reporting import figures
@@ -18,8 +19,9 @@ def figure(results: Results) -> str:
         size = (3.1 * len(results.histories), 2.8)
         figure, axes = plt.subplots(1, len(results.histories), squeeze=False, figsize=size)
         for ax, (encoder, table) in zip(axes[0], results.histories.items(), strict=True):
-            for i, (temperature, part) in enumerate(table.groupby("temperature", sort=False)):
-                color = figures.COLOURS[i % len(figures.COLOURS)]
+            parts = table.groupby("temperature")
+            shades = plt.get_cmap("viridis")(np.linspace(0, 0.85, len(parts)))  # from the lowest to the highest
+            for color, (temperature, part) in zip(shades, parts, strict=True):
                 ax.plot(part["epoch"], 100 * part["train_mAP"], color=color, linestyle="--", alpha=0.7)
                 ax.plot(part["epoch"], 100 * part["val_mAP"], color=color, label=f"ν = {temperature:g}")
             best = table.loc[table["val_mAP"].idxmax()]

@@ -27,7 +27,9 @@ def rows(results: Results) -> pd.DataFrame:
 def figure(results: Results) -> str:
     table = rows(results)
     tests = table[table["split"] == "test"].assign(head=results.shown.head)  # share 0 starts the line
-    return figures.curves(tests, "share", "mAP", "share of the training models", "learning_curve")
+    return figures.curves(
+        tests, "share", "mAP", "share of the training models", "learning_curve", figures.palette(results.table)
+    )
 
 
 def _objects(results: Results) -> pd.DataFrame:

@@ -19,7 +19,7 @@ def figure(results: Results) -> str:
     points = results.points[results.is_default(results.points)]
     methods, encoders = (list(dict.fromkeys(points[name])) for name in ("method", "encoder"))
     heads = sorted(dict.fromkeys(points["head"]), key=lambda head: head != UNTUNED)
-    labels = [figures.UNTUNED_LABEL if head == UNTUNED else head for head in heads]
+    colours = figures.palette(results.table)
     with plt.rc_context(figures.STYLE):
         size = (2.6 * len(encoders), 3 * len(methods))
         figure, axes = plt.subplots(len(methods), len(encoders), squeeze=False, sharey=True, figsize=size)
@@ -28,10 +28,10 @@ def figure(results: Results) -> str:
             line[0].set_ylabel("true influence (%)")
             for ax, encoder in zip(line, encoders, strict=True):
                 ax.plot([0, 100], [0, 100], **diagonal)
-                for i, head in enumerate(heads):
+                for head in heads:
                     names = {"method": method, "encoder": encoder, "head": head}
                     pooled = pool(points[(points[list(names)] == names).all(axis=1)])
-                    style = {"marker": "o", "markersize": 4, "color": figures.colour(i, labels), "label": labels[i]}
+                    style = {"marker": "o", "markersize": 4, "color": colours[head], "label": figures.label(head)}
                     ax.plot(pooled["given"], pooled["true"], **style)
                 title = f"{encoder}\n{method}" if len(methods) > 1 else encoder
                 ax.set(title=title, xlabel="influence given (%)", xlim=(0, None))

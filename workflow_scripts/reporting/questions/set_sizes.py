@@ -28,7 +28,7 @@ def rows(results: Results) -> pd.DataFrame:
 def figure(results: Results) -> str:
     table = rows(results)
     table = table[table["head"].isin([UNTUNED, results.shown.head]) | is_random(table)]
-    return figures.curves(table, "set_size", "mAP", "exemplars", "set_sizes", log=True)
+    return figures.curves(table, "set_size", "mAP", "exemplars", "set_sizes", figures.palette(results.table), log=True)
 
 
 def caption(results: Results) -> str:

@@ -26,8 +26,8 @@ def rows(results: Results) -> pd.DataFrame:
 
 def figure(results: Results) -> str:
     table = rows(results)
-    labels = ("on " + table["training_set"]).where(table["head"] != UNTUNED, UNTUNED)
-    return figures.bars(table.assign(head=labels), "mAP", "training_sets", "head")
+    labels = table["training_set"].map(figures.on).where(table["head"] != UNTUNED, UNTUNED)
+    return figures.bars(table.assign(head=labels), "mAP", "training_sets", figures.palette(results.table), "head")
 
 
 def caption(results: Results) -> str:

@@ -28,7 +28,7 @@ def rows(results: Results) -> pd.DataFrame:
 
 
 def figure(results: Results) -> str:
-    return figures.bars(rows(results), results.shown.recall, "tuning", "head")
+    return figures.bars(rows(results), results.shown.recall, "tuning", figures.palette(results.table), "head")
 
 
 def caption(results: Results) -> str:
