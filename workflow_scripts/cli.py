@@ -1,4 +1,4 @@
-"""What all steps share on the command line: JSON settings, logging, and errors of one line."""
+"""What all steps share on the command line: JSON settings, texts, logging, and errors of one line."""
 
 import argparse
 import json
@@ -14,6 +14,20 @@ from typing import Any
 def canonical_json(value: Any) -> str:
     """The one spelling of a JSON value: sorted keys, no spaces. Settings hashes and params rely on it."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def read_text(path: str | os.PathLike) -> str:
+    """A text in UTF-8, with or without a byte-order mark, which some editors put before it.
+
+    Raises:
+        ValueError: the file cannot be read or is no such text; the message names it.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from error
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
 log = logging.getLogger("step")
@@ -114,5 +128,8 @@ def run(main: Callable[[], None]) -> None:
     except BrokenPipeError:  # the reader of what is printed has seen enough, like `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python complains when it ends
         sys.exit(1)
+    except (UnicodeDecodeError, UnicodeEncodeError) as error:  # which names no file: at least the text tells
+        start = max(0, error.start - 40)
+        sys.exit(f"error: not UTF-8 ({error.reason}): {error.object[start : error.end + 40]!r}")
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.projects import ROOT
-from workflow_scripts import cli
+from workflow_scripts import artifacts, cli
 
 
 @pytest.fixture
@@ -62,6 +62,23 @@ def test_help_is_the_docstring_of_the_module(monkeypatch: pytest.MonkeyPatch, ca
     assert __doc__ in shown and "--base-model" in shown and "manifests" in shown
 
 
+def test_a_text_may_have_a_byte_order_mark_and_other_encodings_are_named(tmp_path: Path):
+    file = tmp_path / "list.txt"
+    file.write_bytes(b"\xef\xbb\xbfcat\n")
+    assert cli.read_text(file) == artifacts.read_text(file) == "cat\n"
+    for text in ("café\n".encode("latin-1"), "café\n".encode("utf-16")):
+        file.write_bytes(text)
+        for read in (cli.read_text, artifacts.read_text):
+            with pytest.raises(ValueError, match=r"list\.txt: not UTF-8 text \(.* at byte \d\); save it as UTF-8$"):
+                read(file)
+
+
+@pytest.mark.parametrize("fault", [lambda: b"of caf\xe9".decode(), lambda: "of caf\udce9".encode()])
+def test_an_error_of_encoding_says_what_could_not_be_encoded(fault):
+    with pytest.raises(SystemExit, match=r"error: not UTF-8 \(.*\): b?'of caf"):
+        cli.run(fault)
+
+
 @pytest.mark.parametrize("sources", [[], ["--exemplars", "a", "--samples", "b"]])
 def test_exactly_one_of_several_flags_is_given(
     sources: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
@@ -74,7 +91,7 @@ def test_exactly_one_of_several_flags_is_given(
 
 def test_a_module_that_is_run_runs_its_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     script = tmp_path / "step.py"
-    script.write_text("""from workflow_scripts import cli
+    script.write_text("""from workflow_scripts import artifacts, cli
 
 
 @cli.command_line(output=cli.file("file to write"))

@@ -3,6 +3,7 @@
 import copy
 import json
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -443,6 +444,32 @@ def test_keys_that_do_not_fit_together_are_refused(spoil, message: str, config: 
 def test_a_list_that_names_no_good_models_is_refused(lines: str, message: str, config: dict, root: Path):
     (root / "config/classes/smoke.objects.txt").write_text(lines)
     assert message in problems(config, root)
+
+
+def test_a_list_may_have_a_byte_order_mark(config: dict, root: Path):
+    file = root / "config/classes/smoke.objects.txt"
+    before = checks.load_study(config, root).cases["emoji_seen"].members
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert checks.load_study(config, root).cases["emoji_seen"].members == before
+
+
+@pytest.mark.parametrize("line", ["c{}\n", "Photo {}.jpg\n"])
+def test_memory_holds_a_long_list_but_neither_its_models_nor_its_problems(line: str, config: dict, root: Path):
+    config["cases"]["emoji_seen"] |= {"models_per_class": {"train": 20, "val": 5, "test": 5}}
+    config |= {"models_per_job": 1000, "class_words_per_job": 1000}
+    (root / "config/classes/smoke.objects.txt").write_text("".join(map(line.format, range(50_000))))
+    tracemalloc.start()
+    try:
+        study = checks.load_study(config, root)
+        assert len(study.shards("emoji_seen", "train")) == 1000
+        assert study.shard("emoji_seen", "test_0001")[7].name == "c201_0027"
+        assert len(study.blocks) >= 50
+    except ValueError as error:
+        assert len(str(error).splitlines()) < 30
+        assert "classes: and more like these" in str(error)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60e6  # the models alone would take 300 MB
 
 
 def test_lists_of_one_source_must_be_disjoint(config: dict, root: Path):

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workflow_scripts import cli
 from workflow_scripts.artifacts.files import atomic, regular, unreadable
 
 if TYPE_CHECKING:
@@ -15,8 +16,8 @@ LARGEST = 1 << 28  # bytes of a JSON file: no record comes near, and more would 
 
 
 def read_text(path: str | os.PathLike) -> str:
-    """The text of a file in UTF-8."""
-    return regular(path).read_text(encoding="utf-8")
+    """The text of a file in UTF-8; raises `ValueError` naming the file if it is not, or as `regular`."""
+    return cli.read_text(regular(path))
 
 
 def write_text(path: str | os.PathLike, text: str, sidecar: bool = True) -> None:

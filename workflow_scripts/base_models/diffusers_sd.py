@@ -138,7 +138,7 @@ def check(folder: Path) -> None:
 
 def _check_value(file: Path, key: str, valid: Sequence[str]) -> None:
     try:
-        value = json.loads(file.read_text(encoding="utf-8")).get(key, valid[0])
+        value = json.loads(file.read_bytes()).get(key, valid[0])
     except (ValueError, AttributeError) as error:
         raise ValueError(f"{file}: not a JSON object ({error}); copy the folder again") from error
     if value not in valid:

@@ -13,14 +13,13 @@ from pathlib import Path
 
 from workflow_scripts import artifacts, cli
 from workflow_scripts.inputs import wordnet
-from workflow_scripts.study.study import read_text
 
 
 def rebuild(classes: Path, data: Path, words: Path) -> str:
     """The text of a list, each class with its word and each comment as it was."""
     hypernyms, by_offset = wordnet.read_hypernyms(data), wordnet.read_words(words)
     lines = []
-    for line in filter(str.strip, read_text(classes).splitlines()):
+    for line in filter(str.strip, cli.read_text(classes).splitlines()):
         wnid = line.split("\t")[0].strip()
         comment = line.startswith("#")
         lines.append(line if comment else f"{wnid}\t{wordnet.class_word(wnid, hypernyms, by_offset)}")

@@ -19,7 +19,7 @@ def read_prompts(release: Path) -> Mapping[str, str]:
 def read_path_to_prompts(file: Path) -> dict[str, str]:
     """The prompt of each image by its path; raises `ValueError` if the file has another form, or a path twice."""
     try:
-        entries = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_Pairs)
+        entries = json.loads(file.read_bytes(), object_pairs_hook=_Pairs)
     except ValueError as error:  # no JSON, or no UTF-8
         raise artifacts.unreadable(file, "not valid JSON", error) from error
     if not isinstance(entries, _Pairs):

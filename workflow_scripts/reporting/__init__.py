@@ -9,12 +9,14 @@ import importlib
 from pathlib import Path
 from types import ModuleType
 
+from workflow_scripts.cli import read_text
+
 ORDER = (  # on the page; a question that is not named here follows these
     *("tuning", "training_sets", "difficulty", "protocols", "artists", "set_sizes", "generalisation", "learning_curve"),
     *("reliability", "calibration", "history"),
 )
 _FOLDER = Path(__file__).parent / "questions"
-_FILES = {file.stem: file.read_text(encoding="utf-8") for file in sorted(_FOLDER.glob("[!_]*.py"))}
+_FILES = {file.stem: read_text(file) for file in sorted(_FOLDER.glob("[!_]*.py"))}
 QUESTIONS = tuple(sorted(_FILES, key=(*ORDER, *_FILES).index))
 TABLES = tuple(name for name in QUESTIONS if "\nTABLE = False" not in _FILES[name])
 FIGURES = tuple(name for name in QUESTIONS if "\nFIGURE = False" not in _FILES[name])

@@ -28,6 +28,7 @@ SCHEMA = Path("config/schemas/study.yaml")
 STUDIES = Path("config/studies")
 RESULTS = Path("results")  # in the folder where Snakemake works
 PRETRAINING = Path("config/pretraining.yaml")
+SHOWN = 5  # problems of a list
 RULES_OF = {"encoders": EmbedSettings, "heads": TrainHeadSettings, "methods": AttributeSettings}
 TAKEN = {  # names that stand beside the keys of a plug-in in the settings of its rule
     kind: {"version", "encoder", *(field.name for field in fields(rule))} for kind, rule in RULES_OF.items()
@@ -137,12 +138,19 @@ def problems(config: Mapping[str, Any], root: Path) -> list[str]:
         *_training_set_problems(config),
         *_weight_problems(config),
         *(f"{key}: {problem}" for key, file in files.items() for problem in _list_problems(root, file)),
-        *prompt_checks.problems(config, root, words),
+        *_first(prompt_checks.problems(config, root, words)),
         *release_checks.problems(config),
         *_report_problems(config),
         *_case_problems(config),
         *_sharing_problems(config, lists),
     ]
+
+
+def _first(lines: Iterator[str]) -> Iterator[str]:
+    """The first problems of a list, and whether there are more: a million would hide those of other keys."""
+    yield from itertools.islice(lines, SHOWN)
+    if next(lines, None):
+        yield "and more like these"
 
 
 def _plugin_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -196,7 +204,7 @@ def _list_problems(root: Path, file: str) -> Iterator[str]:
         yield f"{file} is empty; it needs one id a line"
     twice = (f"{file} names {name!r} {count} times; each id may stand once" for name, count in ids.items() if count > 1)
     wrong = (f"{file} names {name!r}; an id must match {ID.pattern}" for name in ids if not ID.fullmatch(name))
-    yield from itertools.islice(itertools.chain(twice, wrong), 5)  # more would hide the other problems of the study
+    yield from _first(itertools.chain(twice, wrong))
 
 
 def _case_problems(config: Mapping[str, Any]) -> Iterator[str]:

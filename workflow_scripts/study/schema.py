@@ -14,8 +14,9 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
 from workflow_scripts import plugins
+from workflow_scripts.cli import read_text
 from workflow_scripts.study.strict import shorten
-from workflow_scripts.study.study import is_released, read_text
+from workflow_scripts.study.study import is_released
 
 PLUGIN_SECTIONS = ("encoders", "heads", "methods")  # kinds of plug-ins with an entry for each
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # that of LibYAML is six times as fast

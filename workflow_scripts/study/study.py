@@ -6,11 +6,13 @@ are relative to the folder of the Snakefile.
 
 import itertools
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
+
+from workflow_scripts.cli import read_text
 
 SPLITS = ("train", "val", "test")
 PROMPT_SETS = ("llm", "procedural")
@@ -28,6 +30,31 @@ class Model:
     split: str
     class_name: str  # id of the class; a style is a class of its own
     class_word: str  # the word that follows the token in prompts
+
+
+@dataclass(frozen=True)
+class Models(Sequence):
+    """The models of a case and split, each made when it is asked for: a list may have a million classes."""
+
+    split: str
+    words: Mapping[str, str]  # class word by class
+    endings: Sequence[str]  # of the names of the models of each class
+
+    def __len__(self) -> int:
+        return len(self.words) * len(self.endings)
+
+    def __getitem__(self, i: int | slice) -> Any:
+        """A model, or a tuple of them."""
+        places = range(len(self))[i]
+        return tuple(map(self._make, places)) if isinstance(i, slice) else self._make(places)
+
+    def _make(self, place: int) -> Model:
+        name = self._classes[place // len(self.endings)]
+        return Model(name + self.endings[place % len(self.endings)], self.split, name, self.words[name])
+
+    @cached_property
+    def _classes(self) -> list[str]:
+        return list(self.words)
 
 
 @dataclass(frozen=True)
@@ -73,15 +100,14 @@ class Case:
         )
 
     @cached_property
-    def models(self) -> Mapping[str, tuple[Model, ...]]:
+    def models(self) -> Mapping[str, Sequence[Model]]:
         """The models of each split, class by class, so that a class added to the end of a list reshuffles nothing."""
-        return {split: tuple(self._models(split)) for split in SPLITS}
+        return {split: Models(split, self.members.get(split, {}), self._endings(split)) for split in SPLITS}
 
-    def _models(self, split: str) -> Iterator[Model]:
+    def _endings(self, split: str) -> list[str]:
+        """What follows the class in the names of its models."""
         plain = self.kind == "style" and not self.set_sizes
-        endings = [""] if plain else [f"_{k:04d}" for k in self.set_sizes or self.numbers(split)]
-        for (class_name, word), ending in itertools.product(self.members.get(split, {}).items(), endings):
-            yield Model(class_name + ending, split, class_name, word)
+        return [""] if plain else [f"_{k:04d}" for k in self.set_sizes or self.numbers(split)]
 
     def numbers(self, split: str) -> range:
         """The numbers of the models of each class in a split; they follow those of the split before, or start anew."""
@@ -182,27 +208,31 @@ class Study:
 
     def shards(self, case: str, split: str) -> list[str]:
         """Names of the shards of a case and split, in order; with one model per job, the models' names."""
-        return [shard for shard, models in self._shards[case].items() if models[0].split == split]
+        return [shard for shard, (own, _) in self._shards[case].items() if own == split]
 
     def shard(self, case: str, shard: str) -> tuple[Model, ...]:
         """The models of a shard, in order."""
-        return self._shards[case][shard]
+        split, part = self._shards[case][shard]
+        return self.cases[case].models[split][part]
 
     @cached_property
-    def _shards(self) -> dict[str, dict[str, tuple[Model, ...]]]:
-        shards: dict[str, dict[str, tuple[Model, ...]]] = {case: {} for case in self.cases}
+    def _shards(self) -> dict[str, dict[str, tuple[str, slice]]]:
+        """The split of each shard of a case, and its part of the split's models."""
+        shards: dict[str, dict[str, tuple[str, slice]]] = {case: {} for case in self.cases}
         for case, split in itertools.product(self.cases, SPLITS):
-            for i, models in enumerate(_batched(self.cases[case].models[split], self.models_per_job)):
-                shards[case][models[0].name if self.models_per_job == 1 else f"{split}_{i:04d}"] = models
+            models = self.cases[case].models[split]
+            for i, start in enumerate(range(0, len(models), self.models_per_job)):
+                name = models[start].name if self.models_per_job == 1 else f"{split}_{i:04d}"
+                shards[case][name] = split, slice(start, start + self.models_per_job)
         return shards
 
     @cached_property
     def blocks(self) -> dict[str, tuple[str, ...]]:
         """The class words of each job of `regularization`; a word of several cases belongs to the first."""
         first: dict[str, str] = {}  # case by class word
-        for case, split in itertools.product(self.cases.values(), SPLITS):
-            for model in case.models[split]:
-                first.setdefault(model.class_word, case.name)
+        for case in self.cases.values():
+            for word in itertools.chain.from_iterable(case.members[split].values() for split in case.splits):
+                first.setdefault(word, case.name)
         return {
             f"{case}_{i:04d}": words
             for case in self.cases
@@ -286,16 +316,6 @@ def splits_of(section: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _batched(items: Sequence[Any], size: int) -> list[tuple]:
     return [tuple(items[i : i + size]) for i in range(0, len(items), size)]
-
-
-def read_text(path: Path) -> str:
-    """The text of a file of the configuration; raises `ValueError` naming it if it cannot be read or is not UTF-8."""
-    try:
-        return path.read_text(encoding="utf-8-sig")  # some editors put a byte-order mark before the text
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from error
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
 def read_lines(path: Path) -> list[str]:

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from workflow_scripts.study.study import read_text
+from workflow_scripts.cli import read_text
 
 HUB = Path("data/hub")  # has folders {owner}/{name}/{revision}/, and beside each its manifest {revision}.json
 DEPTH = len((HUB / "owner" / "name" / "revision").parts)
