@@ -69,7 +69,22 @@ def test_an_image_column_is_one_for_hugging_face_too(tmp_path: Path, table: pd.D
     assert {field.name for field in schema.field("image").type} == {"bytes", "path"}
     features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
     assert features["image"] == {"_type": "Image"}
+    artifacts.write_table(file, table.assign(twins=[["a"]] * len(table)), PROVENANCE)
+    features = json.loads(pq.read_schema(file).metadata[b"huggingface"])["info"]["features"]
+    assert features["twins"] == {"_type": "Sequence", "feature": {"dtype": "string", "_type": "Value"}}
     assert features["k"] == {"dtype": "int64", "_type": "Value"}
+
+
+def test_the_package_of_hugging_face_opens_lists_and_nulls_beside_an_image(tmp_path: Path, table: pd.DataFrame):
+    datasets = pytest.importorskip("datasets")
+    lists = {"twins": [["a", "b"]] + [[]] * (len(table) - 1), "ranks": [np.array([1, 2])] * len(table)}
+    more = {"seen_twin": pd.array([True] + [None] * (len(table) - 1), "boolean"), "loss": np.float32(0.5)}
+    file = tmp_path / "x.parquet"
+    artifacts.write_table(file, table.assign(**lists, **more), PROVENANCE)
+    rows = datasets.load_dataset("parquet", data_files=str(file), split="train", cache_dir=str(tmp_path / "cache"))
+    assert rows[0]["twins"] == ["a", "b"] and rows[0]["ranks"] == [1, 2]
+    assert [row["seen_twin"] for row in rows] == [True] + [None] * (len(table) - 1)
+    np.testing.assert_array_equal(np.asarray(rows[0]["image"]), artifacts.decode_image(table.image[0], "x"))
 
 
 def test_a_missing_column_is_named(tmp_path: Path, table: pd.DataFrame):

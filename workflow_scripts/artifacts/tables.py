@@ -97,13 +97,17 @@ def _row_groups(tables: Iterable[Any], rows: int) -> Iterator[Any]:
 
 
 def _hf_features(schema: Any) -> dict:
-    names = {"double": "float64", "bool": "bool", "large_string": "string"}
-    return {
-        field.name: {"_type": "Image"}
-        if field.name == "image"
-        else {"dtype": names.get(str(field.type), str(field.type)), "_type": "Value"}
-        for field in schema
-    }
+    return {field.name: {"_type": "Image"} if field.name == "image" else _hf_type(field.type) for field in schema}
+
+
+def _hf_type(kind: Any) -> dict:
+    """An Arrow type in the words of `datasets`; of a list in those that its older versions know, too."""
+    import pyarrow as pa
+
+    if pa.types.is_list(kind):
+        return {"_type": "Sequence", "feature": _hf_type(kind.value_type)}
+    names = {"double": "float64", "float": "float32", "large_string": "string"}
+    return {"dtype": names.get(str(kind), str(kind)), "_type": "Value"}
 
 
 def read_table(
