@@ -408,7 +408,7 @@ EXEMPLARS: dict[str, tuple[str, str, bool, dict[str, bytes | bool], str]] = {
     ),
     "group of texts": (
         "style", "image_folder", False, {"data/owl/1.jpg": b"text"},
-        "data/owl: 'owl' of mine needs 1 usable images, the folder has 0 among 1",
+        "data/owl: 'owl' of mine needs 1 usable images, the folder has 0; skipped: 1 .jpg (unreadable)",
     ),
     "list missing": (
         "style", "style_groups", True, {"data/owl/1.jpg": True},
@@ -425,7 +425,7 @@ EXEMPLARS: dict[str, tuple[str, str, bool, dict[str, bytes | bool], str]] = {
     ),
     "class of texts": (
         "object", "image_folder", False, {"data/owl/1.jpg": b"text"},
-        "data/owl: mine needs 1 usable images of this class; of 1 images, none is left for 'owl_0000'",
+        "data/owl: mine needs 1 usable images of this class, none is left for 'owl_0000'; skipped: 1 .jpg (unreadable)",
     ),
     "class of ImageNet missing": (
         "object", "imagenet", False, {"data/train/n1/1.JPEG": True},
@@ -433,7 +433,7 @@ EXEMPLARS: dict[str, tuple[str, str, bool, dict[str, bytes | bool], str]] = {
     ),
     "class of ImageNet too small": (
         "object", "imagenet", False, {"data/train/owl/1.JPEG": GOOD},
-        "data/train: class 'owl' of mine needs 1 images, 0 of 1 can be used: 1 under 256 pixels",
+        "data/train: class 'owl' of mine needs 1 images, 0 of 1 can be used; skipped: 1 .jpeg (under 256 pixels)",
     ),
 }  # fmt: skip
 
@@ -459,7 +459,7 @@ DISTRACTORS: dict[str, tuple[str, dict[str, bytes | bool], str]] = {
     "too few images": ("image_folder", {"data/1.jpg": True}, "data: distractors.count is 2, the folder has 1 images"),
     "the same image twice": (
         "image_folder", {"data/1.jpg": True, "data/2.jpg": True},
-        "data: distractors.count is 2, the folder has 2 images; skipped: 1 copies",
+        "data: distractors.count is 2, the folder has 2 images; skipped: 1 .jpg (a copy)",
     ),
     "truncated tar": ("distractors", {"data/0.tar": b"0" * 999}, "data/0.tar: truncated, or not a tar ("),
 }  # fmt: skip
@@ -470,7 +470,8 @@ def test_a_folder_without_the_distractors_is_refused(mistake: str, tmp_path: Pat
     source, files, says = DISTRACTORS[mistake]
     data = write_files(tmp_path, files)
     exemplars = tmp_path / "exemplars.parquet"
-    artifacts.write_table(exemplars, pd.DataFrame({"source": ["a"], "sha256": ["b"]}), {})
+    table = pd.DataFrame({"split": ["test"], "source": ["a"], "sha256": ["b"], "image": [GOOD]})
+    artifacts.write_table(exemplars, table, {})
     settings = {"study": "bad", "seed": 0, "source": source, "count": 2, "version": 1}
     flags = {"source": data, "exemplars": exemplars, "output": tmp_path / "mine.parquet", "settings": settings}
     assert says in refused(select_distractors.main, tmp_path, **flags)
@@ -945,7 +946,7 @@ CLASS_LISTS: dict[str, tuple[str, bytes | None, str]] = {
     "id of no synset": ("wnids.txt", b"n00000009\n", "class 'n00000009': not a noun synset of WordNet 3.0; expected"),
     "id without n": ("wnids.txt", b"00000002\n", "class '00000002': not a noun synset of WordNet 3.0; expected"),
     "ids that are not text": ("wnids.txt", b"\xff", "wnids.txt: not UTF-8 text ("),
-    "no list of ids": ("wnids.txt", None, "wnids.txt'"),
+    "no list of ids": ("wnids.txt", None, "wnids.txt: cannot be read (No such file"),
     "word for no ancestor": ("words.txt", b"00000003\tdog\tdog\n", "class n00000002: none of its hypernyms is"),
     "word without lemma": ("words.txt", b"00000002\tanimal\n", "words.txt: expected an 8-digit offset, a word"),
     "offset named twice": (

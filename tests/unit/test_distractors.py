@@ -14,9 +14,11 @@ import pytest
 
 from tests.unit.pictures import encoded, picture, write
 from workflow_scripts import artifacts, cli
-from workflow_scripts.exemplar_sources import DISTRACTOR_COLUMNS, distractors, image_folder
+from workflow_scripts.exemplar_sources import DISTRACTOR_COLUMNS, Exemplars, distractors, image_folder
 from workflow_scripts.seeds import derive_seed
 from workflow_scripts.steps import select_distractors
+
+NONE = Exemplars()
 
 
 def sample(key: str, image: bytes, caption: str | None = None, **record: object) -> dict[str, bytes]:
@@ -48,7 +50,7 @@ def shard(number: int, count: int = 6) -> list[dict[str, bytes]]:
     ]
 
 
-def chosen(source: Path, count: int, exemplars: frozenset[str] = frozenset(), seed: int = 0) -> pd.DataFrame:
+def chosen(source: Path, count: int, exemplars: Exemplars = NONE, seed: int = 0) -> pd.DataFrame:
     return pd.concat(distractors.distract(source, exemplars, count, seed), ignore_index=True)
 
 
@@ -101,14 +103,15 @@ def test_images_that_cannot_serve_make_room_for_the_next(laion: Path, caplog: py
     samples[0] = sample("000000000", encoded(picture(0))[:700])
     samples[1] = sample("000000001", encoded(picture(101)), url="https://x.org/again")  # a copy of 00001/000010001
     write_tar(laion / "00000.tar", *samples)
-    exemplars = frozenset({"https://x.org/0/2", hashlib.sha256(encoded(picture(3))).hexdigest()})
+    exemplars = Exemplars({"https://x.org/0/2"}, {hashlib.sha256(encoded(picture(3))).hexdigest()})
     with caplog.at_level(logging.INFO):
         table = chosen(laion, 14, exemplars)
     assert len(table) == 14 == table.sha256.nunique()
     assert not {broken, ours, copy_of_ours} & set(table.id)
     assert len({copied, "00001/000010001"} & set(table.id)) == 1
-    assert caplog.messages[-1] == "14 images, skipped: 1 copies, 2 exemplars, 1 unreadable"
-    says = f"{laion}: distractors.count is 15, the 3 tars have 18 images; skipped: 1 copies, 2 exemplars"
+    skipped = "1 .jpg (a copy), 2 .jpg (an exemplar), 1 .jpg (unreadable)"
+    assert caplog.messages[-1] == f"{laion}: 14 images, skipped: {skipped}"
+    says = f"{laion}: distractors.count is 15, the 3 tars have 18 images; skipped: 1 .jpg (a copy), 2 .jpg (an"
     with pytest.raises(ValueError, match=f"^{re.escape(says)}"):
         chosen(laion, 15, exemplars)
 
@@ -130,7 +133,7 @@ def test_what_stands_beside_an_image_describes_it(tmp_path: Path):
     assert table[["caption", "source", "licence"]].T.to_dict("list") == {
         "x/a": ["of the json", "https://x.org", "see url"],
         "x/b": ["of the text", "x/b", "unknown"],
-        "x/c": ["caf\ufffd", "x/c", "unknown"],
+        "x/c": ["café", "x/c", "unknown"],
         "x/sub/d": ["", "x/sub/d", "unknown"],
         "x/f": ["", "x/f", "unknown"],
     }
@@ -180,8 +183,9 @@ def test_memory_does_not_grow_with_the_images(tmp_path: Path):
         # What follows the end of a PNG makes it another file, but no other picture.
         write_tar(tmp_path / f"{number}.tar", *(sample(f"{k}", image + bytes([number, k])) for k in range(40)))
     tars = sorted(tmp_path.glob("*.tar"))
+    chosen(tmp_path, 1)  # imports what it needs
     tracemalloc.start()
-    rows = sum(1 for _ in distractors._from_tars(tmp_path, tars, distractors.Sieve(frozenset()), 120, 0))
+    rows = sum(1 for _ in distractors._from_tars(tmp_path, tars, Exemplars(), 120, 0))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert rows == 120 and peak < 120 * len(image) / 5
@@ -202,7 +206,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("module", [distractors, image_folder])
 def test_without_tars_any_images_below_serve(module, folder: Path):
-    table = pd.concat(module.distract(folder, set(), 6, 0)).set_index("id")
+    table = pd.concat(module.distract(folder, Exemplars(), 6, 0)).set_index("id")
     assert sorted(table.index) == ["0.JPG", "1.JPG", "2.JPG", "cat/0.jpg", "cat/1.jpg", "cat/2.jpg"]
     assert list(table.index) == sorted(table.index, key=lambda name: derive_seed(0, "distractor", name))
     assert table.loc["cat/0.jpg", ["class", "caption", "source", "licence"]].tolist() == [
@@ -210,29 +214,31 @@ def test_without_tars_any_images_below_serve(module, folder: Path):
     ]  # fmt: skip
     assert table.loc["cat/1.jpg", ["class", "caption", "source"]].tolist() == ["cat", "another cat", "mine/cat/1.jpg"]
     assert table.loc["0.JPG", ["class", "caption", "source", "licence"]].tolist() == ["", "", "mine/0.JPG", "unknown"]
-    assert list(pd.concat(module.distract(folder, set(), 4, 0)).id) == list(table.index[:4])
+    assert list(pd.concat(module.distract(folder, Exemplars(), 4, 0)).id) == list(table.index[:4])
 
 
 def test_a_folder_with_too_few_images_is_named(folder: Path, tmp_path: Path):
-    with pytest.raises(ValueError, match=r"mine: distractors.count is 7, the folder has 6 images$"):
+    with pytest.raises(ValueError, match=r"mine: distractors.count is 7, the folder has 6 images; skipped: none$"):
         chosen(folder, 7)
-    says = r"mine: distractors.count is 6, the folder has 6 images; skipped: 1 exemplars"
+    says = r"mine: distractors.count is 6, the folder has 6 images; skipped: 1 .jpg \(an exemplar\)"
     with pytest.raises(ValueError, match=says):
-        chosen(folder, 6, frozenset({"mine/cat/2.jpg"}))
+        chosen(folder, 6, Exemplars(sha256={artifacts.file_hash(folder / "cat/2.jpg")}))
     with pytest.raises(ValueError, match="nowhere: no folder of images"):
         chosen(tmp_path / "nowhere", 1)
 
 
 def test_the_step_keeps_out_exemplars_and_writes_all_parts(laion: Path, tmp_path: Path, monkeypatch):
     theirs = hashlib.sha256(encoded(picture(104))).hexdigest()
-    exemplars = pd.DataFrame({"source": ["imagenet/train/x.JPEG", "https://x.org/2/5"], "sha256": ["-", theirs]})
+    origin = {"source": ["imagenet/train/x.JPEG", "https://x.org/2/5"], "sha256": ["-", theirs]}
+    images = [encoded(picture(3).resize((150, 130))), encoded(picture(99))]
+    exemplars = pd.DataFrame({**origin, "split": "test", "image": images})
     artifacts.write_table(tmp_path / "exemplars.parquet", exemplars, {})
-    settings = {"study": "x", "seed": 0, "source": "distractors", "count": 16, "version": 1}
+    settings = {"study": "x", "seed": 0, "source": "distractors", "count": 15, "version": 1}
     flags = ["--source", laion, "--exemplars", tmp_path / "exemplars.parquet", "--output", tmp_path / "x.parquet"]
     monkeypatch.setattr("sys.argv", ["step", *map(str, flags), "--settings", json.dumps(settings)])
     monkeypatch.setattr("workflow_scripts.exemplar_sources._photographs.PART", 5)
     cli.run(select_distractors.main)
     table = artifacts.read_table(tmp_path / "x.parquet")
-    assert len(table) == 16 == table.id.nunique()
-    assert not {"00001/000010004", "00002/000020005"} & set(table.id)
-    assert artifacts.read_provenance(tmp_path / "x.parquet")["inputs"] == {}
+    assert len(table) == 15 == table.id.nunique()
+    assert not {"00000/000000003", "00001/000010004", "00002/000020005"} & set(table.id)
+    assert list(artifacts.read_provenance(tmp_path / "x.parquet")["inputs"]) == [str(tmp_path / "exemplars.parquet")]

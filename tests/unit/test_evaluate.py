@@ -92,6 +92,20 @@ def test_sets_are_told_apart_by_their_size():
     assert ("n = 2", "random") in found
 
 
+@pytest.mark.parametrize(
+    ("new_artist", "seen_twin", "counts"),
+    [
+        ([None, None, None], [None, None, None], {}),
+        ([None, None, None], [None, True, None], {}),
+        ([False, None, True], [False, True, None], {"known": 1, "new": 1, "twin-free": 1}),
+    ],
+)
+def test_what_is_not_known_of_an_exemplar_is_not_claimed(new_artist: list, seen_twin: list, counts: dict):
+    unknown = {"new_artist": pd.array(new_artist, "boolean"), "seen_twin": pd.array(seen_twin, "boolean")}
+    found = dict(cells.views(scores([[1], [2], [3]], ["a", "b", "c"], **unknown), sets=False, only_all=False))
+    assert {view: len(found[view]) for view in ("known", "new", "twin-free") if view in found} == counts
+
+
 def test_train_and_val_are_measured_whole():
     table = scores([[1], [2]], ["a", "b"], split=["train", "test"], seen_twin=True)
     found = cells.evaluate({"c": table}, None, SETTINGS)["records"]

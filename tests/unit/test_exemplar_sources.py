@@ -12,6 +12,7 @@ from workflow_scripts import artifacts
 from workflow_scripts.exemplar_sources import (
     DISTRACTOR_COLUMNS,
     EXEMPLAR_COLUMNS,
+    Exemplars,
     emoji_distractors,
     emoji_objects,
     emoji_sets,
@@ -93,14 +94,15 @@ def test_styles_take_whole_groups(corpus: Path) -> None:
 
 
 def test_distractors_are_no_exemplars_twins_or_second_renderings(corpus: Path) -> None:
-    table = table_of(emoji_distractors.distract, corpus, {"noto-cat", "openmoji-cat"}, count=2, seed=0)
+    exemplars = Exemplars({"noto-cat", "openmoji-cat"})
+    table = table_of(emoji_distractors.distract, corpus, exemplars, count=2, seed=0)
     assert list(table.columns) == list(DISTRACTOR_COLUMNS)
     assert set(table.id) == {"fluent-dog", "kameleon-cat"}  # twemoji-cat is a twin of noto-cat
-    assert "twemoji-cat" in set(table_of(emoji_distractors.distract, corpus, set(), count=3, seed=0).id)
-    again = table_of(emoji_distractors.distract, corpus, {"noto-cat", "openmoji-cat"}, count=2, seed=0)
+    assert "twemoji-cat" in set(table_of(emoji_distractors.distract, corpus, Exemplars(), count=3, seed=0).id)
+    again = table_of(emoji_distractors.distract, corpus, exemplars, count=2, seed=0)
     assert list(again.sha256) == list(table.sha256)
     with pytest.raises(ValueError, match=r"distractors.count is 4, the corpus has 3 free drawings"):
-        table_of(emoji_distractors.distract, corpus, set(), count=4, seed=0)
+        table_of(emoji_distractors.distract, corpus, Exemplars(), count=4, seed=0)
 
 
 def sets(*sizes: int, group: str = "kameleon-0") -> Case:

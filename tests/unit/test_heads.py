@@ -289,7 +289,7 @@ def study(tmp_path) -> Chain:
     for i in range(18):
         signals[f"style-{i}"] = 3 * rng.normal(size=SIGNAL)
         row = {"model": f"style-{i}", "split": "train" if i < 12 else "val", "class": "x"}
-        origin = {"new_artist": False, "source": f"style-{i}", "twins": [], "seen_twin": False}
+        origin = {"new_artist": False, "source": f"style-{i}", "sha256": "", "twins": [], "seen_twin": False}
         plant_weights(chain, "styles", f"style-{i}", 2)
         for k in range(2):
             rows.append(row | origin | {"k": k, "image": picture(rng)})

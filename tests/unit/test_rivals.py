@@ -13,11 +13,12 @@ from workflow_scripts.methods import Candidates, Queries, feature_similarity
 def test_neither_the_same_image_nor_a_twin_is_a_rival():
     exemplars = pd.DataFrame(
         {
-            "source": ["own", "own", "twin", "other", "other", "third"],
-            "twins": [["twin"], ["twin"], ["own"], [], [], []],
+            "source": ["own", "own", "twin", "other", "other", "third", "own"],
+            "sha256": ["1", "1", "2", "3", "3", "4", "5"],  # the last is of another folder of the same name
+            "twins": [["twin"], ["twin"], ["own"], [], [], [], []],
         }
     )
-    assert rivals.other_exemplars(exemplars, np.array([0])).tolist() == [3, 5]
+    assert rivals.other_exemplars(exemplars, np.array([0])).tolist() == [3, 5, 6]
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_each_model_has_rivals_of_its_own(method):
     samples = np.array([[0, 1], [1, 0], [0, 1]], np.float32)  # at 90, 0 and 90 degrees
     queries = Queries(samples, np.array([[0, -1], [0, -1], [1, 2]]))
     table = pd.DataFrame({"model": ["a", "a", "b"], "class": ["cat", "cat", "dog"]})
-    exemplars = pd.DataFrame({"source": ["60", "90", "10"], "twins": [[], [], []]})
+    exemplars = pd.DataFrame({"source": ["60", "90", "10"], "sha256": ["a", "b", "c"], "twins": [[], [], []]})
     counts = rivals.count_rivals(method, queries, table, exemplars, pd.Series(["cat", None]))
     assert {name: rows.tolist() for name, rows in counts.items()} == {
         "hard": [1, 1, 0],

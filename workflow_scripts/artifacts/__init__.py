@@ -5,9 +5,9 @@ in JSON, tables in parquet, or in CSV where a person reads them. Every artefact 
 atomic (`.part`, on the disk, then rename), and nothing is ever pickled. Beside an artefact lies its sidecar,
 `{file}.sha256`, in the format of `sha256sum --check`; files of single models share one, the checklist of their shard.
 
-Other people's weights are read with `read_weights`, which runs no code in them, and their images with `open_image`. The
-other formats of other people, and what is no artefact (configuration, templates, the records of Snakemake and SLURM),
-are read by the modules that describe them.
+Other people's weights are read with `read_weights`, which runs no code in them, and their images with
+`open_photograph`. The other formats of other people, and what is no artefact (configuration, templates, the records of
+Snakemake and SLURM), are read by the modules that describe them.
 """
 
 from workflow_scripts.artifacts.files import (
@@ -27,12 +27,14 @@ from workflow_scripts.artifacts.files import (
 )
 from workflow_scripts.artifacts.images import (
     MODES,
+    ImageError,
     Images,
     decode_image,
     encode_image,
     encode_png,
     on_white,
     open_image,
+    open_photograph,
     write_png,
 )
 from workflow_scripts.artifacts.provenance import (

@@ -28,8 +28,8 @@ def attribute(method: Method, images: Images, distractors: pd.DataFrame) -> pd.D
     ranks = _masked(answer.ranks, real)
     table = images.samples.assign(split=first["split"])[NAMES].assign(
         **{"class": first["class"]},
-        new_artist=[bool(rows["new_artist"].all()) for rows in own],
-        seen_twin=[bool(rows["seen_twin"].any()) for rows in own],
+        new_artist=_known(exemplars["new_artist"], [rows["new_artist"].all(skipna=False) for rows in own]),
+        seen_twin=_known(exemplars["seen_twin"], [rows["seen_twin"].any(skipna=False) for rows in own]),
         ranks=ranks,
         best=[int(row.min()) for row in ranks],
         candidates=answer.candidates,
@@ -47,6 +47,11 @@ def attribute(method: Method, images: Images, distractors: pd.DataFrame) -> pd.D
         others=rivals["others"],
         others_ahead=_masked(rivals["others_ahead"], real),
     )
+
+
+def _known(column: pd.Series, values: list) -> pd.Series:
+    """What holds of the exemplars of each query; null where it depends on one of whom it is not known."""
+    return pd.Series(values, dtype=column.dtype)
 
 
 def _masked(values: np.ndarray, mask: np.ndarray) -> list[np.ndarray]:

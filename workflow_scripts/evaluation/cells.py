@@ -11,6 +11,7 @@ A cell has several views, each of some queries or some candidates:
     hard, easy    only distractors of the exemplar's own class, or only those of other classes
     known, new    exemplars of artists of whom the base model has seen other drawings, or has seen none
     twin-free     exemplars of which neither the base model nor a head has seen a near-duplicate
+                  (these three are of those of which it is known)
     n = 5         models that were tuned on five exemplars
 """
 
@@ -125,6 +126,7 @@ def views(scores: pd.DataFrame, sets: bool, only_all: bool) -> Iterator[tuple[st
     if sets:
         yield from ((f"n = {size}", scores[sizes == size]) for size in sorted(sizes.unique()))
         return
+    new, seen = scores["new_artist"].astype("boolean"), scores["seen_twin"].astype("boolean")
     places = ranks.map(lambda row: np.argsort(np.argsort(row)) + 1)  # of true exemplars among each other
     # Two passes may round a score to either side of a tie: no easy rank may be better than the place.
     easy = [np.maximum(place, rank) for place, rank in zip(places, ranks - scores["hard_ahead"], strict=True)]
@@ -132,9 +134,9 @@ def views(scores: pd.DataFrame, sets: bool, only_all: bool) -> Iterator[tuple[st
         "others": scores.assign(ranks=ranks + scores["others_ahead"], candidates=candidates + scores["others"]),
         "hard": scores.assign(ranks=places + scores["hard_ahead"], candidates=sizes + hard)[hard > 0],
         "easy": scores.assign(ranks=easy, candidates=candidates - hard)[hard > 0],
-        "known": scores[~scores["new_artist"]],
-        "new": scores[scores["new_artist"]],
-        "twin-free": scores[~scores["seen_twin"]] if scores["seen_twin"].any() else scores.iloc[:0],
+        "known": scores[new.eq(False)],  # what is null is neither
+        "new": scores[new.eq(True)],
+        "twin-free": scores[seen.eq(False)] if seen.any() else scores.iloc[:0],
     }
     yield from ((view, part) for view, part in parts.items() if len(part))
 

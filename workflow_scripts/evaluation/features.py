@@ -17,7 +17,7 @@ from workflow_scripts import artifacts
 from workflow_scripts.evaluation.retrieval import NO_EXEMPLAR
 from workflow_scripts.ground_truth.shards import read_manifest
 
-EXEMPLAR = ["model", "split", "class", "k", "new_artist", "source", "twins", "seen_twin"]
+EXEMPLAR = ["model", "split", "class", "k", "new_artist", "source", "sha256", "twins", "seen_twin"]
 CHECKED_AT_ONCE = 16_384  # rows, so that checking takes little memory
 
 

@@ -21,7 +21,7 @@ def count_rivals(
 
     Args:
         table: of the queries, with the columns model and class.
-        exemplars: of all cases, in the rows that `queries.truth` names, with the columns source and twins.
+        exemplars: of all cases, in the rows that `queries.truth` names, with the columns source, sha256 and twins.
         classes: of the distractors.
 
     Returns:
@@ -44,5 +44,6 @@ def count_rivals(
 def other_exemplars(exemplars: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
     """The exemplars that are neither the image nor a near-duplicate of those in `rows`; each image once."""
     own = exemplars.iloc[rows]
-    excluded = set(own["source"]).union(*own["twins"])
-    return np.flatnonzero(~exemplars["source"].duplicated() & ~exemplars["source"].isin(excluded))
+    images = pd.MultiIndex.from_frame(exemplars[["source", "sha256"]])  # two folders may have files of one name
+    twins = set().union(*own["twins"])
+    return np.flatnonzero(~images.duplicated() & ~images.isin(images[rows]) & ~exemplars["source"].isin(twins))

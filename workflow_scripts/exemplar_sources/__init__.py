@@ -6,12 +6,16 @@ table in parts, because a million images do not fit in memory. A source has no k
 """
 
 from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol, Self
 
 import pandas as pd
+from PIL import Image
 from tqdm import tqdm
 
+from workflow_scripts import artifacts
+from workflow_scripts.exemplar_sources._twins import Mark, find_twins  # noqa: F401 (for the release, too)
 from workflow_scripts.miniature.corpus import DRAWINGS, TWINS
 from workflow_scripts.study.study import Case, Model
 
@@ -20,6 +24,36 @@ EXEMPLAR_COLUMNS = (
     "new_artist", "twins", "seen_twin",
 )  # fmt: skip
 DISTRACTOR_COLUMNS = ("id", "class", "image", "caption", "sha256", "source", "licence", "author")
+
+
+class Shown(NamedTuple):
+    """An exemplar among those of all cases."""
+
+    case: str
+    split: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Exemplars:
+    """The exemplars of every case of a study, as a source of distractors needs to know them."""
+
+    sources: Set[str] = frozenset()
+    sha256: Set[str] = frozenset()
+    files: Sequence[Path] = ()  # the tables of the cases
+
+    @classmethod
+    def read(cls, files: Sequence[Path]) -> Self:
+        tables = [artifacts.read_table(file, ["source", "sha256"]) for file in files]
+        sources, digests = ({value for table in tables for value in table[column]} for column in ("source", "sha256"))
+        return cls(sources, digests, files)
+
+    def images(self) -> Iterator[tuple[Shown, Image.Image]]:
+        """Each exemplar with what it shows."""
+        for file in self.files:
+            images, table = artifacts.Images(file), artifacts.read_table(file, ["split", "source"])
+            for row, (split, source) in enumerate(table.itertuples(index=False)):
+                yield Shown(file.stem, split, source), Image.fromarray(images.decode(row, row + 1)[0])
 
 
 class ExemplarSourceModule(Protocol):
@@ -33,9 +67,10 @@ class ExemplarSourceModule(Protocol):
 
         Yields:
             One row per exemplar image with EXEMPLAR_COLUMNS, in the order of `models_of`, then of `k`, the exemplar's
-            number within its model. `caption` says what the image shows; `source` is unique among the images of all
-            cases; `twins` lists the `source` of its near-duplicates, `seen_twin` says whether the base model or a head
-            was trained on one.
+            number within its model. `caption` says what the image shows; `source` is unique among the images of a
+            case; `twins` lists the `source` of its near-duplicates, `seen_twin` says whether the base model or a head
+            was trained on one, `new_artist` whether the base model has seen nothing of its artist; both are null where
+            that is not known.
 
         Raises:
             ValueError: the source lacks images of a class or group; the message names it and what there is.
@@ -45,12 +80,12 @@ class ExemplarSourceModule(Protocol):
 class DistractorSourceModule(Protocol):
     """What a module of this folder that chooses distractors offers."""
 
-    def distract(self, source: Path, exemplars: Set[str], count: int, seed: int) -> Iterator[pd.DataFrame]:
+    def distract(self, source: Path, exemplars: Exemplars, count: int, seed: int) -> Iterator[pd.DataFrame]:
         """Chooses images that influenced no model.
 
         Args:
             source: the folder of the data.
-            exemplars: `source` and `sha256` of every exemplar of the study; these may not be distractors.
+            exemplars: those of every case of the study; neither they nor their twins may be distractors.
 
         Yields:
             `count` rows with DISTRACTOR_COLUMNS; `class` may be empty.

@@ -3,15 +3,20 @@
 {source}/{class}/*      of a case of kind `object`: the first images by name, one model each, train, then val, test
 {source}/{group}/*      of a case of kind `style`: all images of a group, one model
 {source}/**/*           as distractors
+
+An image of a class that is a twin of an earlier one, of any class, is passed over: it would be known before its test.
 """
 
-from collections.abc import Iterator, Set
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
-from workflow_scripts.exemplar_sources import _photographs, models_of, style_groups
+from workflow_scripts.exemplar_sources import Exemplars, _photographs, models_of, style_groups
 from workflow_scripts.exemplar_sources._distractors import below_folder
+from workflow_scripts.exemplar_sources._photographs import Choice, Photographs
+from workflow_scripts.exemplar_sources._twins import Album, Mark
 from workflow_scripts.study.study import Case, Model
 
 FOLDERS = True  # see `plugins.has_folders`
@@ -21,17 +26,17 @@ def select(source: Path, case: Case, seed: int) -> Iterator[pd.DataFrame]:
     """Takes the images of each class or group in the order of their names."""
     if case.kind == "style":
         return style_groups.select(source, case, seed)
-    present = _photographs.list_folders(source)
+    present = dict.fromkeys(_photographs.list_folders(source))
     for model in models_of(case):
         if model.class_name not in present:
             raise ValueError(
                 f"{source}: no folder {model.class_name!r}, a class of {case.name}; folders: "
-                f"{', '.join(present[:10]) or 'none'}"
+                f"{', '.join(list(present)[:10]) or 'none'}"
             )
-    return _photographs.in_parts(_rows(source, case, models_of(case)))
+    return _photographs.exemplars(source, _choices(source, case, models_of(case)))
 
 
-def distract(source: Path, exemplars: Set[str], count: int, seed: int) -> Iterator[pd.DataFrame]:
+def distract(source: Path, exemplars: Exemplars, count: int, seed: int) -> Iterator[pd.DataFrame]:
     """Takes images anywhere in the folder, in the order of a hash of seed and path.
 
     The column `class` names the folder of an image, so that hard distractors can be told apart.
@@ -39,17 +44,32 @@ def distract(source: Path, exemplars: Set[str], count: int, seed: int) -> Iterat
     return _photographs.in_parts(below_folder(source, exemplars, count, seed))
 
 
-def _rows(source: Path, case: Case, models: list[Model]) -> Iterator[dict]:
-    usable = {}
+def _choices(source: Path, case: Case, models: list[Model]) -> Iterator[Choice]:
+    needed = Counter(model.class_name for model in models)
+    photographs, album, untried = {}, Album(), {}  # of each class, and of all
     for model in models:
         name = model.class_name
-        if name not in usable:
-            usable[name] = _photographs.read_usable(_photographs.list_images(source / name))
-        file, image = next(usable[name], (None, None))
+        if name not in untried:
+            photographs[name] = Photographs(source / name)
+            untried[name] = _new_to(album, photographs[name])
+        file, mark = next(untried[name], (None, None))
         if file is None:
-            needed = sum(other.class_name == name for other in models)
             raise ValueError(
-                f"{source / name}: {case.name} needs {needed} usable images of this class; of "
-                f"{len(_photographs.list_images(source / name))} images, none is left for {model.name!r}"
+                f"{source / name}: {case.name} needs {needed[name]} usable images of this class, none is left for "
+                f"{model.name!r}; {photographs[name]}"
             )
-        yield _photographs.exemplar(model, 0, source, file, image, f"a photo of a {model.class_word}")
+        yield Choice(model, 0, file, mark, {"caption": f"a photo of a {model.class_word}"})
+    for name, own in photographs.items():
+        own.report(needed[name])
+
+
+def _new_to(album: Album, photographs: Photographs) -> Iterator[tuple[Path, Mark]]:
+    """The usable images of a class that are no twin of one in the album, to which they are added."""
+    for file, image in photographs.usable(photographs.inside()):
+        mark = Mark.of(image)
+        if twins := album.twins(mark):
+            _photographs.log.warning("skipped: %s: the same picture as %s", file, twins[0])
+            photographs.skip(file.suffix, "the same picture as another")
+            continue
+        album.add(_photographs.spell(file), mark)
+        yield file, mark

@@ -6,12 +6,14 @@
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from workflow_scripts.exemplar_sources import _photographs, models_of, number_of
+from workflow_scripts.exemplar_sources._photographs import Choice, Photographs
+from workflow_scripts.exemplar_sources._twins import Mark
 from workflow_scripts.study.study import Case, read_lines
 
 FOLDERS = True  # see `plugins.has_folders`
@@ -19,30 +21,32 @@ FOLDERS = True  # see `plugins.has_folders`
 
 def select(source: Path, case: Case, seed: int) -> Iterator[pd.DataFrame]:
     """Takes all images of each group, or as many of the first as the model's size says."""
-    return _photographs.in_parts(_rows(source, case, _folders(source, case)))
+    return _photographs.exemplars(source, _choices(source, case, _folders(source, case)))
 
 
-def _rows(source: Path, case: Case, folders: dict[str, str]) -> Iterator[dict]:
+def _choices(source: Path, case: Case, folders: dict[str, str]) -> Iterator[Choice]:
     for class_name, group in itertools.groupby(models_of(case), key=lambda model: model.class_name):
         folder = source / folders[class_name]
-        files = _photographs.list_images(folder)
-        usable = list(itertools.islice(_photographs.read_usable(files), max(case.set_sizes, default=None)))
+        photographs = Photographs(folder)
+        files = photographs.usable(photographs.inside())
+        usable = [(file, Mark.of(image)) for file, image in itertools.islice(files, max(case.set_sizes, default=None))]
         for model in group:
             size = number_of(model) if case.set_sizes else max(len(usable), 1)
             if len(usable) < size:
                 raise ValueError(
                     f"{folder}: {model.name!r} of {case.name} needs {size} usable images, the folder has "
-                    f"{len(usable)} among {len(files)}"
+                    f"{len(usable)}; {photographs}"
                 )
-            for k, (file, image) in enumerate(usable[:size]):
-                style, caption = folder.name, f"a picture in the style of {folder.name}"
-                row = _photographs.exemplar(model, k, source, file, image, caption, author=style)
-                yield {**row, "class": style}
+            style = _photographs.spell(folder.name)
+            about = {"class": style, "author": style, "caption": f"a picture in the style of {style}"}
+            for k, (file, mark) in enumerate(usable[:size]):
+                yield Choice(model, k, file, mark, about)
+        photographs.report(len(usable))
 
 
 def _folders(source: Path, case: Case) -> dict[str, str]:
     """The folder of each group; all folders are checked before any image is read."""
-    present = _photographs.list_folders(source)
+    present = dict.fromkeys(_photographs.list_folders(source))
     folders, named_in = {}, {}
     for split in case.splits:
         groups = list(dict.fromkeys(model.class_name for model in case.models[split]))
@@ -63,7 +67,7 @@ def _folders(source: Path, case: Case) -> dict[str, str]:
     return folders
 
 
-def _read_list(file: Path, case: Case, count: int, present: list[str]) -> list[str]:
+def _read_list(file: Path, case: Case, count: int, present: Collection[str]) -> list[str]:
     if not file.is_file():
         raise ValueError(
             f"{file}: no such file; {case.name} has {count} groups in this split: list their folders, one per line, of "

@@ -9,10 +9,12 @@ import pandas as pd
 from PIL import Image
 
 from workflow_scripts import artifacts
-from workflow_scripts.exemplar_sources import EXEMPLAR_COLUMNS
+from workflow_scripts.exemplar_sources import EXEMPLAR_COLUMNS, Mark, find_twins
 from workflow_scripts.release.entries import SHOWN, Entry, read_models
 from workflow_scripts.study.study import Case, Model
 
+# The release does not say who made an image, nor what the base model has seen of it.
+NOT_KNOWN = {"new_artist": "boolean", "seen_twin": "boolean"}
 LICENCE = "CC-BY-NC-SA-4.0"  # of the release; its images belong to others
 
 
@@ -43,12 +45,17 @@ def exemplar_parts(folder: Path, case: Case, allow_missing: bool = False) -> Ite
     entries = complete(folder, read_models(folder, case.name, list(models)), allow_missing)
     if not entries:
         raise ValueError(f"{folder}: no model of {case.name} has all its exemplars; see docs/release.md")
+    twins = find_twins((path, _mark(folder, path)) for entry in entries.values() for path in entry.exemplars)
     for name, entry in entries.items():
-        rows = [_exemplar(folder, models[name], entry, k) for k in range(len(entry.exemplars))]
-        yield pd.DataFrame(rows)[list(EXEMPLAR_COLUMNS)]
+        rows = [_exemplar(folder, models[name], entry, k, twins) for k in range(len(entry.exemplars))]
+        yield pd.DataFrame(rows).astype(NOT_KNOWN)[list(EXEMPLAR_COLUMNS)]
 
 
-def _exemplar(folder: Path, model: Model, entry: Entry, k: int) -> dict:
+def _mark(folder: Path, path: str) -> Mark:
+    return Mark.of(artifacts.open_image(encoded(folder, path), str(folder / path)))
+
+
+def _exemplar(folder: Path, model: Model, entry: Entry, k: int, twins: Mapping[str, list[str]]) -> dict:
     path = entry.exemplars[k]
     image, word = encoded(folder, path), entry.class_word or model.class_word
     return {
@@ -63,9 +70,8 @@ def _exemplar(folder: Path, model: Model, entry: Entry, k: int) -> dict:
         "source": path,
         "licence": LICENCE,
         "author": "",
-        "new_artist": False,  # the release does not say who made it, nor what the base model has seen of it
-        "twins": [],
-        "seen_twin": False,
+        "twins": twins.get(path, []),
+        **dict.fromkeys(NOT_KNOWN),
     }
 
 

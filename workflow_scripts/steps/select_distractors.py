@@ -7,7 +7,7 @@ Example:
 """
 
 from workflow_scripts import artifacts, cli, plugins
-from workflow_scripts.exemplar_sources import DISTRACTOR_COLUMNS, corpus_of, with_columns
+from workflow_scripts.exemplar_sources import DISTRACTOR_COLUMNS, Exemplars, corpus_of, with_columns
 from workflow_scripts.study.settings.exemplars import SelectDistractorsSettings
 
 
@@ -18,10 +18,8 @@ from workflow_scripts.study.settings.exemplars import SelectDistractorsSettings
     output=cli.file(),
 )
 def main(args: cli.Args, settings: SelectDistractorsSettings) -> None:
-    tables = (artifacts.read_table(file, ["source", "sha256"]) for file in args.exemplars)
-    exemplars = {name for table in tables for column in table for name in table[column]}
     source = plugins.load("exemplar_sources", settings.source)
-    parts = source.distract(args.source, exemplars, settings.count, settings.seed)
+    parts = source.distract(args.source, Exemplars.read(args.exemplars), settings.count, settings.seed)
     inputs = settings.made_from(corpus=corpus_of(args.source), exemplars=args.exemplars)
     provenance = artifacts.make_provenance(settings.to_json(), inputs)
     artifacts.write_table(args.output, with_columns(parts, DISTRACTOR_COLUMNS, settings.count), provenance)
