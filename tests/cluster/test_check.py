@@ -1,7 +1,11 @@
 """cluster_check on a real Slurm: a good profile passes, and each mistake is one line that names its key."""
 
 import re
+import shlex
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +21,14 @@ pytestmark = pytest.mark.usefixtures("cluster")
 def test_a_good_profile_passes_and_is_told_what_was_checked(project: Project):
     done = project.check("--profile", "slurm")
     assert done.returncode == 0, done.stderr
-    for told in ("weights: on disk", "sbatch accepts", "partition gpu sees", "partition cpu sees", f"with {FILE}"):
+    for told in (
+        "weights: on disk",
+        "sbatch accepts",
+        "partition gpu sees",
+        "partition cpu sees",
+        "; locks hold on all",
+        f"with {FILE}",
+    ):
         assert told in done.stdout
 
 
@@ -98,18 +109,48 @@ def test_a_machine_without_slurm_is_told_so(project: Project, monkeypatch: pytes
     assert done.stderr.startswith(f"error: {FILE}: executor: 'slurm' needs sinfo, sbatch")
 
 
-def test_a_node_that_does_not_see_the_folder_is_named(project: Project, cluster: slurm.Cluster):
-    hidden = project.folder.parent
+@contextmanager
+def mounted(cluster: slurm.Cluster, *mount: str) -> Iterator[None]:
+    """For a while, the node cpu01 sees something else in a place."""
     cluster.stop("cpu01")
-    cluster.start_node("cpu01", "unshare", "--mount", "sh", "-c", f'mount -t tmpfs none {hidden} && exec "$@"', "sh")
+    cluster.start_node("cpu01", "unshare", "--mount", "sh", "-c", f'mount {shlex.join(mount)} && exec "$@"', "sh")
     cluster.wait_for("sinfo", "--noheader", "--nodes=cpu01", "--format=%T", output="idle")
     try:
-        done = project.check("--profile", "slurm")
+        yield
     finally:
         cluster.stop("cpu01")
         cluster.start_node("cpu01")
+
+
+def test_a_node_that_does_not_see_the_folder_is_named(project: Project, cluster: slurm.Cluster):
+    with mounted(cluster, "-t", "tmpfs", "none", str(project.folder.parent)):
+        done = project.check("--profile", "slurm")
     assert done.returncode == 1
     assert done.stderr.strip() == (
         f"error: {FILE}: node cpu01 of partition 'cpu' does not see {project.folder}; "
         "the project must lie on a file system that all nodes share"
     )
+
+
+def test_a_node_that_does_not_see_results_is_named(project: Project, cluster: slurm.Cluster):
+    results = project.folder / "results"
+    results.mkdir()
+    with mounted(cluster, "-t", "tmpfs", "none", str(results)):
+        done = project.check("--profile", "slurm")
+    assert done.returncode == 1
+    assert f"node cpu01 of partition 'cpu' does not see {results}; results must" in done.stderr
+
+
+def test_locks_that_other_nodes_do_not_see_are_told(project: Project, cluster: slurm.Cluster, tmp_path: Path):
+    """A layer above the real folder has the same files, but locks of its own, like Lustre mounted with `localflock`."""
+    folders = {name: tmp_path / name for name in ("upper", "work")}
+    results = project.folder / "results"
+    results.mkdir()
+    for folder in folders.values():
+        folder.mkdir()
+    options = f"lowerdir={results},upperdir={folders['upper']},workdir={folders['work']}"
+    with mounted(cluster, "-t", "overlay", "-o", options, "none", str(results)):
+        done = project.check("--profile", "slurm")
+    assert done.returncode == 0, done.stderr
+    assert "a node of partition cpu sees them; locks hold on one node only; never start a second run" in done.stdout
+    assert "a node of partition gpu sees them; locks hold on all nodes" in done.stdout

@@ -94,13 +94,16 @@ def test_a_run_outlives_an_outage_of_the_database(begun, undisturbed: Project, c
     check(project, undisturbed, finished)
 
 
-def test_a_job_that_slurm_forgets_is_submitted_again(begun, undisturbed: Project, cluster: slurm.Cluster):
-    project, run, job, finished = begun
-    cluster.daemons["slurmctld"].kill()
-    cluster.stop("slurmctld")
-    for state in cluster.folder.glob("job_state*"):
-        state.unlink()
-    cluster.start("slurmctld", "slurmctld", "-D")
-    assert run.wait(PATIENCE) == 0, run.said
+def test_a_job_that_slurm_forgets_is_submitted_again(shard: Project, undisturbed: Project, cluster: slurm.Cluster):
+    """The controller is killed before it has saved the job to its disk."""
+    saved = {file: file.read_bytes() for file in cluster.folder.glob("job_state*")}
+    with shard.start("--", SHARD) as run:
+        (job,) = until(lambda: jobs("running"), "the job")
+        cluster.daemons["slurmctld"].kill()
+        cluster.stop("slurmctld")
+        for file in cluster.folder.glob("job_state*"):
+            file.write_bytes(saved[file]) if file in saved else file.unlink()
+        cluster.start("slurmctld", "slurmctld", "-D")
+        assert run.wait(PATIENCE) == 0, run.said
     assert f"SLURM does not know job {job} any more" in run.said
-    check(project, undisturbed, finished)
+    check(shard, undisturbed, {})

@@ -99,10 +99,11 @@ def problems(file: Path, overrides: list[str], jobs: bool, wait: int) -> Iterato
     print(f"requests: sbatch accepts what each of {len(requests)} rules asks for, up to the last retry")
     for request in {request.partition: request for request in requests}.values() if jobs else ():
         try:
-            if problem := slurm_offers.folder_problem(profile, request, Path.cwd(), wait):
+            problem, locks = slurm_offers.folder_problem(profile, request, Path.cwd(), wait)
+            if problem:
                 yield f"{file}: {problem}"
             else:
-                print(f"files: a node of partition {request.partition or '(default)'} sees them")
+                print(f"files: a node of partition {request.partition or '(default)'} sees them; locks {locks}")
         except ValueError as error:
             print(f"files: not checked on partition {request.partition or '(default)'}: {error}")
 

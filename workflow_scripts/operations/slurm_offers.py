@@ -1,5 +1,7 @@
 """What a SLURM cluster offers, and which requests of a profile it would refuse."""
 
+import contextlib
+import fcntl
 import logging
 import math
 import re
@@ -16,6 +18,17 @@ from typing import Any
 
 from workflow_scripts.operations.slurm_queue import ask
 
+# On a node: tries a lock that is held elsewhere.
+TRY_LOCK = """
+import fcntl, sys
+try:
+    fcntl.flock(open(sys.argv[1]), fcntl.LOCK_SH | fcntl.LOCK_NB)
+    print("locks: hold on one node only; never start a second run beside one whose jobs are still in the queue")
+except BlockingIOError:
+    print("locks: hold on all nodes")
+except OSError as error:
+    print(f"locks: none here ({error.strerror}); files stand in for them, see docs/cluster.md")
+"""
 NODES = "%R|%c|%m|%G|%l"  # of sinfo: partition, CPUs, memory, generic resources, time limit
 
 
@@ -218,8 +231,8 @@ def submission_problem(profile: Mapping[str, Any], request: Request) -> str:
     return ""
 
 
-def folder_problem(profile: Mapping[str, Any], request: Request, folder: Path, wait: int) -> str:
-    """Why jobs on a node of a rule's partition could not work in a folder; empty if they can.
+def folder_problem(profile: Mapping[str, Any], request: Request, folder: Path, wait: int) -> tuple[str, str]:
+    """Why jobs on a node of a rule's partition could not work in a folder, empty if they can; and how it sees locks.
 
     Raises:
         ValueError: no node could be had within `wait` seconds, or at all.
@@ -228,23 +241,33 @@ def folder_problem(profile: Mapping[str, Any], request: Request, folder: Path, w
     wishes += [f"--account={account}"] if (account := request.resources.get("slurm_account")) else []
     wishes += [f"--qos={qos}"] if (qos := profile.get("slurm-qos")) else []
     wishes += [f"--gpus={request.resources.get('gpu_model', 'gpu')}:1".replace("=gpu:", "=")] if request.gpus else []
-    with tempfile.TemporaryDirectory(prefix=".cluster_check-", dir=folder) as name:
+    results = Path(folder, "results")
+    with (
+        tempfile.TemporaryDirectory(prefix=".cluster_check-", dir=folder) as name,
+        tempfile.NamedTemporaryFile(prefix=".cluster_check-", dir=results if results.is_dir() else folder) as lock,
+    ):
         question, answer = Path(name, "question"), Path(name, "answer")
         question.write_text("seen")
+        with contextlib.suppress(OSError):  # the node will say that there are no locks
+            fcntl.flock(lock, fcntl.LOCK_EX)
         script = 'echo ${SLURMD_NODENAME:-unknown}; cat "$0" && touch "$1" && test -x "$2" && echo python'
+        script += '&& test -e "$4" && "$2" -c "$3" "$4"'
         reply = ask(
             *("srun", *wishes, "--ntasks=1", "--time=1", "--mem=100", f"--immediate={wait}", "--chdir=/"),
-            *("sh", "-c", f"{script}; true", str(question), str(answer), sys.executable),
+            *("sh", "-c", f"{script}; true", str(question), str(answer), sys.executable, TRY_LOCK, lock.name),
             timeout=wait + 60,
         )
         where = f"node {reply.split()[0]} of partition {request.partition!r}"
         if "seen" not in reply:
-            return f"{where} does not see {folder}; the project must lie on a file system that all nodes share"
+            return f"{where} does not see {folder}; the project must lie on a file system that all nodes share", ""
         if not _appears(answer, patience := profile.get("latency-wait", 5)):
-            return f"{where} cannot write to {folder}, or what it writes is not seen here within {patience} seconds"
+            return f"{where} cannot write to {folder}, or what it writes is not seen here within {patience} seconds", ""
         if "python" not in reply:
-            return f"{where} has no {sys.executable}; the environment must lie on a file system that all nodes share"
-    return ""
+            missing = f"{where} has no {sys.executable}"
+            return f"{missing}; the environment must lie on a file system that all nodes share", ""
+        if "locks: " not in reply:
+            return f"{where} does not see {results}; results must lie on a file system that all nodes share", ""
+    return "", reply.partition("locks: ")[2].strip()
 
 
 def _appears(file: Path, seconds: int) -> bool:
