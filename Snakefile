@@ -25,6 +25,7 @@ configfile: in_project(checked(checks.study_file, config.get("study"), ROOT))
 
 
 STUDY = checked(checks.load_study, config, ROOT)
+checked(checks.refuse_read_only, Path(".snakemake"))  # which a dry run needs, too
 PRETRAINING = checked(checks.load_pretraining, ROOT)
 REPORT = [f"results/{STUDY.name}/report/{file}" for file in ("index.html", "table.md")]
 
@@ -48,6 +49,7 @@ onstart:
     if makers:  # a run with nothing to do blocks nobody
         if any(job.rule.name == "all" for job in workflow.dag.needrun_jobs()):
             checked(checks.refuse_missing_images, STUDY)
+        checked(checks.refuse_read_only, Path("results", STUDY.name))
         checked(alone.hold)
         checked(slurm_queue.refuse_orphans, workflow.executor_plugin.name, workflow.workdir_init)
         made = {file for job in makers for file in job.output}

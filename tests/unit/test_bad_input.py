@@ -322,6 +322,24 @@ def test_results_that_are_a_file_are_refused(project: Path):
         file.unlink()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+@pytest.mark.parametrize(
+    ("folder", "arguments", "named"),
+    [("results", [], "results"), (".", [], ".snakemake"), (".", ["--dry-run"], ".snakemake")],
+)
+def test_a_folder_that_is_read_only_is_named(folder: str, arguments: list[str], named: str, project: Path):
+    for name in ("results", ".snakemake"):
+        (project / name).mkdir(exist_ok=True)
+    mount = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && cd "$PWD" && exec "$@"'
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", *arguments, "--config", "study=smoke"]
+    unshare = ["unshare", "--mount", "sh", "-c", mount, str((project / folder).resolve()), *command]
+    done = subprocess.run(unshare, cwd=project, capture_output=True, text=True, check=False)
+    (project / "results").rmdir()
+    assert done.returncode == 1
+    expected = rf"error: (\S+/)?{named}: is read-only, for you at least; nothing can be made here"
+    assert re.fullmatch(expected, one_error(done.stderr))
+
+
 # Images that no step may take: see `spoilt`. They come with the corpus, or with a case's exemplars.
 
 

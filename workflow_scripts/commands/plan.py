@@ -8,6 +8,7 @@ Example:
     python -m workflow_scripts plan --study smoke
 """
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from workflow_scripts.reporting import plan
 from workflow_scripts.study import checks, layout
 from workflow_scripts.study.settings.report import DatasetTableSettings
 
+log = logging.getLogger(__name__)
 ROOT = Path(__file__).parents[2]
 
 
@@ -39,8 +41,11 @@ def main() -> None:
     page = forecast.to_markdown(study.name, dataset, by_rule, forecast.waits(survey.to_do, seconds))
     print(page)
     page_file, table_file = (layout.folder(study.name) / name for name in layout.PLAN)
-    artifacts.write_text(page_file, page, sidecar=False)
-    artifacts.write_csv(table_file, by_rule, sidecar=False)
+    try:
+        artifacts.write_text(page_file, page, sidecar=False)
+        artifacts.write_csv(table_file, by_rule, sidecar=False)
+    except OSError as error:  # the folder is another user's, or the disk is full
+        log.warning("the plan is not kept: %s", error)
 
 
 def sizes(done: Iterable[Job], files: progress.Files) -> dict[str, float]:

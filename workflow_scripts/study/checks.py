@@ -1,6 +1,7 @@
 """Reads and checks a study, also what its schema cannot say. All problems are reported at once."""
 
 import itertools
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
@@ -93,6 +94,13 @@ def load_study(config: Mapping[str, Any], root: Path) -> Study:
     lines = schema.study_problems(config, root / SCHEMA) or problems(config, root)
     _refuse(STUDIES / f"{config.get('study', '?')}.yaml", lines)
     return Study.from_mapping(config, root)
+
+
+def refuse_read_only(folder: Path) -> None:
+    """Raises `ValueError` if nothing can be written to a folder, or to the one that will hold it if it is not there."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not os.access(there, os.W_OK):
+        raise ValueError(f"{there}: is read-only, for you at least; nothing can be made here")
 
 
 def missing_data(study: Study) -> list[str]:
