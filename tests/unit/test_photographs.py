@@ -18,7 +18,7 @@ from tests.unit.spoilt import animated, png
 from tests.unit.test_distractors import write_tar
 from workflow_scripts import artifacts
 from workflow_scripts.exemplar_sources import Exemplars, distractors, image_folder, imagenet, style_groups
-from workflow_scripts.exemplar_sources._photographs import Photographs, to_store
+from workflow_scripts.exemplar_sources._photographs import Photograph, Photographs
 from workflow_scripts.exemplar_sources._twins import Mark, find_twins
 from workflow_scripts.study.study import Case
 
@@ -143,7 +143,7 @@ def test_photographs_are_turned_as_their_exif_says(orientation: int, size: tuple
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = encoded(upright if back is None else upright.transpose(back), exif=exif, quality=95)
-    stored = Image.fromarray(artifacts.decode_image(to_store(data, "x"), "x"))
+    stored = Image.fromarray(artifacts.decode_image(Photograph.open(data, "x").to_store(), "x"))
     assert np.abs(np.asarray(stored, int) - np.asarray(upright.resize(stored.size), int)).mean() < 4
 
 

@@ -16,7 +16,6 @@ from workflow_scripts.exemplar_sources._photographs import (
     read_bytes,
     sha256,
     spell,
-    to_store,
 )
 from workflow_scripts.exemplar_sources._twins import Album, Mark
 from workflow_scripts.seeds import derive_seed
@@ -46,15 +45,15 @@ class Sieve:
 
     def pass_on(self, found: Found) -> dict | None:
         """A row with DISTRACTOR_COLUMNS; None if the image cannot be a distractor."""
-        image = self.photographs.read(found.data, f"{self.photographs.source}/{found.name}", found.kind)
-        if image is None:
+        photograph = self.photographs.read(found.data, f"{self.photographs.source}/{found.name}", found.kind)
+        if photograph is None:
             return None
         caption, url = self.describe(found.text, found.record)
-        stored = to_store(found.data, found.name)
+        stored = photograph.to_store()
         digest = sha256(stored)
         if digest in self.exemplars.sha256 or url in self.exemplars.sources:
             return self.photographs.skip(found.kind, "an exemplar")
-        if self.album.twins(Mark.of(image)):
+        if self.album.twins(Mark.of(photograph.image)):
             return self.photographs.skip(found.kind, "like an exemplar")
         if bytes.fromhex(digest) in self.seen:
             return self.photographs.skip(found.kind, "a copy")

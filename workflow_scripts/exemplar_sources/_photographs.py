@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 from PIL import Image
@@ -35,6 +35,29 @@ PART = 256  # rows
 SHOWN = 5  # names in a message
 
 log = logging.getLogger("exemplar_sources")
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """An image as a viewer shows it."""
+
+    data: bytes  # of its file
+    image: Image.Image  # upright, of 8 bits
+    changes: list[str]  # what it was before, see `artifacts.open_photograph`
+
+    @classmethod
+    def open(cls, data: bytes, name: str) -> Self:
+        """Raises `artifacts.ImageError`, a `ValueError`, if it cannot be taken."""
+        return cls(data, *artifacts.open_photograph(data, name))
+
+    def to_store(self) -> bytes:
+        """The bytes to store, see above."""
+        size = self.image.size
+        if max(size) <= LONGEST or min(size) <= SHORTER:
+            return artifacts.encode_image(self.image, "PNG") if self.changes else self.data
+        width, height = (round(side * SHORTER / min(size)) for side in size)
+        small = artifacts.on_white(self.image).resize((width, height), Image.Resampling.LANCZOS)
+        return artifacts.encode_image(small, "JPEG", quality=QUALITY)
 
 
 class Photographs:
@@ -83,27 +106,27 @@ class Photographs:
                     self.misspelt.append(spell(file))
                 yield file
 
-    def read(self, data: bytes, name: str, kind: str, warn: bool = False) -> Image.Image | None:
-        """An image as a viewer shows it; None if it cannot be taken, which is counted.
+    def read(self, data: bytes, name: str, kind: str, warn: bool = False) -> Photograph | None:
+        """Opens an image; None if it cannot be taken, which is counted.
 
         Args:
             kind: extension of its file.
             warn: whether to name it in a warning, too.
         """
         try:
-            image, changes = artifacts.open_photograph(data, name)
+            photograph = Photograph.open(data, name)
         except artifacts.ImageError as error:
             if warn:
                 log.warning("skipped: %s", error)
             return self.skip(kind, error.reason)
-        self.converted.update(changes)
-        return image
+        self.converted.update(photograph.changes)
+        return photograph
 
-    def usable(self, files: Iterable[Path]) -> Iterator[tuple[Path, Image.Image]]:
-        """The files that can be taken, with what they show; names the others in a warning."""
+    def usable(self, files: Iterable[Path]) -> Iterator[tuple[Path, Photograph]]:
+        """The files that can be taken; names the others in a warning."""
         for file in files:
-            if (image := self.read(read_bytes(file), spell(file), file.suffix, warn=True)) is not None:
-                yield file, image
+            if photograph := self.read(read_bytes(file), spell(file), file.suffix, warn=True):
+                yield file, photograph
 
     def skip(self, kind: str, reason: str) -> None:
         """Counts a file that is passed over."""
@@ -163,16 +186,6 @@ def read_bytes(file: Path) -> bytes:
         raise ValueError(f"{spell(file)}: cannot be read ({error.strerror})") from error
 
 
-def to_store(data: bytes, name: str) -> bytes:
-    """The bytes to store of an image that `artifacts.open_photograph` can read."""
-    image, changes = artifacts.open_photograph(data, name)
-    if max(image.size) <= LONGEST or min(image.size) <= SHORTER:
-        return artifacts.encode_image(image, "PNG") if changes else data
-    width, height = (round(side * SHORTER / min(image.size)) for side in image.size)
-    small = artifacts.on_white(image).resize((width, height), Image.Resampling.LANCZOS)
-    return artifacts.encode_image(small, "JPEG", quality=QUALITY)
-
-
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
@@ -216,7 +229,7 @@ def exemplars(source: Path, choices: Iterable[Choice]) -> Iterator[pd.DataFrame]
 
 
 def _row(name: str, choice: Choice, twins: list[str]) -> dict[str, Any]:
-    image = to_store(read_bytes(choice.file), spell(choice.file))
+    image = Photograph.open(read_bytes(choice.file), spell(choice.file)).to_store()
     origin = {"source": name, "licence": "unknown", "author": "unknown", "twins": twins, **choice.about}
     return {**columns_of(choice.model), "k": choice.k, "image": image, "sha256": sha256(image), **origin}
 

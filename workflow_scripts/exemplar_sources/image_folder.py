@@ -65,8 +65,8 @@ def _choices(source: Path, case: Case, models: list[Model]) -> Iterator[Choice]:
 
 def _new_to(album: Album, photographs: Photographs) -> Iterator[tuple[Path, Mark]]:
     """The usable images of a class that are no twin of one in the album, to which they are added."""
-    for file, image in photographs.usable(photographs.inside()):
-        mark = Mark.of(image)
+    for file, photograph in photographs.usable(photographs.inside()):
+        mark = Mark.of(photograph.image)
         if twins := album.twins(mark):
             _photographs.log.warning("skipped: %s: the same picture as %s", file, twins[0])
             photographs.skip(file.suffix, "the same picture as another")

@@ -50,11 +50,11 @@ class Pool:
     def take(self, album: Album) -> tuple[Path, Mark] | None:
         """The next usable image, which is added to the album of its class; None if none is left."""
         for file in self.untried:
-            image = self.photographs.read(_photographs.read_bytes(file), str(file), file.suffix)
-            if image is None:
+            photograph = self.photographs.read(_photographs.read_bytes(file), str(file), file.suffix)
+            if photograph is None:
                 continue
-            mark = Mark.of(image)
-            if fault := _fault(image, mark, album):
+            mark = Mark.of(photograph.image)
+            if fault := _fault(photograph.image, mark, album):
                 self.photographs.skip(file.suffix, fault)
                 continue
             album.add(file, mark)

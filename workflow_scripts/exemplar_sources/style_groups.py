@@ -29,7 +29,8 @@ def _choices(source: Path, case: Case, folders: dict[str, str]) -> Iterator[Choi
         folder = source / folders[class_name]
         photographs = Photographs(folder)
         files = photographs.usable(photographs.inside())
-        usable = [(file, Mark.of(image)) for file, image in itertools.islice(files, max(case.set_sizes, default=None))]
+        most = max(case.set_sizes, default=None)
+        usable = [(file, Mark.of(photograph.image)) for file, photograph in itertools.islice(files, most)]
         for model in group:
             size = number_of(model) if case.set_sizes else max(len(usable), 1)
             if len(usable) < size:
