@@ -313,6 +313,15 @@ def test_twins_in_two_cases_are_named_if_a_head_learns_on_one(tmp_path: Path, ca
     assert message.endswith("b/0.jpg of b and a/0.jpg of a; c/0.jpg of c and a/0.jpg of a")
 
 
+def test_images_that_can_be_used_are_counted_as_they_are_chosen(tmp_path: Path):
+    for name, numbers in {"cup": [0, 1, 1], "mug": [0, 2]}.items():
+        for k, number in enumerate(numbers):
+            write(tmp_path / f"{name}/{k}.jpg", picture(number))
+    write(tmp_path / "mug/9.jpg", b"no image")
+    assert image_folder.count(tmp_path) == {"cup": 2, "mug": 1}
+    assert [image_folder.count_below(tmp_path, most) for most in (2, 9)] == [2, 3]
+
+
 def test_plain_and_similar_pictures_are_no_twins():
     plain = [Image.new("RGB", (64, 64), (30 * k, 0, 0)) for k in range(6)]
     thin = [Image.new("RGB", (64, 64), "white") for _ in range(2)]

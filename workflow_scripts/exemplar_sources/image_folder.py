@@ -44,6 +44,24 @@ def distract(source: Path, exemplars: Exemplars, count: int, seed: int) -> Itera
     return _photographs.in_parts(below_folder(source, exemplars, count, seed))
 
 
+def count(source: Path) -> dict[str, int]:
+    """How many images of each folder can be used, without twins of earlier ones."""
+    album = Album()
+    return {
+        name: sum(1 for _ in _new_to(album, Photographs(source / name))) for name in _photographs.list_folders(source)
+    }
+
+
+def count_below(source: Path, most: int) -> int:
+    """How many images anywhere in the folder can be used, each once; counts to `most`."""
+    photographs, seen = Photographs(source), set()
+    for _, photograph in photographs.usable(photographs.below()):
+        seen.add(_photographs.sha256(photograph.to_store()))
+        if len(seen) == most:
+            break
+    return len(seen)
+
+
 def _choices(source: Path, case: Case, models: list[Model]) -> Iterator[Choice]:
     needed = Counter(model.class_name for model in models)
     photographs, album, untried = {}, Album(), {}  # of each class, and of all
