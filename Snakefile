@@ -47,6 +47,8 @@ onstart:
     )  # Snakemake has found all files, so that what is missing is not needed, or an error here
     makers = [job for job in workflow.dag.needrun_jobs() if job.output]
     if makers:  # a run with nothing to do blocks nobody
+        from workflow_scripts.inputs import intact  # a dry run needs no NumPy
+
         if any(job.rule.name == "all" for job in workflow.dag.needrun_jobs()):
             checked(checks.refuse_missing_images, STUDY)
         checked(checks.refuse_read_only, Path("results", STUDY.name))
@@ -54,6 +56,7 @@ onstart:
         checked(slurm_queue.refuse_orphans, workflow.executor_plugin.name, workflow.workdir_init)
         made = {file for job in makers for file in job.output}
         checked(dates.refuse_future, (file for job in makers for file in job.input if file not in made))
+        checked(intact.refuse_damaged, {file for job in workflow.dag.needrun_jobs() for file in job.input})
 
 
 rule all:

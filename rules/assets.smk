@@ -2,7 +2,8 @@
 
 They are made once, in build/, which takes hours, and DVC keeps them in data/. The rules of a study take the files in
 data/ as they are. Only a command that names an asset (`snakemake base_model`) makes it and copies it to data/. Training
-that was interrupted goes on from its checkpoint; checkpoints and progress pictures are in build/ beside the outputs.
+that was interrupted goes on from its checkpoint; checkpoints and progress pictures are in build/ beside the outputs. A
+checklist, data/*.sha256, proves an asset that is newer than dvc.lock.
 
 Each process of `torchrun` draws pictures of its own. Their number decides the weights, so it stands in the command, and
 is not that of the threads, which a run with fewer cores cuts.
@@ -310,6 +311,7 @@ rule corpus:
         mkdir -p data
         cp -rv build/corpus data/corpus \
             > {log:q} 2>&1
+        (cd data/corpus && find . -type f -printf '%P\0' | sort -z | xargs -0 sha256sum) > data/corpus.sha256
         """
 
 
@@ -327,6 +329,7 @@ rule base_model:
         mkdir -p data
         cp -rv build/base_model/pipeline data/base_model \
             > {log:q} 2>&1
+        (cd data/base_model && find . -type f -printf '%P\0' | sort -z | xargs -0 sha256sum) > data/base_model.sha256
         """
 
 
@@ -344,6 +347,7 @@ rule clip_mini:
         mkdir -p data
         cp -rv build/clip_mini data/clip_mini \
             > {log:q} 2>&1
+        (cd data/clip_mini && find . -type f -printf '%P\0' | sort -z | xargs -0 sha256sum) > data/clip_mini.sha256
         """
 
 
@@ -361,4 +365,5 @@ rule dino_mini:
         mkdir -p data
         cp -rv build/dino_mini data/dino_mini \
             > {log:q} 2>&1
+        (cd data/dino_mini && find . -type f -printf '%P\0' | sort -z | xargs -0 sha256sum) > data/dino_mini.sha256
         """

@@ -34,3 +34,17 @@ def test_a_study_plans_the_download_of_its_weights(tmp_path: Path):
     (project / REVISION).parent.mkdir(parents=True)
     (project / f"{REVISION}.json").touch()
     assert rows(project) == []
+
+
+def test_a_run_that_would_learn_from_damaged_weights_is_refused_in_one_line(tmp_path: Path):
+    project = projects.copy_project(tmp_path / "project")
+    recorded = f"stages:\n  clip_mini:\n    outs:\n    - path: data/clip_mini\n      md5: {'0' * 32}.dir\n"
+    (project / "dvc.lock").write_text(recorded)
+    reads_it = "results/smoke/features/clip_mini/distractors.safetensors"
+    refused = projects.snakemake(project, "--quiet", "all", "--config", "study=smoke", "--", reads_it)
+    assert refused.returncode == 1
+    (line,) = [line for line in refused.stderr.splitlines() if line.startswith("error: ")]
+    remedy = "rm -r data/clip_mini && dvc pull data/clip_mini"
+    assert line == f"error: data/clip_mini: damaged input: is not what dvc.lock says; {remedy}"
+    assert not (project / "results/smoke/features").exists()
+    projects.run(project, "--", "results/smoke/exemplars/emoji_seen.parquet")

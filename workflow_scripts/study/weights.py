@@ -8,6 +8,7 @@ from pathlib import Path
 from workflow_scripts.cli import read_text
 
 HUB = Path("data/hub")  # has folders {owner}/{name}/{revision}/, and beside each its manifest {revision}.json
+FILES = Path("data/weights")  # has files of config/downloads.txt
 DEPTH = len((HUB / "owner" / "name" / "revision").parts)
 REVISION = re.compile("[0-9a-f]{40}")
 ROW = re.compile(r"([^/\t]+)\t(\S+)\t(-|[0-9a-f]{64})\t(\d+)")
