@@ -30,6 +30,11 @@ def read_text(path: str | os.PathLike) -> str:
         raise ValueError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
+def printable(text: str) -> str:
+    """A text for the terminal, on one line: other people's names may hold line breaks and commands to the terminal."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
 log = logging.getLogger("step")
 Args = argparse.Namespace  # the flags of a command line, by name
 

@@ -1,12 +1,15 @@
 """Verify, on a stand-in for the finished smoke study: small files with the provenance that their jobs would write."""
 
+import gzip
+import json
 import os
 import random
 import re
 import shutil
 import socket
+import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import count
 from pathlib import Path
 
@@ -19,11 +22,12 @@ from tests.projects import ROOT
 from workflow_scripts import artifacts
 from workflow_scripts.commands import verify
 from workflow_scripts.ground_truth import shards
+from workflow_scripts.operations import repair
 from workflow_scripts.operations.integrity import Audit, audit
 from workflow_scripts.operations.jobs import Job, jobs
 from workflow_scripts.operations.orphans import orphans
 from workflow_scripts.operations.recipes import Recipe, Recipes
-from workflow_scripts.operations.repair import repair
+from workflow_scripts.operations.repair import to_remove
 from workflow_scripts.study import checks, layout
 from workflow_scripts.study.study import Study
 
@@ -170,19 +174,88 @@ def test_a_file_of_a_single_model_is_made_again_with_the_manifest(project: Path)
     job = job_of("finetune")
     model = Path(job.outputs[0]).with_name(listed(job)[1])
     flip(model)
-    *_, remove, again = repair("smoke", check().corrupt)
-    assert remove.split() == ["rm", "-f", str(model), job.outputs[0]]
-    assert again == f"again {job.outputs[0]}"
+    (finding,) = check().corrupt
+    assert to_remove(finding) == [model, Path(job.outputs[0])]
 
 
-def test_each_rule_is_repaired_after_those_before_it(project: Path):
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The targets of each run of Snakemake, in place of which the study is planted again."""
+    targets = []
+
+    def plant_again(command: list[str], check: bool) -> subprocess.CompletedProcess:
+        targets.append(command[command.index("--") + 1 :])
+        for job in jobs(read_study()):
+            if not targets[-1][0:1] or set(job.outputs) & set(targets[-1]):
+                plant(read_study(), job)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(repair.subprocess, "run", plant_again)
+    return targets
+
+
+def test_each_rule_is_repaired_after_those_before_it_and_what_came_out_the_same_has_its_old_time(
+    project: Path, ran: list, monkeypatch: pytest.MonkeyPatch
+):
     first, last = job_of("select_exemplars"), job_of("train_head")
+    untouched, *damaged = last.outputs[0], last.outputs[1], first.outputs[0]
+    before = {file: artifacts.sidecar_of(file).stat().st_mtime_ns for file in damaged}
+    before[untouched] = Path(untouched).stat().st_mtime_ns
     flip(Path(last.outputs[1]))
     flip(Path(first.outputs[0]))
-    *_, remove, again, then = repair("smoke", check().corrupt)
-    assert remove.split() == ["rm", "-f", first.outputs[0], last.outputs[1]]
-    assert again == f"again {first.outputs[0]}"
-    assert then == f"again {' '.join(last.outputs)}"  # a job makes all its outputs
+    assert run(monkeypatch, "--repair") == 0
+    assert ran == [list(first.outputs), list(last.outputs)]  # a job makes all its outputs
+    assert {file: Path(file).stat().st_mtime_ns for file in before} == before
+    assert run(monkeypatch) == 0
+
+
+@pytest.mark.parametrize("damage", [flip, Path.unlink])
+def test_a_sidecar_alone_is_found_and_nothing_that_depends_on_its_file_is_made_again(
+    project: Path, ran: list, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], None]
+):
+    output = Path(job_of("embed_distractors").outputs[0])
+    time = output.stat().st_mtime_ns
+    damage(artifacts.sidecar_of(output))
+    assert files(check().corrupt) == [str(output)]
+    assert run(monkeypatch, "--repair") == 0
+    assert ran == [[str(output)]]
+    assert output.stat().st_mtime_ns == time
+    assert run(monkeypatch) == 0
+
+
+@pytest.mark.parametrize("damage", [flip, Path.unlink, lambda file: file.write_bytes(file.read_bytes() + b"x")])
+def test_a_checklist_is_written_from_its_manifest_without_a_job(
+    project: Path, ran: list, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], None]
+):
+    checklist = shards.checklist_of(Path(job_of("sample").outputs[0]))
+    before = checklist.read_bytes()
+    damage(checklist)
+    assert files(check().corrupt) == [str(checklist)]
+    assert run(monkeypatch, "--repair") == 0
+    assert ran == [] and checklist.read_bytes() == before
+
+
+def test_a_model_that_is_damaged_with_its_manifest_is_named(project: Path):
+    job = job_of("finetune")
+    model = Path(job.outputs[0]).with_name(listed(job)[1])
+    flip(model)
+    flip(Path(job.outputs[0]))
+    assert files(check().corrupt) == sorted([str(model), job.outputs[0]])
+
+
+def test_nothing_is_made_from_a_damaged_input_and_nothing_is_called_stale(
+    project: Path, ran: list, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    recorded = f"stages:\n  base_model:\n    outs:\n    - path: data/base_model\n      md5: {'0' * 32}.dir\n"
+    Path("dvc.lock").write_text(recorded)
+    Path("data/base_model/unet/diffusion_pytorch_model.safetensors").write_text("damaged")
+    flip(Path(job_of("finetune").outputs[0]))
+    assert run(monkeypatch, "--repair") == 1
+    said = capsys.readouterr().out
+    assert said.startswith("damaged inputs:\n  data/base_model: is not what dvc.lock says\n\ncorrupt:\n")
+    assert "before all else:\nrm -r data/base_model && dvc pull data/base_model\n" in said
+    assert said.endswith(": 1 damaged inputs, 1 corrupt, 0 stale, 0 orphaned.\n")
+    assert ran == []
 
 
 def test_a_broken_sidecar_is_found(project: Path):
@@ -191,6 +264,85 @@ def test_a_broken_sidecar_is_found(project: Path):
     (finding,) = check().corrupt
     assert finding.file == output
     assert finding.reason == f"its recorded hash cannot be read: {output}.sha256: not a line of sha256sum"
+
+
+WRONG = {  # readable, with a sidecar that fits, but not as we write it
+    "settings": lambda file, made: {**made, "settings": ["deep"]},
+    "inputs": lambda file, made: {**made, "inputs": 3},
+    "no record": lambda file, made: [made],
+    "deep": lambda file, made: {**made, "settings": deep(900)},
+    "a surrogate": lambda file, made: {**made, "inputs": {"\ud800\n  rm -rf /": "x"}},
+}
+
+
+def deep(levels: int) -> list:
+    return [deep(levels - 1)] if levels else []
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("rule", ["evaluate", "embed_distractors", "select_exemplars", "regularization"])
+def test_a_wrong_provenance_is_one_finding_and_the_audit_goes_on(
+    project: Path, rule: str, wrong: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    file = Path(job_of(rule).outputs[0])
+    made = WRONG[wrong](file, artifacts.read_provenance(file))
+    if file.suffix == ".json":
+        artifacts.write_text(file, json.dumps({"provenance": made}))
+    elif file.suffix == ".parquet":
+        monkeypatch.setattr(artifacts.tables, "canonical_json", json.dumps)
+        artifacts.write_table(file, artifacts.read_table(file), made)
+    else:
+        monkeypatch.setattr(artifacts.tensors, "canonical_json", json.dumps)
+        artifacts.write_tensors(file, artifacts.read_tensors(file), made)
+    other = Path(job_of("calibrate").outputs[0])
+    flip(other)
+    found = check()
+    assert {str(other), str(file)} <= set(files([*found.corrupt, *found.stale]))
+    assert run(monkeypatch) == 1
+    assert "\n  rm" not in capsys.readouterr().out
+
+
+def test_wrong_files_of_others_are_findings(project: Path):
+    """Whatever lies where an artefact should: the audit ends, and names it."""
+    finetune, sample, evaluate = job_of("finetune"), job_of("sample"), job_of("evaluate")
+    fifo, folder, manifest = Path(evaluate.outputs[0]), Path(job_of("calibrate").outputs[0]), Path(sample.outputs[0])
+    fifo.unlink()
+    os.mkfifo(fifo)
+    folder.unlink()
+    folder.mkdir()
+    record = artifacts.read_json(manifest)
+    record["models"][0]["file"] = "../../../../config/config.yaml"
+    artifacts.write_json(manifest, record)
+    models = Path(finetune.outputs[0])
+    artifacts.write_text(models, "[" * 100_000)
+    sidecar = artifacts.sidecar_of(job_of("embed_distractors").outputs[0])
+    sidecar.unlink()
+    os.mkfifo(sidecar)
+    rows = pd.DataFrame({"model": ["cat"] * 2_000_000, "k": 0, "sha256": "x"})
+    exemplars = Path(job_of("select_exemplars").outputs[0])
+    artifacts.write_table(exemplars, rows, artifacts.read_provenance(exemplars))
+    found = check()
+    reasons = {str(finding.file): finding.reason for finding in found.corrupt}
+    assert (
+        reasons[str(fifo)] == f"cannot be read: {fifo}: is no file that can be read, but a folder, a pipe or a device"
+    )
+    assert "is no file that can be read" in reasons[str(folder)]
+    assert "no path within results/smoke/samples" in reasons[str(manifest)]
+    assert "JSON of more than 50 levels" in reasons[str(models)]
+    assert reasons[str(exemplars)].startswith(f"{exemplars}: not a table of ours: 2,000,000 rows of ")
+    assert str(sidecar) in reasons[str(sidecar.with_suffix(""))]
+    assert all(file.is_relative_to("results/smoke") for finding in found.corrupt for file in to_remove(finding))
+
+
+def test_a_kept_list_of_others_says_nothing(project: Path):
+    kept = Path("results/smoke", layout.JOBS)
+    plan = json.loads(gzip.decompress(kept.read_bytes()))
+    plan["jobs"][0]["outputs"] = ["/etc/passwd"]
+    kept.write_bytes(gzip.compress(json.dumps(plan).encode()))
+    assert "/etc/passwd" not in [output for job in jobs(read_study()) for output in job.outputs]
+    kept.unlink()
+    os.mkfifo(kept)
+    assert len(jobs(read_study())) == len(plan["jobs"])
 
 
 def change_study(old: str, new: str) -> None:
@@ -299,22 +451,15 @@ def test_nor_is_one_that_has_not_begun(project: Path, monkeypatch: pytest.Monkey
     assert capsys.readouterr().out.startswith("missing:\n  everything: no job is done\n")
 
 
-def test_a_study_from_before_there_were_sidecars_is_no_fault(project: Path, monkeypatch, capsys):
+def test_what_has_no_recorded_hash_is_not_proven(project: Path):
     for sidecar in Path("results").rglob("*.sha256"):
         sidecar.unlink()
-    assert run(monkeypatch) == 0
-    assert "have no recorded hash, such as results/smoke/" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("rule", ["select_exemplars", "regularization", "finetune", "sample", "calibrate"])
-def test_and_what_cannot_be_read_in_it_is_found(project: Path, rule: str):
-    for sidecar in Path("results").rglob("*.sha256"):
-        sidecar.unlink()
-    output = job_of(rule).outputs[0]
-    os.truncate(output, Path(output).stat().st_size - 3)
     found = check()
-    assert files(found.corrupt) == [output]
-    assert not found.stale
+    everything = {path for job in jobs(read_study()) for path in (*job.outputs, *job.parts)}
+    assert everything <= set(files(found.corrupt))
+    assert {finding.reason for finding in found.corrupt if str(finding.file) in everything} == {
+        "its hash was not recorded"
+    }
 
 
 def test_what_no_job_makes_is_orphaned(project: Path):

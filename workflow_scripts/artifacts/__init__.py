@@ -54,7 +54,7 @@ from workflow_scripts.artifacts.records import (
     write_json,
     write_text,
 )
-from workflow_scripts.artifacts.tables import read_captions, read_table, write_table
+from workflow_scripts.artifacts.tables import check_small, read_captions, read_table, write_table
 from workflow_scripts.artifacts.tensors import (
     PICKLES,
     first_sentence,

@@ -5,9 +5,10 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workflow_scripts.artifacts.files import input_hash, regular, unreadable
+from workflow_scripts.artifacts.files import input_hash, recorded_hash, regular, sidecar_of, unreadable
 from workflow_scripts.artifacts.records import parse_json, read_json
 from workflow_scripts.cli import canonical_json
 
@@ -27,13 +28,23 @@ def make_provenance(settings: Mapping[str, Any], inputs: Mapping[str, str | os.P
     """What an artefact was made with: its settings, the hash of every input file, and the library versions.
 
     Inputs that are folders (a base model) are hashed over their files' names and bytes.
+
+    Raises:
+        ValueError: an input is not what its sidecar says: nothing shall be made from damaged bytes.
     """
     versions = {}
     for package in VERSIONED:
         with suppress(PackageNotFoundError):
             versions[package] = version(package)
-    hashes = {name: input_hash(path) for name, path in inputs.items()}
+    hashes = {name: _proven_hash(path) for name, path in inputs.items()}
     return {"settings": dict(settings), "inputs": hashes, "versions": versions}
+
+
+def _proven_hash(path: str | os.PathLike) -> str:
+    digest = input_hash(path)
+    if Path(path).is_file() and recorded_hash(path) not in (None, digest):
+        raise ValueError(f"{path}: is damaged, or {sidecar_of(path)} is: `verify` tells how to mend it; then run again")
+    return digest
 
 
 def check_provenance(path: str | os.PathLike, provenance: Mapping[str, Any], expect: Mapping[str, Any] | None) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROWS, ROWS_OF_IMAGES = 1 << 20, 1024  # in a row group, the least that can be read of a table
+MOST_ROWS, MOST_BYTES = 1 << 20, 1 << 28  # of what is read as a whole: the paper's largest case has 20,400 exemplars
 CAPTIONS = ("prompt", "caption")  # columns that say what an image shows, of samples and of real images
 
 
@@ -141,6 +142,34 @@ def read_table(
     if "image" in table.columns:
         table["image"] = [struct["bytes"] for struct in table["image"]]
     return table
+
+
+def check_small(path: str | os.PathLike, columns: Mapping[str, type]) -> None:
+    """Checks a table that other people may have written before it is read as a whole.
+
+    Args:
+        columns: what they hold, `str` or `int`, by name.
+
+    Raises:
+        ValueError: it is corrupt, lacks a column or has one of another type, or would fill the memory.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = read_schema(path)
+    is_right = {
+        int: pa.types.is_integer,
+        str: lambda type_: pa.types.is_string(type_) or pa.types.is_large_string(type_),
+    }
+    for name, type_ in columns.items():
+        if name not in schema.names or not is_right[type_](schema.field(name).type):
+            raise ValueError(f"{path}: has no column {name!r} of {type_.__name__}")
+    metadata = pq.read_metadata(path)
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    chunks = (group.column(i) for group in groups for i in range(metadata.num_columns))
+    size = sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema in columns)
+    if metadata.num_rows > MOST_ROWS or size > MOST_BYTES:
+        raise ValueError(f"{path}: not a table of ours: {metadata.num_rows:,} rows of {size:,} bytes")
 
 
 def read_captions(path: str | os.PathLike) -> list[str]:

@@ -2,7 +2,7 @@
 
 Prints it, and writes it to results/{study}/plan.md and, by rule, plan.csv. Figures rest on the jobs that are done;
 where none is, on the section `costs` of the study, and say so. Needs no data and takes no lock: it can be asked while
-the study runs. `snakemake --cores 1 plan` does the same.
+the study runs. Study and results are those of the current folder. `snakemake --cores 1 plan` does the same.
 
 Example:
     python -m workflow_scripts plan --study smoke
@@ -20,7 +20,7 @@ from workflow_scripts.study import checks, layout
 from workflow_scripts.study.settings.report import DatasetTableSettings
 
 log = logging.getLogger(__name__)
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[2]  # of the Snakefile that sends the settings
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_settings(required=False)
     args = parser.parse_args()
 
-    study = checks.load_study(args.settings, ROOT) if args.settings else checks.named_study(args.study, ROOT)
+    study = checks.load_study(args.settings, ROOT) if args.settings else checks.named_study(args.study, Path())
     planned, files = jobs(study), progress.Files()
     survey = progress.survey(planned, files)
     seconds = costs.expect(study, planned, costs.read_seconds(survey.done), costs.SECONDS)

@@ -3,7 +3,8 @@
 Looks at files only. It can run at any time, on any machine that sees the folder, and changes no result. The rest is
 expected to take as long as finished jobs took, in proportion to the size of jobs, with as many jobs at once as ran
 lately or run now. Before the first job is done, the section `costs` of the study says how long jobs take. Changed
-settings are seen for models and samples; `verify` and `snakemake -n` see all.
+settings are seen for models and samples; `verify` and `snakemake -n` see all. Study and results are those of the
+current folder.
 
 Example:
     python -m workflow_scripts progress --study smoke --watch
@@ -25,7 +26,6 @@ from workflow_scripts.reporting.markdown import padded
 from workflow_scripts.study import checks
 from workflow_scripts.study.study import Study
 
-ROOT = Path(__file__).parents[2]
 MEASURED = 100  # jobs of each rule, the last that ended, whose benchmarks are read
 LATELY = 32  # jobs, the last that ended, that say how many ran at once
 SHOWN = 10  # jobs of a state that are named
@@ -121,7 +121,7 @@ def _row(row: dict[str, Any]) -> list[str]:
 
 def _described(job: dict[str, Any]) -> str:
     made = f" {job['made']:,} of {job['parts']:,} files" if job["parts"] > 1 else ""
-    note = f": {job['note']}" if job["note"] else ""
+    note = f": {cli.printable(job['note'])}" if job["note"] else ""
     return f"{job['job']}{made}{note} [{job['log']}]"
 
 
@@ -141,7 +141,7 @@ def duration(seconds: float | None) -> str:
     json=cli.flag("print JSON instead of a table", action="store_true"),
 )
 def main(args: cli.Args) -> None:
-    study = checks.named_study(args.study, ROOT)
+    study = checks.named_study(args.study, Path())
     show = json.dumps if args.json else to_text
     with suppress(KeyboardInterrupt):
         while args.watch:

@@ -1,16 +1,20 @@
 """Checks every file of a study: its bytes by the hash recorded when it was written, its provenance by today's study.
 
-  corrupt    its bytes have changed, it cannot be read, or it is missing although its shard's manifest lists it
+  damaged    an input below data/ whose bytes are not those that dvc.lock, its manifest or its sidecar says
+  corrupt    its bytes have changed or nothing proves them, it cannot be read, or it is missing although its shard's
+             manifest lists it
   stale      made with other settings or from other inputs than the study has now
   orphaned   no job makes it, no manifest lists it, no running worker writes it
   missing    the job that makes it is to do
 
-Prints the commands that make corrupt files again. Jobs that depend on such a file run again only if its bytes come out
-different. The exit code is 1 if anything is corrupt, stale or orphaned; an unfinished study is fine. Every file is read
-once, so it is best to run this while nothing else runs.
+With --repair, corrupt files are made again. Jobs that depend on such a file run again only if its bytes come out
+different. Damaged inputs come first: nothing is made from them. The exit code is 1 if anything is damaged, corrupt,
+stale or orphaned; an unfinished study is fine. Every file is read once, so it is best to run this while nothing else
+runs. Study and results are those of the current folder.
 
 Example:
     python -m workflow_scripts verify --study smoke
+    python -m workflow_scripts verify --study smoke --repair --profile slurm
     python -m workflow_scripts verify --study smoke --clean-orphans
 """
 
@@ -26,7 +30,7 @@ from workflow_scripts.operations.integrity import Audit, audit
 from workflow_scripts.operations.jobs import jobs
 from workflow_scripts.operations.orphans import orphans, remove
 from workflow_scripts.operations.progress import Files, Survey, survey
-from workflow_scripts.operations.repair import remake, repair
+from workflow_scripts.operations.repair import PROFILE, REPAIR, remake, repair
 from workflow_scripts.study import checks, layout
 from workflow_scripts.study.study import Study
 
@@ -36,16 +40,17 @@ CLEAN = "python -m workflow_scripts verify --study {study} --clean-orphans"
 
 def report(study: Study, survey: Survey, result: Audit, orphaned: list[Path]) -> None:
     """Prints the result group by group, and what to do."""
+    _show("damaged inputs", (f"  {damage.path}: {damage.reason}" for damage in result.damaged))
     for name, findings in (("corrupt", result.corrupt), ("stale", result.stale)):
         _show(name, (f"  {finding.file}: {finding.reason} (job {finding.job.record})" for finding in findings))
     _show("orphaned", (f"  {file}" for file in orphaned))
     _show("missing", (f"  {line}" for line in _by_rule(result, survey)))
-    _show("To make corrupt files again", repair(study.name, result.corrupt))
+    _show("To get damaged inputs again, before all else", (damage.remedy for damage in result.damaged))
+    _show("To make corrupt files again", [REPAIR.format(study=study.name)] if result.corrupt else [])
     _show("To make stale files again, and all that depends on them", remake(study.name, result.stale))
     _show("To remove orphaned files", [CLEAN.format(study=study.name)] if orphaned else [])
-    if result.unrecorded:
-        print(f"{len(result.unrecorded)} files have no recorded hash, such as {result.unrecorded[0]}.")
-    counts = f"{len(result.corrupt)} corrupt, {len(result.stale)} stale, {len(orphaned)} orphaned"
+    damaged = f"{len(result.damaged)} damaged inputs, " if result.damaged else ""
+    counts = f"{damaged}{len(result.corrupt)} corrupt, {len(result.stale)} stale, {len(orphaned)} orphaned"
     print(f"{study.name}: {survey}; {result.files} files of {readable(result.size)}: {counts}.")
 
 
@@ -67,12 +72,16 @@ def clean(study: Study, yes: bool) -> None:
         if input(f"Remove {len(files)} files of {readable(sum(sizes.values()))}? [y/N] ").strip().lower() != "y":
             print("Nothing is removed.")
             return
+    _refuse_beside_a_run()
+    remove(files, layout.folder(study.name))
+    print(f"{len(files)} files of {readable(sum(sizes.values()))} removed.")
+
+
+def _refuse_beside_a_run() -> None:
     if LOCKS.is_dir() and any(LOCKS.iterdir()):
         raise ValueError(
             f"{LOCKS}: Snakemake is running in this folder; wait for it, or after a crash: snakemake --unlock"
         )
-    remove(files, layout.folder(study.name))
-    print(f"{len(files)} files of {readable(sum(sizes.values()))} removed.")
 
 
 def readable(size: int) -> str:
@@ -90,7 +99,7 @@ def _by_rule(result: Audit, survey: Survey) -> list[str]:
 
 def _show(title: str, lines: Iterable[str]) -> None:
     """Prints lines under a title; nothing if there are none."""
-    lines = list(lines)
+    lines = list(map(cli.printable, lines))
     if lines:
         print(f"{title}:", *lines, "", sep="\n")
 
@@ -99,6 +108,8 @@ def _show(title: str, lines: Iterable[str]) -> None:
     study=cli.flag("name of a study; default: that of config/config.yaml"),
     clean_orphans=cli.flag("check nothing; remove orphaned files, asking first", action="store_true"),
     yes=cli.flag("with --clean-orphans: do not ask", action="store_true"),
+    repair=cli.flag("make corrupt files again", action="store_true"),
+    profile=cli.flag("with --repair: Snakemake's profile", default=PROFILE),
 )
 def main(args: cli.Args) -> None:
     study = checks.named_study(args.study, Path())
@@ -108,4 +119,9 @@ def main(args: cli.Args) -> None:
     planned = jobs(study)
     result, orphaned = audit(planned), orphans(study.name, planned)
     report(study, survey(planned, Files()), result, orphaned)
-    sys.exit(1 if result.corrupt or result.stale or orphaned else 0)
+    if args.repair and result.corrupt and not result.damaged:
+        _refuse_beside_a_run()
+        repair(study.name, result.corrupt, args.profile)
+        print(f"{len(result.corrupt)} files were made again.")
+        result.corrupt.clear()
+    sys.exit(1 if result.damaged or result.corrupt or result.stale or orphaned else 0)

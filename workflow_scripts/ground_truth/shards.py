@@ -134,6 +134,14 @@ def hashes_in_manifest(manifest: Path) -> dict[str, str]:
     return {}
 
 
+def restore_checklist(manifest: Path) -> bool:
+    """Writes the checklist anew from a whole manifest; whether there is one."""
+    hashes = hashes_in_manifest(manifest)
+    if hashes:
+        artifacts.write_hashes(checklist_of(manifest), hashes)
+    return bool(hashes)
+
+
 def locked(manifest: Path) -> AbstractContextManager[TextIO]:
     """Keeps other workers away from a shard, by a lock file beside its manifest; see `locks.held`."""
     return locks.held(manifest.with_suffix(".lock"), "this shard is being made by")

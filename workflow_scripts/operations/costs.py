@@ -9,13 +9,14 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
+from workflow_scripts import artifacts
 from workflow_scripts.operations.jobs import Job
 from workflow_scripts.study.study import Study
 
 SECONDS, MEGABYTES = "seconds", "mb"
 KEPT = re.compile(r" to make, (\d+) there already$", re.MULTILINE)  # the worker of a shard logs this when it begins
+LONGEST = 1e8  # seconds that a job can have taken: three years
 GLANCE = 4096  # bytes at the start of a log that hold this line
 
 
@@ -95,10 +96,11 @@ def read_seconds(jobs: Iterable[Job]) -> dict[str, float]:
     seconds = {}
     for job in jobs:
         try:
-            _, row, *_ = Path(job.benchmark).read_text(encoding="utf-8").splitlines()
-            if not (job.is_shard and kept(job)):
-                seconds[job.record] = float(row.partition("\t")[0])
-        except (FileNotFoundError, ValueError):  # DVC keeps no benchmarks, or the file is being written
+            _, row, *_ = artifacts.read_text(job.benchmark).splitlines()
+            measured = float(row.partition("\t")[0])
+            if 0 <= measured < LONGEST and not (job.is_shard and kept(job)):
+                seconds[job.record] = measured
+        except (OSError, ValueError):  # DVC keeps no benchmarks, or the file is being written
             continue
     return seconds
 
@@ -106,8 +108,8 @@ def read_seconds(jobs: Iterable[Job]) -> dict[str, float]:
 def kept(job: Job) -> int:
     """How many files of a shard were complete when its last worker began."""
     try:
-        with open(job.log, "rb") as file:
+        with artifacts.regular(job.log).open("rb") as file:
             line = KEPT.search(file.read(GLANCE).decode(errors="replace"))
-    except FileNotFoundError:
+    except (OSError, ValueError):  # there is none, or it is no file
         return 0
     return int(line[1]) if line else 0

@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
+
+import msgspec
 
 from workflow_scripts import artifacts
 from workflow_scripts.cli import canonical_json
@@ -24,7 +26,32 @@ from workflow_scripts.study.study import Study
 
 log = logging.getLogger(__name__)
 PACKAGE = Path(__file__).parents[1]
+LARGEST = 1 << 28  # bytes of the kept list: the paper's has a hundredth
 PROJECT = ("Snakefile", "rules/*.smk", "config/**/*")  # with the study and the code, what decides the list
+
+
+class _Row(TypedDict):
+    """A job in the kept list."""
+
+    rule: str
+    wildcards: dict[str, str]
+    record: str
+    outputs: list[str]
+    inputs: dict[str, int]  # by name in the rule, which of `files`
+    settings: int  # which of `texts`
+    params: dict[str, str]
+    size: int
+    gpu: bool
+    is_target: bool
+
+
+class _Plan(TypedDict):
+    """The kept list."""
+
+    key: str
+    files: list[list[str]]
+    texts: list[str]
+    jobs: list[_Row]
 
 
 @dataclass(frozen=True)
@@ -75,13 +102,13 @@ class Job:
     @cached_property
     def made_with(self) -> Settings:
         """The settings, as the rule's step reads them."""
-        return TYPES[self.rule].from_json(json.loads(self.settings))
+        return TYPES[self.rule].from_json(artifacts.parse_json(self.settings, f"settings of job {self.record}"))
 
     @cached_property
     def parts(self) -> list[str]:
         """The files beside the manifest of a shard; none of other jobs."""
         folder = self.outputs[0].rpartition("/")[0]
-        return [f"{folder}/{file.name}" for file in self.made_with.files()] if self.is_shard else []
+        return [str(artifacts.inside(folder, file.name)) for file in self.made_with.files()] if self.is_shard else []
 
     @property
     def settings_hash(self) -> str:
@@ -97,8 +124,9 @@ def jobs(study: Study) -> list[Job]:
     Raises:
         ValueError: Snakemake cannot plan the study.
     """
-    kept, key = layout.folder(study.name) / layout.JOBS, _key(study)
-    plan = _read(kept, key)
+    folder, key = layout.folder(study.name), _key(study)
+    kept = folder / layout.JOBS
+    plan = _read(kept, key, folder)
     if plan is None:
         plan = {"key": key, **_ask_snakemake(study)}
         _keep(kept, plan)
@@ -114,12 +142,18 @@ def _key(study: Study) -> str:
     return digest.hexdigest()
 
 
-def _read(kept: Path, key: str) -> dict[str, Any] | None:
-    """The kept list; None if there is none, it is damaged, or it is of another key."""
+def _read(kept: Path, key: str, folder: Path) -> Mapping[str, Any] | None:
+    """The kept list; None if there is none, it is damaged, or it is of another key.
+
+    Others may have written it, so it is read as what it should be, and all that it says is made lies in the folder.
+    """
     try:
-        plan = json.loads(gzip.decompress(kept.read_bytes()))
+        with gzip.open(artifacts.regular(kept)) as file:
+            plan = msgspec.json.decode(file.read(LARGEST), type=_Plan)
+        paths = [Path(path) for row in plan["jobs"] for path in (*row["outputs"], folder / row["record"])]
+        [artifacts.inside(folder, str(path.relative_to(folder))) for path in paths]
         return plan if plan["key"] == key else None
-    except (OSError, EOFError, ValueError, TypeError, LookupError, zlib.error):
+    except (OSError, EOFError, ValueError, zlib.error):
         return None
 
 

@@ -1,6 +1,7 @@
 """Orphaned files in a study's folder: no job makes them, no manifest lists them, no running worker writes them."""
 
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from workflow_scripts.ground_truth.shards import checklist_of, read_manifest
 from workflow_scripts.operations.jobs import Job
 from workflow_scripts.study import layout
 
+PROCESS = re.compile("[0-9]{1,9}")  # its number
 DVC = ".gitignore"  # DVC writes it beside its outputs
 ELSEWHERE = 3600  # a worker on another machine counts as dead after so many seconds without a change
 
@@ -66,7 +68,7 @@ def _is_of_a_worker(file: Path) -> bool:
         return locks.is_held(file)
     if file.suffix != ".part":
         return False
-    process = file.name.split(".")[-2]
-    if file.name.endswith(f".{socket.gethostname()}.{process}.part"):
+    host, _, process = file.name.removesuffix(".part").rpartition(".")
+    if host.endswith(f".{socket.gethostname()}") and PROCESS.fullmatch(process):
         return psutil.pid_exists(int(process))
-    return time.time() - file.stat().st_mtime < ELSEWHERE
+    return time.time() - file.lstat().st_mtime < ELSEWHERE

@@ -20,7 +20,6 @@ import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from workflow_scripts import artifacts, locks
 from workflow_scripts.operations.costs import Costs, by_rule, kept
@@ -54,8 +53,8 @@ class Files:
 def _entries(folder: str) -> dict[str, os.DirEntry]:
     try:
         with os.scandir(folder) as entries:
-            return {entry.name: entry for entry in entries}
-    except FileNotFoundError:
+            return {entry.name: entry for entry in entries if entry.is_file()}
+    except (FileNotFoundError, NotADirectoryError):
         return {}
 
 
@@ -162,8 +161,9 @@ def _worker(lock: os.DirEntry) -> str | None:
     checked. It counts as running while its lock file exists.
     """
     try:
-        text = Path(lock).read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
+        with open(lock, encoding="utf-8", errors="replace") as file:
+            text = file.read(TAIL)
+    except OSError:
         return None
     return text if locks.HOLDER.match(text) and not locks.has_ended_here(text) else None
 
@@ -189,7 +189,7 @@ def _last_line(log: str) -> tuple[str, bool]:
         with open(log, "rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
             tail = file.read().decode(errors="replace")
-    except FileNotFoundError:
+    except OSError:
         return "", False
     last = next((line.strip() for line in reversed(tail.splitlines()) if line.strip()), "")
     return last, bool(re.search(r"(^|: )error: ", last)) or "Traceback (most recent call last)" in tail

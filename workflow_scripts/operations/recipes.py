@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from workflow_scripts import artifacts
 from workflow_scripts.cli import canonical_json
 from workflow_scripts.ground_truth.models import latents_hash
@@ -54,10 +56,14 @@ class Recipes:
 
     Args:
         hash_of: SHA-256 of a file or folder, as hex; None if it is missing or corrupt.
+
+    Attributes:
+        unreadable: why inputs could not be read whose bytes are as they were written, by other people's programs.
     """
 
     def __init__(self, hash_of: Callable[[Path], str | None]) -> None:
         self.hash_of = hash_of
+        self.unreadable: dict[Path, str] = {}
         self._read = cache(self._read_whole)
 
     def of_output(self, job: Job) -> Recipe | None:
@@ -102,20 +108,23 @@ class Recipes:
         """What a function reads from a file; nothing if the file is not whole."""
         try:
             return read(file) if self.hash_of(file) else {}
-        except ValueError:
+        except (ValueError, OSError) as error:
+            self.unreadable[file] = str(error)
             return {}
 
 
 def _exemplars(file: Path) -> dict[str, list[str]]:
     """SHA-256 of the exemplars of each model."""
+    artifacts.check_small(file, {"model": str, "k": int, "sha256": str})
     table = artifacts.read_table(file, ["model", "k", "sha256"]).sort_values("k")
     return {model: list(rows) for model, rows in table.groupby("model")["sha256"]}
 
 
 def _regularization(file: Path) -> dict[str, tuple[str, list[str]]]:
     """Hash of the latents, and captions, of each class word."""
-    latents, captions = artifacts.read_tensors(file), artifacts.read_provenance(file)["captions"]
-    return {word: (latents_hash(latents[f"{word}.latents"]), texts) for word, texts in captions.items()}
+    captions = msgspec.convert(artifacts.read_provenance(file).get("captions"), dict[str, list[str]])
+    latents = {name.removesuffix(".latents"): latents_hash(each) for name, each in artifacts.read_tensors(file).items()}
+    return {word: (latents[word], texts) for word, texts in captions.items() if word in latents}
 
 
 def _listed(manifest: Path) -> dict[str, str]:

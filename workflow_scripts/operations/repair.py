@@ -1,45 +1,76 @@
-"""Shell commands that make corrupt or stale files again, with as few jobs as possible.
+"""Makes corrupt files again, with as few jobs as possible; and the shell commands for stale ones.
 
 On the same kind of machine, a file that is made again has the same bytes (docs/data.md), and jobs that depend on it
 need not run. But Snakemake compares large files by time, so a file that came out the same gets its old time back.
 """
 
+import os
 import shlex
-from collections.abc import Sequence
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
 from itertools import groupby
+from pathlib import Path
 
+from workflow_scripts import artifacts
+from workflow_scripts.ground_truth import shards
 from workflow_scripts.operations.integrity import Finding
 
-SNAKEMAKE = "snakemake --profile config/profiles/default --config study={study}"
-AGAIN = """again() {{
-    for file; do cp -p "$file.sha256" "$file.before" 2> /dev/null; done
-    {snakemake} -- "$@"
-    for file; do
-        cmp "$file.sha256" "$file.before" && touch -c -r "$file.before" "$file" "$file.sha256"
-        rm -f "$file.before"
-    done
-}}"""
+PROFILE = "config/profiles/default"
+SNAKEMAKE = f"snakemake --profile {PROFILE} --config study={{study}}"
+REPAIR = "python -m workflow_scripts verify --study {study} --repair"
 
 
-def repair(study: str, corrupt: Sequence[Finding]) -> list[str]:
-    """Shell lines that make the corrupt files of a study again, to be run in the project's folder.
+def repair(study: str, corrupt: Sequence[Finding], profile: str = PROFILE) -> None:
+    """Makes the corrupt files of a study again.
 
-    They go rule by rule, so that no job in between sees a newer input. A file of one model is removed together with the
-    manifest of its shard. The worker then makes only this file.
+    The jobs run rule by rule, so that no job in between sees a newer input. A file of one model is removed together
+    with the manifest of its shard; the worker then makes only this file. A checklist is written from its manifest.
 
     Args:
         corrupt: in the order of the data flow.
+        profile: Snakemake's.
+
+    Raises:
+        ValueError: a job failed; Snakemake has said which one.
     """
-    if not corrupt:
-        return []
-    bad = dict.fromkeys(name for finding in corrupt for name in _to_remove(finding))
-    jobs = dict.fromkeys(finding.job for finding in corrupt)
-    outputs = [[output for job in group for output in job.outputs] for _, group in groupby(jobs, lambda job: job.rule)]
-    return [
-        *AGAIN.format(snakemake=SNAKEMAKE.format(study=study)).splitlines(),
-        f"rm -f {shlex.join(bad)}",
-        *(f"again {shlex.join(files)}" for files in outputs),
-    ]
+    rest = [finding for finding in corrupt if not _is_restored(finding)]
+    for _, group in groupby(rest, lambda finding: finding.job.rule):
+        findings = list(group)
+        jobs = dict.fromkeys(finding.job for finding in findings)
+        outputs = [output for job in jobs for output in job.outputs]
+        times = {output: dict(_times(Path(output))) for output in outputs}
+        for file in dict.fromkeys(file for finding in findings for file in to_remove(finding)):
+            shutil.rmtree(file) if file.is_dir() and not file.is_symlink() else file.unlink(missing_ok=True)
+        options = ["--profile", profile, "--config", f"study={study}", "--", *outputs]
+        if subprocess.run([sys.executable, "-m", "snakemake", *options], check=False).returncode:
+            raise ValueError(f"{outputs[0]}: could not be made again; once that works: {REPAIR.format(study=study)}")
+        for output in map(Path, outputs):
+            time = times[str(output)].get(artifacts.file_hash(output))
+            for file in (output, artifacts.sidecar_of(output)) if time else ():
+                os.utime(file, ns=(time, time))
+
+
+def to_remove(finding: Finding) -> list[Path]:
+    """The files without which Snakemake and the worker make the corrupt one again."""
+    return [finding.file, Path(finding.job.outputs[0])] if finding.job.is_shard else [finding.file]
+
+
+def _is_restored(finding: Finding) -> bool:
+    """Whether it was a checklist, and its manifest is whole."""
+    manifest = Path(finding.job.outputs[0])
+    is_checklist = finding.job.is_shard and finding.file == shards.checklist_of(manifest)
+    return is_checklist and shards.restore_checklist(manifest)
+
+
+def _times(output: Path) -> Iterator[tuple[str | None, int]]:
+    """By the hash of an output, the time when it had it: as its sidecar says, and as it is."""
+    for file, hash_of in ((artifacts.sidecar_of(output), artifacts.recorded_hash), (output, artifacts.file_hash)):
+        try:
+            yield hash_of(output), file.stat().st_mtime_ns
+        except (ValueError, OSError):  # missing, or damaged
+            continue
 
 
 def remake(study: str, stale: Sequence[Finding]) -> list[str]:
@@ -48,7 +79,3 @@ def remake(study: str, stale: Sequence[Finding]) -> list[str]:
         return []
     bad = dict.fromkeys(finding.job.outputs[0] if finding.job.is_shard else str(finding.file) for finding in stale)
     return [f"rm -f {shlex.join(bad)}", SNAKEMAKE.format(study=study)]
-
-
-def _to_remove(finding: Finding) -> list[str]:
-    return [str(finding.file), finding.job.outputs[0]] if finding.job.is_shard else [str(finding.file)]
