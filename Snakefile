@@ -55,8 +55,9 @@ onstart:
         checked(alone.hold)
         checked(slurm_queue.refuse_orphans, workflow.executor_plugin.name, workflow.workdir_init)
         made = {file for job in makers for file in job.output}
-        checked(dates.refuse_future, (file for job in makers for file in job.input if file not in made))
-        checked(intact.refuse_damaged, {file for job in workflow.dag.needrun_jobs() for file in job.input})
+        inputs = sorted({file for job in makers for file in job.input} - made)
+        checked(dates.refuse_future, inputs)
+        checked(intact.refuse_damaged, inputs)
 
 
 rule all:
