@@ -26,11 +26,13 @@ def test_soft_weight_approaches_weight():
     assert fitted.soft_weight(np.array([5.0])) > 0
 
 
-def test_the_sum_of_soft_weights_is_fast_and_exact():
+def test_sums_over_candidates():
     gaps = np.random.default_rng(0).uniform(0, 2, size=(5, 4000)).astype(np.float32)
     for tau, lam in ((0.05, 0.1), (0.0619, 0.0385), (0.2, -0.02), (0.01, 0.9), (1.0, 0.0)):
         fitted = Calibration(tau, lam)
-        np.testing.assert_allclose(fitted.soft_sum(gaps), fitted.soft_weight(gaps).sum(axis=1), rtol=1e-4)
+        hard, soft = fitted.sums(gaps)
+        np.testing.assert_array_equal(hard, fitted.weight(gaps).sum(axis=1, dtype=np.float64))
+        np.testing.assert_allclose(soft, fitted.soft_weight(gaps).sum(axis=1, dtype=np.float64), rtol=1e-4)
 
 
 def test_released_clip_values_cut_at_a_fifth():

@@ -40,15 +40,14 @@ class Calibration:
         """`weight` with softplus in place of ReLU."""
         return np.logaddexp(0.0, BETA * (np.exp(-gaps / self.tau) - self.lam)) / BETA
 
-    def soft_sum(self, gaps: np.ndarray) -> np.ndarray:
-        """The sum of `soft_weight` over candidates [q, c], float64 [q]; in single precision, five times as fast."""
-        weights = np.exp(gaps * np.float32(-1 / self.tau))
-        weights -= np.float32(self.lam)
-        total = np.maximum(weights, 0).sum(axis=1, dtype=np.float64)
-        np.abs(weights, out=weights)
-        weights *= np.float32(-BETA)
-        np.log1p(np.exp(weights, out=weights), out=weights)  # softplus(x) = max(x, 0) + log(1 + exp(-|x|))
-        return total + weights.sum(axis=1, dtype=np.float64) / BETA
+    def sums(self, gaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The sums of `weight` and of `soft_weight` over candidates [q, c] with finite gaps, float64 [q] each."""
+        above = np.exp(-gaps / self.tau) - self.lam
+        hard = np.maximum(above, 0.0).sum(axis=1, dtype=np.float64)
+        np.abs(above, out=above)
+        above *= -BETA
+        np.log1p(np.exp(above, out=above), out=above)  # softplus(x) = max(x, 0) + log(1 + exp(-|x|))
+        return hard, hard + above.sum(axis=1, dtype=np.float64) / BETA
 
 
 UNFITTED = Calibration(tau=1.0, lam=0.0)  # where the authors' fit starts

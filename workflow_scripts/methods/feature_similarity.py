@@ -37,8 +37,8 @@ class FeatureSimilarity:
 
         def sums(scores: np.ndarray, rows: slice) -> np.ndarray:
             gaps = ranked.peak[rows, None] - scores
-            given = self.calibration.weight(gaps).sum(axis=1, dtype=np.float64)
-            return np.stack([given, self.calibration.soft_sum(gaps), UNFITTED.soft_sum(gaps)], axis=1)
+            start = UNFITTED.weight(gaps).sum(axis=1, dtype=np.float64)  # far above zero, it is the soft one, too
+            return np.stack([*self.calibration.sums(gaps), start], axis=1)
 
         rest = ranking.sum_over_distractors(samples, self.distractors, sums, project, self.memory_mb)  # [q, 3]
         true = self._weights(ranked.true_scores, ranked.peak).sum(axis=1, dtype=np.float64)  # [q]
