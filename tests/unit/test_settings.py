@@ -48,6 +48,19 @@ def studies() -> dict[str, Study]:
     return {name: checks.named_study(name, projects.ROOT) for name in JOBS}
 
 
+def test_a_head_of_a_share_is_compared_with_that_of_the_whole(studies: dict[str, Study]):
+    """Of the same cases; a head of other cases, or of all models, with none."""
+    miniature = checks.named_study("miniature", projects.ROOT)
+    for head, part, whole in (
+        ("linear", "object+style_10", "object+style"),
+        ("mlp", "object+style_10", "object+style"),
+        ("linear", "object", None),
+        ("linear", "object+style", None),
+    ):
+        assert miniature.whole_set(head, part) == whole
+    assert studies["smoke"].whole_set("linear", "object_50") is None  # the study has no `object`
+
+
 def sent(made: Settings) -> dict:
     """What arrives at the step."""
     return json.loads(cli.canonical_json(made.to_json()))
