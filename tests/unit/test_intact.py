@@ -5,11 +5,13 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests import projects
 from workflow_scripts import artifacts
+from workflow_scripts.commands import prove
 from workflow_scripts.inputs import intact
 
 WEIGHTS = Path("data/model/unet/weights.safetensors")
@@ -116,6 +118,19 @@ def test_the_projects_own_data_are_those_of_its_lock(monkeypatch: pytest.MonkeyP
     """DVC's way to hash a folder is ours."""
     monkeypatch.chdir(projects.ROOT)
     assert intact.damaged(["data/corpus", "data/base_model", "data/clip_mini", "data/dino_mini"]) == []
+
+
+def test_make_pull_proves_no_damaged_data():
+    """DVC sees no difference in a file that has kept its time."""
+
+    class Out(str):
+        use_cache = True
+
+    repo = SimpleNamespace(index=SimpleNamespace(outs=[Out("data/model")]), status=dict)
+    assert prove.prove(repo) == []
+    flip(WEIGHTS)
+    with pytest.raises(ValueError, match=r"^data/model: damaged input: is not what dvc\.lock says"):
+        prove.prove(repo)
 
 
 def test_a_broken_lock_is_named():

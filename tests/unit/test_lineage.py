@@ -66,6 +66,16 @@ def test_it_is_printed_as_text_and_as_json(sample: Path, monkeypatch, capsys):
     assert json.loads(capsys.readouterr().out)["exemplars"][0] == {"name": "cat_0000/0", "sha256": "hash 0", **ORIGIN}
 
 
+@pytest.mark.parametrize(
+    ("key", "name"), [("case", "../../x"), ("study", "s; rm -rf ~"), ("study", None), ("case", "/")]
+)
+def test_no_name_of_others_becomes_a_path_elsewhere_or_a_command(sample: Path, key: str, name: str | None):
+    manifest = lineage.find_manifest(sample)
+    artifacts.write_json(manifest, {**artifacts.read_json(manifest), key: name})
+    with pytest.raises(ValueError, match=r"test_0000\.json: .* is no name of a study, case or model"):
+        lineage.trace(manifest, sample, 0, 0, [])
+
+
 def test_a_missing_row_or_file_is_named(sample: Path):
     manifest = lineage.find_manifest(sample)
     with pytest.raises(ValueError, match="no image 7 of prompt 0; prompts are 0 to 1, images 0 to 1"):

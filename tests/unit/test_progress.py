@@ -210,6 +210,30 @@ def test_a_failed_job_that_ran_again_has_not_failed(study: Study):
     assert counts(study, "select_exemplars") == {"done": 3}
 
 
+@pytest.mark.parametrize("damage", ["pipes", "folders", "bytes", "deep JSON", "endless time"])
+def test_whatever_others_left_the_study_is_surveyed(study: Study, damage: str):
+    finish(jobs(study))
+    shard, other = of_rule(study, "sample")[0], of_rule(study, "train_head")[0]
+    lock = str(Path(shard.outputs[0]).with_suffix(".lock"))
+    spoilt = [shard.outputs[0], shard.log, shard.benchmark, lock, other.outputs[0], other.log, other.benchmark]
+    for file in map(Path, spoilt):
+        file.unlink(missing_ok=True)
+        match damage:
+            case "pipes":
+                os.mkfifo(file)
+            case "folders":
+                file.mkdir()
+            case "bytes":
+                file.write_bytes(b"s\n\xff\x1b[2J\n")
+            case "deep JSON":
+                file.write_text("[" * 100_000)
+            case _:
+                file.write_text("s\n1e999\n")
+    found = look(study)
+    assert found["all"]["done"] < found["all"]["jobs"]
+    assert to_text(found).replace("\n", "").isprintable()
+
+
 def test_nights_between_runs_do_not_slow_the_pace():
     """Two jobs at once for ten seconds; hours later one alone for ten: on average 1.5."""
     ended = [(Job("plot", "smoke", name, ()), end) for name, end in zip("abc", (10, 10, 9000), strict=True)]

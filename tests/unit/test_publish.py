@@ -52,9 +52,10 @@ def test_effort_sums_processor_time_by_rule(tmp_path: Path):
     for name, seconds in times.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(f"s\tcpu_time\tmax_rss\n{seconds}\t1\t-\n")
-    entries = [{"model": "a", "prompt_set": "llm", "n": 1000}, {"model": "a", "prompt_set": "procedural", "n": 200}]
+    sizes = {"llm": 1000, "procedural": 200}
+    entries = [{"model": "a", "file": f"a.{name}.parquet", "sha256": "0" * 64, "n": n} for name, n in sizes.items()]
     manifest = tmp_path / "test_0000.json"
-    manifest.write_text(json.dumps({"models": entries}))
+    manifest.write_text(json.dumps({"case": "seen", "models": entries}))
     assert publish.effort([manifest], tmp_path) == (
         "1 customized models and 1,200 samples took 2 core-minutes: finetune 2.0, tabulate 0.1, the other rules 0.0.\n"
     )

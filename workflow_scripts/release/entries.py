@@ -99,11 +99,15 @@ def _paths(value: Any, place: str) -> Iterator[str]:
     if not isinstance(value, list) or not value:
         raise ValueError(f"{place}: expected a list of paths, it is {value!r:.60}")
     for path in value:
-        if not isinstance(path, str) or "\0" in path or "\\" in path:
+        if not isinstance(path, str):
             raise ValueError(f"{place}: {path!r} is not a path")
         parts = PurePosixPath(path).parts
         if parts[:1] != (ROOT,) or len(parts) < 2 or ".." in parts:
             raise ValueError(f"{place}: {path!r} is not in the release; expected a path that starts with {ROOT}/")
+        try:
+            artifacts.inside(ROOT, path)
+        except ValueError as error:
+            raise ValueError(f"{place}: {error}") from error
         yield path
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 from workflow_scripts import artifacts
 from workflow_scripts.ground_truth.shards import read_manifest
 from workflow_scripts.study import layout
+from workflow_scripts.study.study import ID
 
 BARS = "▁▂▃▄▅▆▇█"
 RELEASED: dict = {  # in place of the provenance of weights that were not released
@@ -88,8 +89,11 @@ def trace(manifest: Path, file: Path, prompt_index: int, index: int, encoders: S
         ValueError: a file or row is missing, or has another hash than the one that was used.
     """
     folder, record = manifest.parents[2], artifacts.read_json(manifest)
-    study, case, shard = record["study"], record["case"], manifest.stem
+    study, case, shard = record.get("study"), record["case"], manifest.stem
     sample = read_sample(file, prompt_index, index)
+    for name, place in ((study, manifest), (case, manifest), (sample["model"], file)):
+        if not isinstance(name, str) or not ID.fullmatch(name):  # it becomes a part of paths and of commands
+            raise ValueError(f"{place}: {name!r} is no name of a study, case or model")
     exemplars = folder / f"exemplars/{case}.parquet"
     made_here = "model" in artifacts.read_provenance(file)["inputs"]
     targets = [layout.EXEMPLARS, *[layout.MODELS] * made_here, layout.SAMPLES]

@@ -17,6 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from workflow_scripts import artifacts, cli
+from workflow_scripts.ground_truth.shards import read_manifest
 from workflow_scripts.reporting import findings
 from workflow_scripts.reporting.effort import by_rule
 from workflow_scripts.reporting.markdown import fill_page, header, row
@@ -92,9 +93,9 @@ def customizability_table(measured: dict) -> str:
 
 def effort(manifests: Sequence[Path], benchmarks: Path) -> str:
     """The number of models and samples in the manifests of all samples, and the time by rule."""
-    entries = [(path.parent, entry) for path in manifests for entry in artifacts.read_json(path)["models"]]
-    models = len({(folder, entry["model"]) for folder, entry in entries})
-    samples = sum(entry["n"] for _, entry in entries)
+    entries = [entry for path in manifests for entry in read_manifest(path)]
+    models = len({(entry["file"].parent, entry["model"]) for entry in entries})
+    samples = sum(entry["n"] for entry in entries)
     costs = by_rule(benchmarks)
     longest = costs[["rule", "minutes"]][:LISTED_RULES].to_numpy()
     named = ", ".join(f"{rule} {minutes:.1f}" for rule, minutes in longest)
