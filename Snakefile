@@ -27,7 +27,8 @@ configfile: in_project(checked(checks.study_file, config.get("study"), ROOT))
 STUDY = checked(checks.load_study, config, ROOT)
 checked(checks.refuse_read_only, Path(".snakemake"))  # which a dry run needs, too
 PRETRAINING = checked(checks.load_pretraining, ROOT)
-REPORT = [f"results/{STUDY.name}/report/{file}" for file in ("index.html", "table.md")]
+PAGES = ["index.html", "table.md", *(["missing.json"] if STUDY.is_released else [])]
+REPORT = [f"results/{STUDY.name}/report/{page}" for page in PAGES]
 
 
 wildcard_constraints:

@@ -10,6 +10,10 @@ ruleorder: import_distractors > select_distractors
 ruleorder: import_features > embed_distractors
 
 
+localrules:
+    list_missing,
+
+
 rule import_exemplars:
     """We take the exemplars that the authors released."""
     output:
@@ -156,6 +160,36 @@ rule import_head:
             --output {output.head:q} \
             --history {output.history:q} \
             --calibration {output.calibration:q} \
+            --settings {params.settings:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule list_missing:
+    """We list the released images that were missing."""
+    input:
+        exemplars=over_study("results/{study}/exemplars/{case}.parquet"),
+        samples=over_study("results/{study}/samples/{case}/{shard}.json"),
+    output:
+        "results/{study}/report/missing.json",
+    log:
+        "results/{study}/logs/list_missing.log",
+    benchmark:
+        "results/{study}/benchmarks/list_missing.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(20),
+    params:
+        settings=settings("list_missing"),
+    shell:
+        r"""
+        python -m workflow_scripts.steps.list_missing \
+            --exemplars {input.exemplars:q} \
+            --samples {input.samples:q} \
+            --output {output:q} \
             --settings {params.settings:q} \
             > {log:q} 2>&1
         """

@@ -22,7 +22,8 @@ from workflow_scripts.ground_truth import shards
 from workflow_scripts.heads import Head
 from workflow_scripts.release import checkpoints, entries, results
 from workflow_scripts.release import features as release_features
-from workflow_scripts.steps import import_distractors, import_features, import_head, import_samples
+from workflow_scripts.release.images import exemplar_parts
+from workflow_scripts.steps import embed, import_distractors, import_features, import_head, import_samples
 from workflow_scripts.study import checks
 from workflow_scripts.study.schema import read_yaml
 from workflow_scripts.study.study import Case
@@ -210,9 +211,11 @@ def test_missing_samples_are_one_error_with_their_number_and_the_first_names(rel
     error = refused(import_samples.main, tmp_path, settings=SHARD, release=release, output=manifest)
     assert error == (
         f"error: {release}: 6 samples are missing: {', '.join(sorted(paths)[:5])} ...; "
-        "see docs/release.md, or evaluate the others with allow_missing=true"
+        "see docs/release.md, or evaluate the others with allow_missing=true, which lists all of these in "
+        "report/missing.json"
     )
     run(import_samples.main, SHARD | {"allow_missing": True}, release=release, output=manifest)
+    assert artifacts.read_json(manifest)["missing"] == sorted(paths[:6])
     table = artifacts.read_table(manifest.parent / "bamfg_test_00001.llm.parquet")
     assert list(zip(table["prompt_index"], table["index"], strict=True)) == [(1, 2), (1, 3)]
 
@@ -224,6 +227,46 @@ def test_a_model_without_one_of_its_exemplars_is_left_out_whole(release: Path, t
         run(import_samples.main, SHARD, release=release, output=manifest)
     run(import_samples.main, SHARD | {"allow_missing": True}, release=release, output=manifest)
     assert {entry["model"] for entry in json.loads(manifest.read_text())["models"]} == {"bamfg_test_00000"}
+
+
+@pytest.mark.parametrize("broken", ["cut", "tiny", "a page"])
+def test_an_image_that_encoders_cannot_read_is_named_by_its_path_and_taken_once_it_is_mended(
+    broken: str, release: Path, tmp_path: Path
+):
+    sample = released.read_json(release, "bamfg")[1]["synth"]["gpt"][3]
+    exemplar = released.read_json(release, "bamfg")[0]["exemplar"][1]
+    spoil = {
+        "cut": lambda data: data[:-200],
+        "tiny": lambda data: artifacts.encode_png(np.zeros((4, 4, 3), np.uint8)),
+        "a page": lambda data: b"<!DOCTYPE html><html>Quota exceeded</html>",
+    }
+    whole = {path: (release / path).read_bytes() for path in (sample, exemplar)}
+    for path, data in whole.items():
+        released.put(release, path, spoil[broken](data))
+    manifest, features = tmp_path / "samples/bamfg/test_0000.json", tmp_path / "features.safetensors"
+    with pytest.raises(ValueError, match=rf"1 of 2 models failed, .*: bamfg_test_00001: {release / sample}: "):
+        run(import_samples.main, SHARD, release=release, output=manifest)
+    with pytest.raises(ValueError, match=rf"^{release / exemplar}: "):
+        exemplars(release, styles())
+    for path, data in whole.items():
+        released.put(release, path, data)
+    run(import_samples.main, SHARD, release=release, output=manifest)
+    run(embed.main, {"size": 4, "version": 1}, encoder="pixels", samples=manifest, output=features)
+    assert exemplars(release, styles())["image"][1] == whole[exemplar]
+
+
+def test_a_shard_without_any_complete_model_has_no_samples_and_no_features(release: Path, tmp_path: Path):
+    for entry in released.read_json(release, "bamfg"):
+        (release / entry["exemplar"][0]).unlink()
+    manifest, features = tmp_path / "samples/bamfg/test_0000.json", tmp_path / "features.safetensors"
+    run(import_samples.main, SHARD | {"allow_missing": True}, release=release, output=manifest)
+    assert artifacts.read_json(manifest)["models"] == []
+    run(embed.main, {"size": 4, "version": 1}, encoder="pixels", samples=manifest, output=features)
+    assert artifacts.read_tensors(features) == {}
+    with pytest.raises(
+        ValueError, match=r"no model of bamfg has all its exemplars; .*, or take bamfg out of the study"
+    ):
+        list(exemplar_parts(release, styles(), allow_missing=True))
 
 
 def test_a_release_of_another_size_than_the_study_counts_is_refused(release: Path, tmp_path: Path):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -18,10 +19,11 @@ from workflow_scripts.study import checks
 from workflow_scripts.study.schema import read_yaml
 from workflow_scripts.study.study import Study
 
+RELEASE = "data/abc_release"
 SIZE = 4  # of the encoder `pixels`, a side
 DIM = 3 * SIZE * SIZE
 TINY = {
-    "models_per_job": 2,
+    "models_per_job": 1,
     "cases": {
         "imagenet_seen": {"classes": "config/classes/tiny.txt"},
         "bamfg": {"groups": {"test": {"count": 2, "exemplars": 5}}},
@@ -87,15 +89,30 @@ def logs(project: Path) -> str:
     return "\n".join(file.read_text() for file in project.glob("results/abc_release/logs/**/*.log"))
 
 
+def missing(project: Path) -> list[str]:
+    """The images that the release lacks: an exemplar, then samples."""
+    objects, styles = (released.read_json(project / RELEASE, name) for name in ("observed_imagenet", "bamfg"))
+    return [*objects[1]["exemplar"], *styles[1]["synth"]["gpt"][:3]]
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project in which that study has run to its report, although the release lacks three samples."""
+    """A project in which that study has run to its report, although the release lacks images.
+
+    It lacks three samples of a style, and the exemplar of an object: of a shard, no model is complete.
+    """
     folder = make_project(tmp_path_factory.mktemp("release"))
-    for path in released.read_json(folder / "data/abc_release", "bamfg")[1]["synth"]["gpt"][:3]:
-        (folder / "data/abc_release" / path).unlink()
-    done = run(folder, "--config", "study=abc_release", "--", "results/abc_release/samples/bamfg/test_0000.json")
+    for path in missing(folder):
+        (folder / RELEASE / path).unlink()
+    broken = folder / RELEASE / released.read_json(folder / RELEASE, "bamfg")[0]["synth"]["gpt"][0]
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[:-100])
+    shards = [f"results/abc_release/samples/bamfg/bamfg_test_0000{i}.json" for i in (0, 1)]
+    done = run(folder, "--keep-going", "--config", "study=abc_release", "--", *shards)
     assert done.returncode != 0
     assert "error: data/abc_release: 3 samples are missing: " in logs(folder)
+    assert f"bamfg_test_00000: {broken.relative_to(folder)}: not a readable image (" in logs(folder)
+    broken.write_bytes(whole)
     done = run(folder, "--config", "study=abc_release", "allow_missing=true")
     assert done.returncode == 0, done.stderr + logs(folder)
     return folder
@@ -114,16 +131,20 @@ def test_a_release_is_evaluated_to_its_report_which_says_what_is_missing(project
         for prompt_set in ("llm", "procedural")
         for head in ("identity", "linear")
     }
-    lacking = (rows["case"] == "bamfg") & (rows["prompt_set"] == "llm")
+    lacking, objects = (rows["case"] == "bamfg") & (rows["prompt_set"] == "llm"), rows["case"] == "imagenet_seen"
     assert set(rows[lacking]["n_queries"]) == {13}
     assert set(rows[lacking]["missing"]) == {3}
-    assert set(rows[~lacking]["n_queries"]) == {16}
-    assert rows[~lacking]["missing"].isna().all()
-    assert set(rows[rows["case"] == "imagenet_seen"]["candidates"]) == {51}
+    assert set(rows[objects]["n_queries"]) == set(rows[objects]["missing"]) == {8}
+    assert set(rows[~lacking & ~objects]["n_queries"]) == {16}
+    assert rows[~lacking & ~objects]["missing"].isna().all()
+    assert set(rows[objects]["candidates"]) == {51}
     report = project / "results/abc_release/report"
     head, _, *lines = (report / "table.md").read_text().splitlines()
     column = [cell.strip() for cell in head.split("|")].index("missing")
     assert {line.split("|")[column].strip() for line in lines if "| bamfg | llm" in line} == {"3"}
+    exemplar, *samples = missing(project)
+    listed = json.loads((report / "missing.json").read_text())
+    assert (listed["exemplars"], listed["samples"]) == ([exemplar], samples)
     assert "<button>Missing</button>" in (report / "index.html").read_text()
     assert "CC BY-NC-SA 4.0" in (report / "index.html").read_text()
     assert "whose samples its authors released" in (report / "gallery.html").read_text()

@@ -58,6 +58,7 @@ def make(
     settings: ShardSettings,
     parts: Iterable[Part | Failure],
     write: Callable[[Sequence[Part], Sequence[Part]], Iterable[Failure]],
+    about: Mapping[str, Any] | None = None,
 ) -> None:
     """Makes the missing files of a shard, then writes its manifest beside them. Other models are made if one fails.
 
@@ -65,6 +66,7 @@ def make(
         parts: all files of the shard, in the order of the manifest.
         write: takes all files and the missing ones, writes the missing ones, with lines in the shard's checklist, and
             yields the models that fail. It is not called if no file is missing.
+        about: what else the manifest says of the shard.
 
     Raises:
         ValueError: another worker is making the shard, or models failed; the message says which models, and why.
@@ -83,10 +85,16 @@ def make(
         if failures:
             reasons = "; ".join(f"{model}: {reason}" for model, reason in failures.items())
             raise ValueError(f"{len(failures)} of {len(settings.models)} models failed, the others are kept: {reasons}")
-        write_manifest(manifest, settings, files, artifacts.read_hashes(checklist))
+        write_manifest(manifest, settings, files, artifacts.read_hashes(checklist), about)
 
 
-def write_manifest(path: Path, settings: ShardSettings, parts: Sequence[Part], hashes: Mapping[str, str]) -> None:
+def write_manifest(
+    path: Path,
+    settings: ShardSettings,
+    parts: Sequence[Part],
+    hashes: Mapping[str, str],
+    about: Mapping[str, Any] | None = None,
+) -> None:
     """Writes the manifest of a complete shard, and its checklist in the same order.
 
     Args:
@@ -105,7 +113,7 @@ def write_manifest(path: Path, settings: ShardSettings, parts: Sequence[Part], h
     ]
     hashed = {"settings_hash": artifacts.settings_hash(settings.to_json())}
     artifacts.write_hashes(checklist_of(path), {entry["file"]: entry["sha256"] for entry in entries})
-    artifacts.write_json(path, {**head, **hashed, "models": entries})
+    artifacts.write_json(path, {**head, **hashed, "models": entries, **(about or {})})
 
 
 def checklist_of(manifest: Path) -> Path:

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -24,27 +24,45 @@ def complete(folder: Path, entries: Mapping[str, Entry], allow_missing: bool) ->
     Raises:
         ValueError: an exemplar is missing, unless that is allowed.
     """
-    lacking = {path for entry in entries.values() for path in entry.exemplars if not (folder / path).is_file()}
-    if lacking and not allow_missing:
-        raise ValueError(missing(folder, sorted(lacking), "exemplars"))
-    return {model: entry for model, entry in entries.items() if lacking.isdisjoint(entry.exemplars)}
+    absent = set(missing_exemplars(folder, entries))
+    if absent and not allow_missing:
+        raise ValueError(refusal(folder, sorted(absent), "exemplars"))
+    return {model: entry for model, entry in entries.items() if absent.isdisjoint(entry.exemplars)}
 
 
-def missing(folder: Path, paths: Sequence[str], what: str) -> str:
+def missing_exemplars(folder: Path, entries: Mapping[str, Entry]) -> list[str]:
+    """The exemplars of these models that are not there, sorted."""
+    return missing(folder, (path for entry in entries.values() for path in entry.exemplars))
+
+
+def missing(folder: Path, paths: Iterable[str]) -> list[str]:
+    """Those of these images that are not there, sorted."""
+    return sorted({path for path in paths if not (folder / path).is_file()})
+
+
+def refusal(folder: Path, paths: Sequence[str], what: str) -> str:
     """The message about missing images."""
     more = " ..." if len(paths) > SHOWN else ""
     return (
-        f"{folder}: {len(paths)} {what} are missing: {', '.join(paths[:SHOWN])}{more}; "
-        "see docs/release.md, or evaluate the others with allow_missing=true"
+        f"{folder}: {len(paths)} {what} are missing: {', '.join(paths[:SHOWN])}{more}; see docs/release.md, or "
+        "evaluate the others with allow_missing=true, which lists all of these in report/missing.json"
     )
+
+
+def read_case(folder: Path, case: Case) -> dict[str, Entry]:
+    """The entries of a case's models; raises as `read_models` does."""
+    return read_models(folder, case.name, [model.name for model in case.models["test"]])
 
 
 def exemplar_parts(folder: Path, case: Case, allow_missing: bool = False) -> Iterator[pd.DataFrame]:
     """The exemplars of a case, a table with EXEMPLAR_COLUMNS for each model; raises as `complete` does."""
     models = {model.name: model for model in case.models["test"]}
-    entries = complete(folder, read_models(folder, case.name, list(models)), allow_missing)
+    entries = complete(folder, read_case(folder, case), allow_missing)
     if not entries:
-        raise ValueError(f"{folder}: no model of {case.name} has all its exemplars; see docs/release.md")
+        raise ValueError(
+            f"{folder}: no model of {case.name} has all its exemplars; see docs/release.md, or take {case.name} out of "
+            "the study's cases and training sets"
+        )
     twins = find_twins((path, _mark(folder, path)) for entry in entries.values() for path in entry.exemplars)
     for name, entry in entries.items():
         rows = [_exemplar(folder, models[name], entry, k, twins) for k in range(len(entry.exemplars))]
@@ -76,13 +94,17 @@ def _exemplar(folder: Path, model: Model, entry: Entry, k: int, twins: Mapping[s
 
 
 def encoded(folder: Path, path: str) -> bytes:
-    """The bytes of an image, unchanged unless it has a mode that `artifacts` refuses (CMYK, a palette): then as RGB."""
+    """The bytes of an image, unchanged unless it has a mode that `artifacts` refuses (CMYK, a palette): then as RGB.
+
+    Raises:
+        ValueError: the image is not one that encoders read, to its last pixel.
+    """
     data = (folder / path).read_bytes()
     try:
         with Image.open(io.BytesIO(data)) as image:
-            if image.mode in artifacts.MODES:
-                return data
-            rgb = image.convert("RGB")
+            if image.mode not in artifacts.MODES:
+                data = artifacts.encode_image(image.convert("RGB"), "PNG")
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{folder / path}: not a readable image ({error})") from error
-    return artifacts.encode_image(rgb, "PNG")
+        raise artifacts.unreadable(folder / path, "not a readable image", error) from error
+    artifacts.open_image(data, str(folder / path))
+    return data

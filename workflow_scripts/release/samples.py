@@ -10,8 +10,8 @@ import pandas as pd
 from workflow_scripts import artifacts
 from workflow_scripts.ground_truth.samples import Sample
 from workflow_scripts.ground_truth.shards import Failure, Part, checklist_of
-from workflow_scripts.release.entries import ReleasedSample, json_of, read_models
-from workflow_scripts.release.images import complete, encoded, missing
+from workflow_scripts.release.entries import Entry, ReleasedSample, json_of, read_models
+from workflow_scripts.release.images import complete, encoded, missing, refusal
 from workflow_scripts.release.prompts import read_prompts
 from workflow_scripts.study.settings.ground_truth import File
 from workflow_scripts.study.settings.release import ImportSamplesSettings
@@ -39,15 +39,20 @@ def parts(release: Path, settings: ImportSamplesSettings) -> Iterator[Part]:
                 f"release.samples_per_prompt {settings.samples_per_prompt}"
             )
     entries = complete(release, entries, settings.allow_missing)
-    paths = {sample.path for entry in entries.values() for name in PROMPT_SETS for sample in entry.samples[name]}
-    lacking = {path for path in paths if not (release / path).is_file()}
-    if lacking and not settings.allow_missing:
-        raise ValueError(missing(release, sorted(lacking), "samples"))
+    absent = set(missing_samples(release, entries))
+    if absent and not settings.allow_missing:
+        raise ValueError(refusal(release, sorted(absent), "samples"))
     texts = read_prompts(release)
     for model, prompt_set in product(entries, PROMPT_SETS):
-        samples = [sample for sample in entries[model].samples[prompt_set] if sample.path not in lacking]
+        samples = [sample for sample in entries[model].samples[prompt_set] if sample.path not in absent]
         if samples:
             yield _part(release, model, prompt_set, samples, texts)
+
+
+def missing_samples(release: Path, entries: Mapping[str, Entry]) -> list[str]:
+    """The samples of these models that are not there, sorted."""
+    samples = (sample for entry in entries.values() for name in PROMPT_SETS for sample in entry.samples[name])
+    return missing(release, (sample.path for sample in samples))
 
 
 def _part(

@@ -1,6 +1,7 @@
 """The samples of a shard from the authors' released test set, as step sample would have left its own.
 
-Images keep their bytes. Files that are there already, made of the same images, are kept; the manifest comes last.
+Images keep their bytes; each is decoded once, so that none is taken that cannot be read. Files that are there already,
+made of the same images, are kept. The manifest comes last, and lists the samples that are missing.
 
 Example:
     python -m workflow_scripts.steps.import_samples --release data/abc_release \\
@@ -11,7 +12,7 @@ from functools import partial
 
 from workflow_scripts import cli
 from workflow_scripts.ground_truth import shards
-from workflow_scripts.release import samples
+from workflow_scripts.release import entries, samples
 from workflow_scripts.study.settings.release import ImportSamplesSettings
 
 
@@ -22,4 +23,5 @@ from workflow_scripts.study.settings.release import ImportSamplesSettings
 )
 def main(args: cli.Args, settings: ImportSamplesSettings) -> None:
     write = partial(samples.write, args.release, args.output)
-    shards.make(args.output, settings, samples.parts(args.release, settings), write)
+    missing = samples.missing_samples(args.release, entries.read_models(args.release, settings.case, settings.models))
+    shards.make(args.output, settings, samples.parts(args.release, settings), write, {"missing": missing})

@@ -107,6 +107,19 @@ class ImportHeadSettings(HeadSettings, rules=["import_head"]):
         return {**self.to_json(), "raw": True} if self.learned else self.to_json()
 
 
+@dataclass(frozen=True)
+class ListMissingSettings(Settings, rules=["list_missing"]):
+    """The study whose release lacks images."""
+
+    study: str  # name of the study
+
+    inputs: ClassVar = {"exemplars": "{path}", "samples": "{path}"}
+
+    @classmethod
+    def of(cls, study: Study) -> Self:
+        return cls(study.name)
+
+
 def _allows_missing(study: Study) -> bool:
     return study.sections.get("allow_missing") in (True, "true")
 
