@@ -1,6 +1,7 @@
 """What the rules share: names, settings and resources."""
 
 import atexit
+import itertools
 import re
 from functools import cache, partial
 

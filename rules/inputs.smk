@@ -60,10 +60,10 @@ def encoder_weights(wildcards):
 
 
 def released(kind):
-    """A released file of an encoder; none for the untuned head, or where the study says null."""
+    """A released file of an encoder; none for the untuned head, or where the study says null or does not name it."""
 
     def file(wildcards):
-        name = config["release"]["encoders"][wildcards.encoder][kind]
+        name = config["release"]["encoders"].get(wildcards.encoder, {}).get(kind)
         return os.path.join(config["release"]["path"], name) if name and wildcards.get("head") != UNTUNED else []
 
     return file
@@ -144,14 +144,16 @@ def over_study(pattern, splits=SPLITS, kind=None):
 
 def over_heads(pattern, **fixed):
     """Every file of the fitted heads for a pattern, by method, encoder, head, training set and case."""
-    names = {"study": STUDY.name, "method": config["methods"], "encoder": config["encoders"], "case": STUDY.test_cases}
-    return list(
-        dict.fromkeys(
-            file
-            for head, training_set in STUDY.fitted
-            for file in expand(pattern, **{**names, "head": head, "training_set": training_set, **fixed})
-        )
-    )
+    names = {"study": STUDY.name, "method": config["methods"], "case": STUDY.test_cases}
+    heads = [{"head": head, "training_set": training_set} | fixed for head, training_set in STUDY.fitted]
+    files = [expand(pattern, **{**names, "encoder": STUDY.encoders_of(own["head"]), **own}) for own in heads]
+    return list(dict.fromkeys(itertools.chain(*files)))
+
+
+def summaries(pattern):
+    """The summary of each head of which there is one, by method and encoder."""
+    heads = [{"head": head, "encoder": STUDY.encoders_of(head)} for head in summarized(STUDY)]
+    return list(itertools.chain(*(expand(pattern, method=config["methods"], **own) for own in heads)))
 
 
 def shown_heads(pattern, **fixed):

@@ -72,7 +72,7 @@ rule import_samples:
 
 
 rule import_distractors:
-    """We list the LAION images whose features the authors released; the images themselves are not needed."""
+    """We list the LAION images whose features the authors released, and take the images if an encoder has none."""
     output:
         "results/{study}/exemplars/distractors.parquet",
     log:
@@ -90,11 +90,13 @@ rule import_distractors:
         features=os.path.join(
             config["release"]["path"], next(iter(config["release"]["encoders"].values()))["distractors"]
         ),
+        release=config["release"]["path"],
         settings=settings("import_distractors"),
     shell:
         r"""
         python -m workflow_scripts.steps.import_distractors \
             --features {params.features:q} \
+            --release {params.release:q} \
             --output {output:q} \
             --settings {params.settings:q} \
             > {log:q} 2>&1
@@ -102,7 +104,7 @@ rule import_distractors:
 
 
 rule import_features:
-    """We take the features of the LAION images that the authors released."""
+    """We take the features of the LAION images that the authors released; rule embed_distractors makes those of others."""
     input:
         distractors="results/{study}/exemplars/distractors.parquet",
     output:
@@ -111,6 +113,8 @@ rule import_features:
         "results/{study}/logs/import_features/{encoder}.distractors.log",
     benchmark:
         "results/{study}/benchmarks/import_features/{encoder}.distractors.tsv"
+    wildcard_constraints:
+        encoder=one_of(config["release"]["encoders"]),
     conda:
         "../envs/environment.yaml"
     threads: 1

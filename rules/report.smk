@@ -35,12 +35,7 @@ rule tabulate:
         ),
         csv=report("results/{study}/report/table.csv", caption="../report/table.rst", category="Results"),
         markdown="results/{study}/report/table.md",
-        summaries=expand(
-            "results/{{study}}/report/summary/{method}.{encoder}.{head}.json",
-            method=config["methods"],
-            encoder=config["encoders"],
-            head=summarized(STUDY),
-        ),
+        summaries=summaries("results/{{study}}/report/summary/{method}.{encoder}.{head}.json"),
     log:
         "results/{study}/logs/tabulate.log",
     benchmark:

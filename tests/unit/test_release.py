@@ -284,10 +284,6 @@ MISTAKES = {  # what is written into the study, and what it must answer
         lambda study: study.update(base_model={"name": "a", "path": "b", "revision": None, "version": 1}),
         "customization: missing key (",
     ),
-    "no file of an encoder": (
-        lambda study: study["release"]["encoders"].pop("sscd"),
-        "release.encoders: lacks 'sscd'; an encoder needs its features of the distractors",
-    ),
     "files of no encoder": (
         lambda study: study["encoders"].pop("sscd"),
         "release.encoders.sscd: no encoder of the study; encoders: dino_vitb16, clip_vit_b32, moco_v3_vitb, ",
@@ -406,7 +402,7 @@ def test_the_distractors_features_come_over_bit_for_bit(tmp_path: Path):
     saved = released.save_laion(tmp_path / "laion_subset.pth", 12)
     table, output = tmp_path / "distractors.parquet", tmp_path / "distractors.safetensors"
     run(import_distractors.main, {"study": "tiny", "count": 50, "release": 1}, features=tmp_path / "laion_subset.pth",
-        output=table)  # fmt: skip
+        release=tmp_path, output=table)  # fmt: skip
     run(import_features.main, {"encoder": "pixels"}, features=tmp_path / "laion_subset.pth", distractors=table,
         output=output)  # fmt: skip
     assert artifacts.read_table(table, ["id", "class"])["id"].tolist() == saved["paths"]
@@ -421,8 +417,29 @@ def test_a_release_of_fewer_distractors_than_the_study_counts_is_refused(tmp_pat
     file = tmp_path / "laion_subset.pth"
     released.save_laion(file, 3)
     settings = {"study": "tiny", "count": 60, "release": 1}
-    error = refused(import_distractors.main, tmp_path, settings=settings, features=file, output=tmp_path / "d")
+    error = refused(
+        import_distractors.main, tmp_path, settings=settings, features=file, release=tmp_path, output=tmp_path / "d"
+    )
     assert error == f"error: {file}: 50 images, but distractors.count is 60"
+
+
+def test_distractors_come_with_their_images_for_an_encoder_without_released_features(tmp_path: Path):
+    file, table = tmp_path / "laion_subset.pth", tmp_path / "distractors.parquet"
+    paths = released.save_laion(file, 3)["paths"]
+    pictures = [released.put(tmp_path, path, released.picture(i)) for i, path in enumerate(paths)]
+    settings = {"study": "tiny", "count": 50, "release": 1, "images": True}
+    run(import_distractors.main, settings, features=file, release=tmp_path, output=table)
+    rows = artifacts.read_table(table)
+    assert [rows["id"].tolist(), rows["image"].tolist()] == [
+        paths,
+        [(tmp_path / path).read_bytes() for path in pictures],
+    ]
+    (tmp_path / paths[7]).unlink()
+    error = refused(import_distractors.main, tmp_path, settings=settings, features=file, release=tmp_path, output=table)
+    assert error == (
+        f"error: {tmp_path}: 1 of 50 distractors are missing: {paths[7]} ...; an encoder without released features "
+        "needs them all, see docs/release.md"
+    )
 
 
 def test_a_cases_features_come_over_bit_for_bit_in_our_order(release: Path, tmp_path: Path):

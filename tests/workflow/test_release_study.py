@@ -30,7 +30,10 @@ TINY = {
     },
     "release": {"encoders": {"pixels": {"mapper": "weights/mapper/pixels_tuned.pth"}}},
     "distractors": {"count": released.DISTRACTORS},
-    "encoders": {"pixels": {"size": SIZE, "version": 1}},
+    "encoders": {  # the features of the second were not released
+        "pixels": {"size": SIZE, "version": 1},
+        "dino_mini": {"path": "data/dino_mini", "sha256": None, "precision": "fp32", "version": 1},
+    },
     "training_sets": {"released": {"cases": ["imagenet_seen", "bamfg"]}},
     "ranking": {"memory_mb": 16},
     "evaluation": {"recall_at": [1, 5, 10], "bootstrap": 20},
@@ -70,7 +73,9 @@ def make_project(folder: Path) -> Path:
     release = released.make_release(folder / "data/abc_release")
     released.save_mapper(release / FILES["mapper"], DIM)
     released.save_calibrator(release / FILES["calibrator"], 0.0619, 0.0385)
-    released.save_laion(release / FILES["distractors"], DIM)
+    for i, path in enumerate(released.save_laion(release / FILES["distractors"], DIM)["paths"]):
+        released.put(release, path, released.picture(5000 + i))
+    (folder / "data/dino_mini").symlink_to(projects.ROOT / "data/dino_mini")
     return folder
 
 
@@ -125,11 +130,11 @@ def read_rows(project: Path) -> pd.DataFrame:
 
 def test_a_release_is_evaluated_to_its_report_which_says_what_is_missing(project: Path):
     rows = read_rows(project)
-    assert {tuple(row) for row in rows[["case", "prompt_set", "head"]].to_numpy()} == {
-        (case, prompt_set, head)
+    assert {tuple(row) for row in rows[["case", "prompt_set", "encoder", "head"]].to_numpy()} == {
+        (case, prompt_set, *features)
         for case in TINY["cases"]
         for prompt_set in ("llm", "procedural")
-        for head in ("identity", "linear")
+        for features in (("pixels", "identity"), ("pixels", "linear"), ("dino_mini", "identity"))
     }
     lacking, objects = (rows["case"] == "bamfg") & (rows["prompt_set"] == "llm"), rows["case"] == "imagenet_seen"
     assert set(rows[lacking]["n_queries"]) == {13}

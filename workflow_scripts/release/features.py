@@ -3,7 +3,7 @@
 Theirs and ours are float32 and not normalised, so nothing is converted. The path of an image identifies its row.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +16,10 @@ from workflow_scripts import artifacts
 from workflow_scripts.evaluation.features import ShardFeatures
 from workflow_scripts.ground_truth.shards import read_manifest
 from workflow_scripts.release.checkpoints import floats, load
-from workflow_scripts.release.entries import PROMPT_SET, read_models
+from workflow_scripts.release.entries import PROMPT_SET, SHOWN, read_models
+from workflow_scripts.release.images import encoded, missing
 
+READ_AT_ONCE = 1024  # images
 TEST_KEYS = {"exemplar_paths", "exemplar_chunks", "exemplar_tensors", "synth_paths", "synth_ids", "synth_tensors"}
 
 
@@ -69,12 +71,27 @@ def read_test(file: Path) -> CaseFeatures:
     return CaseFeatures(exemplars, samples)
 
 
-def distractor_table(file: Path, count: int) -> pd.DataFrame:
-    """A table of the images in a file of features, without classes and pictures; `ValueError` if not of `count`."""
-    paths = read_distractors(file).paths
+def distractor_parts(file: Path, count: int, release: Path | None = None) -> Iterator[pd.DataFrame]:
+    """The images in a file of features, part by part: columns id, class (unknown) and image.
+
+    Args:
+        release: the folder from which to read the images; None leaves them out.
+
+    Raises:
+        ValueError: they are not `count`, or an image is missing or cannot be read.
+    """
+    paths = list(read_distractors(file).paths)
     if len(paths) != count:
         raise ValueError(f"{file}: {len(paths)} images, but distractors.count is {count}")
-    return pd.DataFrame({"id": list(paths)}).assign(**dict.fromkeys(["class", "image"]))
+    if release and (absent := missing(release, paths)):
+        first = ", ".join(absent[:SHOWN])
+        raise ValueError(
+            f"{release}: {len(absent)} of {count} distractors are missing: {first} ...; an encoder without released "
+            "features needs them all, see docs/release.md"
+        )
+    for start in range(0, count, READ_AT_ONCE):
+        part = pd.DataFrame({"id": paths[start : start + READ_AT_ONCE]})
+        yield part.assign(**{"class": None, "image": [release and encoded(release, path) for path in part["id"]]})
 
 
 def _rows(paths: object, tensor: object, place: str) -> Rows:

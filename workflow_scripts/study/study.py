@@ -279,6 +279,13 @@ class Study:
         """Every head that is learned, with its training set."""
         return [(head, name) for name, training_set in self.training_sets.items() for head in training_set.heads]
 
+    def encoders_of(self, head: str) -> list[str]:
+        """The encoders that have a head: all, but of a release only those whose maps were released."""
+        names = list(self.sections["encoders"])
+        if head == UNTUNED or not self.is_released:
+            return names
+        return [name for name in names if name in self.sections["release"]["encoders"]]
+
     @property
     def untuned_set(self) -> str:
         """The training set whose val split calibrates the untuned features, which every head is compared with."""

@@ -62,12 +62,15 @@ class ImportDistractorsSettings(Settings, rules=["import_distractors"]):
     study: str  # name of the study
     count: int
     release: int  # version of the release
+    images: bool | UnsetType = UNSET  # true if the images are needed, too: an encoder's features were not released
 
     inputs: ClassVar = {"features": "features"}
 
     @classmethod
     def of(cls, study: Study) -> Self:
-        return cls(study.name, study.sections["distractors"]["count"], _version(study))
+        all_released = study.sections["encoders"].keys() <= study.sections["release"]["encoders"].keys()
+        images = UNSET if all_released else True
+        return cls(study.name, study.sections["distractors"]["count"], _version(study), images)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ class Shown(Record):
     """The study's plug-ins as the report sees them. Tables and figures hold all; comparisons need a choice."""
 
     methods: tuple[str, ...]
-    encoders: tuple[str, ...]  # those that look at images, over which sentences average
+    encoders: tuple[str, ...]  # those that look at images and have the head, over which sentences average
     head: str | None  # the learned head that is compared with the untuned features; None if the study learns none
     training_set: str  # that of the learned head
     untuned_set: str  # the training set that calibrates the untuned features
@@ -31,7 +31,7 @@ class Shown(Record):
         recall_at = study.sections["evaluation"]["recall_at"]
         return cls(
             methods=tuple(study.sections["methods"]),
-            encoders=tuple(image_encoders(study)),
+            encoders=tuple(name for name in image_encoders(study) if name in study.encoders_of(head or UNTUNED)),
             head=head,
             training_set=training_set,
             untuned_set=study.untuned_set,
