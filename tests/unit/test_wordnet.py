@@ -1,5 +1,6 @@
 """Class words of ImageNet classes: the nearest listed ancestor in WordNet, and the committed lists that follow."""
 
+import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -74,13 +75,37 @@ def test_the_command_keeps_comments_and_order(data: Path, tmp_path: Path, monkey
     assert output.read_text() == "# what it is\nn00000006\tdog\nn00000004\tanimal\n"
 
 
+def test_where_the_released_file_is_at_hand_its_words_are_taken(data: Path, tmp_path: Path, monkeypatch):
+    words, wnids, output = tmp_path / "words.txt", tmp_path / "wnids.txt", tmp_path / "classes.txt"
+    words.write_text("00000003\tdog\tdog\n00000002\tanimal\tanimal\n")
+    wnids.write_text("n00000006\nn00000004\nn00000003\n")
+    synth = {name: [f"dataset/{name}/samples/0.png"] for name in ("gpt", "media")}
+    entries = [
+        {"class_id": f"{wnid}_0008", "category": word, "exemplar": ["dataset/a.png"], "synth": synth}
+        for wnid, word in (("n00000006", "poodle"), ("n00000004", "exemplar"))
+    ]
+    (tmp_path / "test.json").write_text(json.dumps(entries))
+    flags = ["--wordnet", data.parent, "--wnids", wnids, "--words", words, "--released", tmp_path / "test.json"]
+    monkeypatch.setattr(sys, "argv", ["list_imagenet_classes", *map(str, [*flags, "--output", output])])
+    list_imagenet_classes.main()
+    assert output.read_text() == "n00000006\tpoodle\nn00000004\ttrain\nn00000003\tdog\n"
+
+
+def test_the_table_of_words_says_that_it_is_ours_and_how_far_it_agrees():
+    readme, seen = ((CLASSES / name).read_text() for name in ("README.md", "imagenet_seen.txt"))
+    assert "382 have the same word in both; 211 differ" in readme
+    assert "The words are ours, 382 of the 593 equal to the released ones (README.md)" in seen
+    for study in ("abc", "abc_release"):
+        assert "released code: the coarse word" not in (CLASSES.parent / f"studies/{study}.yaml").read_text()
+
+
 @pytest.mark.skipif(not (WORDNET / "data.noun").exists(), reason="needs WordNet 3.0: apt-get install wordnet-base")
 @pytest.mark.parametrize("name", ["imagenet_seen", "imagenet_unseen"])
 def test_the_committed_lists_follow_from_wordnet(name: str, tmp_path: Path):
     committed = (CLASSES / f"{name}.txt").read_text()
     bare = tmp_path / "wnids.txt"
     bare.write_text("\n".join(line.split("\t")[0] for line in committed.splitlines()))
-    assert list_imagenet_classes.rebuild(bare, WORDNET / "data.noun", CLASSES / "coarse_words.txt") == committed
+    assert list_imagenet_classes.rebuild(bare, WORDNET / "data.noun", CLASSES / "coarse_words.txt", {}) == committed
 
 
 def test_the_committed_lists_have_the_papers_classes():

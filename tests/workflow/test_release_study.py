@@ -32,7 +32,7 @@ TINY = {
     "distractors": {"count": released.DISTRACTORS},
     "encoders": {  # the features of the second were not released
         "pixels": {"size": SIZE, "version": 1},
-        "dino_mini": {"path": "data/dino_mini", "sha256": None, "precision": "fp32", "version": 1},
+        "dino_mini": {"path": "data/dino_mini", "precision": "fp32", "version": 1},
     },
     "training_sets": {"released": {"cases": ["imagenet_seen", "bamfg"]}},
     "ranking": {"memory_mb": 16},
