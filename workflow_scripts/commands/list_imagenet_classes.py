@@ -6,8 +6,8 @@ Takes the ids from a list, the first column of each line, and keeps its comment 
         --wnids config/classes/imagenet_seen.txt --words config/classes/coarse_words.txt \\
         --output config/classes/imagenet_seen.txt
 
-The noun synsets (`data.noun`) of WordNet 3.0 come with the Debian package wordnet-base. With `--released` and JSON files
-of the authors' release, their classes take their words from there.
+The noun synsets (`data.noun`) of WordNet 3.0 come with the Debian package wordnet-base. With `--released` and JSON
+files of the authors' release, their classes take their words from there.
 """
 
 from collections.abc import Iterable, Mapping
