@@ -32,9 +32,15 @@ class Repository:
 
     def run(self, *command: str) -> subprocess.CompletedProcess:
         """Runs a command, without a terminal to ask questions on."""
+        with self.start(*command) as process:
+            said = process.communicate()
+        return subprocess.CompletedProcess(command, process.returncode, *said)
+
+    def start(self, *command: str) -> subprocess.Popen:
+        """Starts a command in a session of its own."""
         environment = {**os.environ, **AUTHOR, "PATH": f"{BIN}:{os.environ['PATH']}"}
-        pipes = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
-        return subprocess.run(command, cwd=self.folder, env=environment, check=False, **pipes)
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen(command, cwd=self.folder, env=environment, start_new_session=True, **pipes)
 
     def must(self, *command: str) -> str:
         """Runs a command that must succeed; returns what it says."""
@@ -43,10 +49,14 @@ class Repository:
         return done.stdout + done.stderr
 
     def make(self, target: str) -> subprocess.CompletedProcess:
-        """Runs make in the environment of the tests, which it takes for the locked one."""
+        """Runs make in the environment of the tests."""
+        return self.run(*self.make_command(target))
+
+    def make_command(self, target: str) -> tuple[str, ...]:
+        """The command that makes a target; it takes the environment of the tests for the locked one."""
         if not (self.folder / ".venv").exists():
             (self.folder / ".venv").symlink_to(sys.prefix)
-        return self.run("make", "--old-file=.venv/requirements.lock", target)
+        return ("make", "--old-file=.venv/requirements.lock", target)
 
     def switch(self, url: str) -> None:
         """Another remote, by the line of docs/data.md."""

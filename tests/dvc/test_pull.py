@@ -1,8 +1,11 @@
 """Clone, `make pull`, nothing to be done; then a key changes, and only what depends on it is made again."""
 
 import json
+import os
 import re
+import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -101,3 +104,34 @@ def test_snakemake_is_not_told_what_is_not_proven(published: Repository, tmp_pat
     assert done.returncode != 0
     assert f"metrics: {STUDY} evaluation modified" in done.stderr
     assert "evaluate" in projects.pending(repository.folder).values()
+
+
+@pytest.mark.parametrize("moment", ["data", ".snakemake/locks/*"])  # it checks out; it touches, in its last step
+def test_a_pull_that_is_killed_can_be_run_again(moment: str, published: Repository, tmp_path: Path):
+    repository = clone(published, tmp_path / "clone")
+    with repository.start(*repository.make_command("pull")) as killed:
+        while not list(repository.folder.glob(moment)):
+            assert killed.poll() is None, killed.stderr.read()
+            time.sleep(0.001)
+        os.killpg(killed.pid, signal.SIGKILL)
+    # What DVC was copying has such a name; to catch it in the act takes luck.
+    for folder in repository.folder.glob("data/*/"):
+        (folder / ".ENpdJjFb15GA9HWHncR3KA.tmp").write_text("half")
+    done = repository.make("pull")
+    assert done.returncode == 0, done.stderr
+    assert_nothing_to_be_done(repository)
+
+
+def test_who_is_in_the_way_is_told(published: Repository, tmp_path: Path):
+    repository = clone(published, tmp_path / "clone")
+    with repository.start("python", "-m", "workflow_scripts.operations.alone", "dvc", "sleep", "60") as other:
+        while not (lock := repository.folder / ".snakemake/alone.dvc.lock").exists() or not lock.read_text():
+            assert other.poll() is None, other.stderr.read()
+            time.sleep(0.01)
+        refused = {target: repository.make(target) for target in ("data", "demo", "pull")}
+        other.kill()
+    for target, done in refused.items():
+        assert done.returncode != 0
+        first, last = done.stderr.splitlines()
+        assert first.startswith(f"error: {lock}: dvc is at work here: process {other.pid} on "), target
+        assert last.startswith("make: ***")
