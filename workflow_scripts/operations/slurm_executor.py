@@ -69,8 +69,9 @@ class Watch:
         except ValueError:  # the controller is down
             return set()
         unknown = [job.external_jobid for job in waiting if job.external_jobid.partition("_")[0] not in known]
-        self._missed = {job: self._missed.get(job, 0) + 1 for job in unknown}
-        return {job for job, checks in self._missed.items() if checks >= PATIENCE}
+        missed = {job: self._missed.get(job, 0) + 1 for job in unknown}
+        self._missed = {job: checks for job, checks in missed.items() if checks < PATIENCE}  # an id may come again
+        return missed.keys() - self._missed.keys()
 
 
 class Executor(Watch, snakemake_executor_plugin_slurm.Executor):
