@@ -133,6 +133,21 @@ def test_make_pull_proves_no_damaged_data():
         prove.prove(repo)
 
 
+def test_what_dvc_brings_without_sidecar_gets_one_if_its_bytes_are_those_of_the_lock():
+    good, bad = (Path("results/s/report/summary", name) for name in ("good.json", "bad.json"))
+    for file in (good, bad):
+        write(file, "{}")
+    rows = [(("summary", file.name), None, SimpleNamespace(value=md5(file))) for file in (good, bad)]
+    flip(bad)
+
+    class Out(str):
+        use_cache, hash_info, get_obj = True, SimpleNamespace(isdir=True), lambda self: rows
+
+    prove.record(SimpleNamespace(index=SimpleNamespace(outs=[Out("results/s/report")])))
+    assert artifacts.recorded_hash(good) == artifacts.file_hash(good)
+    assert artifacts.recorded_hash(bad) is None
+
+
 def test_a_broken_lock_is_named():
     Path("dvc.lock").write_text("stages: []")
     with pytest.raises(ValueError, match=r"^dvc\.lock: not a record of DVC's; git checkout dvc\.lock$"):

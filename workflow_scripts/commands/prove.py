@@ -10,14 +10,17 @@ Example:
 
 import logging
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workflow_scripts import cli
+from workflow_scripts import artifacts, cli
 from workflow_scripts.inputs import intact
 
 if TYPE_CHECKING:
     from dvc.output import Output
     from dvc.repo import Repo
+
+WITHOUT_SIDECAR = "report/summary/*.json"  # `dvc metrics` would take sidecars for metrics
 
 
 def lost(out: "Output") -> Iterator[str]:
@@ -73,6 +76,18 @@ def prove(repo: "Repo") -> list[str]:
     return sorted(path for path, out in unkept.items() if not out.exists)
 
 
+def record(repo: "Repo") -> None:
+    """Writes the sidecars of the files that DVC brings without (.dvcignore), where the bytes are those of dvc.lock."""
+    for out in repo.index.outs:
+        if not out.use_cache or not out.hash_info.isdir:
+            continue
+        for names, _, content in out.get_obj() or ():
+            file = Path(str(out), *names)
+            lacks_it = file.match(WITHOUT_SIDECAR) and not artifacts.sidecar_of(file).exists()
+            if lacks_it and intact.md5(file) == content.value:
+                artifacts.write_hashes(artifacts.sidecar_of(file), {file.name: artifacts.file_hash(file)})
+
+
 def _listed(problem: str, lines: list[str]) -> str:
     return "\n  ".join([f"{problem}:", *lines])
 
@@ -87,6 +102,7 @@ def main() -> None:
         with Repo() as repo:
             check_out(repo)
             absent = prove(repo)
+            record(repo)
     except DvcException as error:
         raise ValueError(error) from error
     print("Data, results, code and settings are those of dvc.lock.")

@@ -68,7 +68,7 @@ class Samples:
         file = entries[model]["file"]
         if not file.is_file() or artifacts.file_hash(file) != entries[model]["sha256"]:
             raise ValueError(f"{file}: is missing, or not the one in {self.models}; delete {self.models} and run again")
-        if artifacts.read_provenance(file)["inputs"]["base_model"] != base_hash:
+        if artifacts.read_provenance(file).get("inputs", {}).get("base_model") != base_hash:
             raise ValueError(f"{file}: customized from another base model; delete {self.models} and run again")
 
     def make(self, manifest: Path, parts: Sequence[Part], missing: Sequence[Part]) -> Iterator[Failure]:

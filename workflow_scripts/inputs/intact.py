@@ -94,7 +94,7 @@ def _kept_by_dvc() -> dict[Path, str]:
 
 def _of_dvc(out: Path, recorded: str) -> Damage | None:
     files = _files(out)
-    if not files or _md5(out, files) == recorded or _is_as_made(out, files):
+    if not files or _hash_of_dvc(out, files) == recorded or _is_as_made(out, files):
         return None
     reason = f"is not what {LOCK} says{''.join(f', it differs in {name}' for name in _differing(out))}"
     name = shlex.quote(str(out))
@@ -109,15 +109,16 @@ def _files(path: Path) -> dict[str, Path]:
     return dict(sorted((file.relative_to(path).as_posix(), file) for file in files))
 
 
-def _md5(out: Path, files: dict[str, Path]) -> str:
+def _hash_of_dvc(out: Path, files: dict[str, Path]) -> str:
     """DVC's hash of a file, or of a folder with these files."""
-    rows = [{"md5": _md5_of_file(file), "relpath": name} for name, file in files.items()]
+    rows = [{"md5": md5(file), "relpath": name} for name, file in files.items()]
     if out.is_file():
         return rows[0]["md5"]
     return hashlib.md5(json.dumps(rows, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + FOLDER
 
 
-def _md5_of_file(file: Path) -> str:
+def md5(file: Path) -> str:
+    """DVC's hash of a file."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
@@ -137,7 +138,7 @@ def _differing(out: Path) -> Iterator[str]:
         tree = next(each for each in repo.index.outs if str(each) == str(out)).get_obj() if out.is_dir() else None
         for names, _, content in tree or ():
             file = out.joinpath(*names)
-            if not file.is_file() or _md5_of_file(file) != content.value:
+            if not file.is_file() or md5(file) != content.value:
                 yield "/".join(names)
 
 
