@@ -94,7 +94,7 @@ def on_white(image: "Image.Image") -> "Image.Image":
 class ImageError(ValueError):
     """An image that cannot be taken; `reason` says why in few words, to be counted."""
 
-    def __init__(self, message: str, reason: str) -> None:
+    def __init__(self, message: str, reason: str = "") -> None:  # a process that sends it to another gives it later
         super().__init__(message)
         self.reason = reason
 
