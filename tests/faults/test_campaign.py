@@ -17,10 +17,12 @@ import pytest
 
 from tests.faults.runs import RESULTS, Project, read_study
 from tests.projects import ROOT
+from workflow_scripts import artifacts
 from workflow_scripts.ground_truth import shards
 from workflow_scripts.operations.jobs import jobs
 
 TRIALS, FEW = 60, 3
+DATA = ("base_model", "clip_mini", "corpus")  # what the study reads, which DVC keeps
 ROUNDS = 4  # of verify and its commands, at most: what a repair brings to light is repaired in the next one
 VERIFY = (sys.executable, "-m", "workflow_scripts", "verify", "--study", "smoke")
 TO_DO = re.compile(r"^To (?!remove orphaned)[^\n]*:\n(.*?)\n\n", re.MULTILINE | re.DOTALL)
@@ -51,6 +53,9 @@ def targets() -> Iterator[Target]:
             yield Target(checklist, "checklist", (manifest,))
             for file in job.parts:
                 yield Target(file, f"{job.rule} of a model", (manifest, f"{manifest}.sha256", checklist))
+    for folder in (ROOT / "data" / name for name in DATA):
+        files = sorted(str(file.relative_to(ROOT)) for file in folder.rglob("*") if file.is_file())
+        yield from (Target(file, "data", tuple(files)) for file in files)
 
 
 TARGETS = {target.file: target for target in targets()}
@@ -97,26 +102,42 @@ def damage(path: Path, chance: random.Random) -> str:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """One for all trials; each leaves it as it was, or else the next puts it right."""
+    """One for all trials, with data of its own, which DVC keeps. Each trial begins with the results of before."""
     if not (ROOT / RESULTS / "report/index.html").is_file():
         pytest.fail(f"{RESULTS} is not there; make it with: make demo STUDY=smoke")
-    return Project(tmp_path_factory.mktemp("campaign") / "project")
+    project = Project(tmp_path_factory.mktemp("campaign") / "project")
+    (project.folder / "data").unlink()
+    for name in DATA:
+        shutil.copytree(ROOT / "data" / name, project.folder / "data" / name)
+    for file in (".dvc/config", "dvc.lock", "dvc.yaml"):
+        (project.folder / file).parent.mkdir(exist_ok=True)
+        shutil.copy2(ROOT / file, project.folder / file)
+    (project.folder / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")
+    (project.folder / "dvcstore").symlink_to(ROOT / "dvcstore")
+    return project
 
 
 @pytest.fixture(scope="module")
 def whole(project: Project) -> dict[str, str]:
     """Its contents before any damage."""
-    return project.contents()
+    return contents(project)
+
+
+def contents(project: Project) -> dict[str, str]:
+    """SHA-256 of results and data, by path."""
+    data = (file for file in (project.folder / "data").rglob("*") if file.is_file())
+    results = {f"{RESULTS}/{name}": digest for name, digest in project.contents().items()}
+    return results | {str(file.relative_to(project.folder)): artifacts.file_hash(file) for file in data}
 
 
 def put_right(project: Project, whole: dict[str, str]) -> None:
-    """Undoes what a failed trial has left."""
-    now = project.contents()
+    """Undoes what a failed trial has left; and gives data their old times, for newer ones make everything run."""
+    now = contents(project)
     for name in now.keys() | whole.keys():
         if now.get(name) != whole.get(name):
-            (project.results / name).unlink(missing_ok=True)
-            if name in whole:
-                shutil.copy2(ROOT / RESULTS / name, project.results / name)
+            (project.folder / name).unlink(missing_ok=True)
+        if name in whole and (name.startswith("data/") or not (project.folder / name).exists()):
+            shutil.copy2(ROOT / name, project.folder / name)
 
 
 def run(project: Project, *command: str) -> subprocess.CompletedProcess:
@@ -126,7 +147,8 @@ def run(project: Project, *command: str) -> subprocess.CompletedProcess:
 def is_named(file: str, said: str) -> bool:
     """Whether verify speaks of a file, of one that it proves or that proves it, or of its rule as unfinished."""
     target = TARGETS[file]
-    return any(name in said for name in (file, *target.witnesses)) or f"\n  {target.kind}: " in said
+    names = ["/".join(file.split("/")[:2])] if target.kind == "data" else [file, *target.witnesses]
+    return any(name in said for name in names) or f"\n  {target.kind}: " in said
 
 
 def test_what_is_damaged_is_named_and_repaired(seed: int, project: Project, whole: dict[str, str]):
@@ -147,4 +169,4 @@ def test_what_is_damaged_is_named_and_repaired(seed: int, project: Project, whol
         assert repaired.returncode == 0, repaired.stderr
     project.finish()  # what was removed, verify calls unfinished
     assert run(project, *VERIFY).returncode == 0
-    assert project.contents() == whole
+    assert contents(project) == whole
