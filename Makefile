@@ -7,11 +7,19 @@ ALONE := -m workflow_scripts.operations.alone
 DVC := python $(ALONE) dvc
 # A killed run leaves Snakemake's lock; see workflow_scripts/operations/alone.py.
 UNLOCK = if [ -n "$$(ls -A .snakemake/locks 2> /dev/null)" ]; then python $(ALONE) snakemake $(RUN:--=--unlock --); fi
+# Whoever unpacked a ZIP of the project has no .git, without which DVC would do nothing.
+WITHOUT_GIT := $(if $(wildcard .git),,dvc config --local core.no_scm true)
 ASSETS := corpus base_model clip_mini dino_mini
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+# Snakemake, DVC and Matplotlib keep files below the home; if it cannot be written, they keep them here.
+ifneq ($(shell test -d "$$HOME" -a -w "$$HOME" && echo yes),yes)
+export XDG_CACHE_HOME := $(CURDIR)/.cache
+export XDG_CONFIG_HOME := $(CURDIR)/.cache
+endif
 
 BENCHMARKS := finetune sample rank dag demo
 
@@ -59,6 +67,7 @@ cluster: .venv/requirements.lock
 
 # Only checked files may be touched. The study is that of config/config.yaml, which dvc.lock describes.
 pull: .venv/requirements.lock
+	@$(WITHOUT_GIT)
 	@$(DVC) dvc fetch
 	@$(DVC) python -m workflow_scripts prove
 	@$(UNLOCK)
@@ -84,6 +93,7 @@ bench: data
 # DVC compares contents: if they are those of dvc.lock already, this takes two seconds.
 data: .venv/requirements.lock
 	@echo "Fetching the corpus and the weights from dvcstore/: seconds."
+	@$(WITHOUT_GIT)
 	@$(DVC) dvc pull $(ASSETS)
 
 dry-runs: data

@@ -4,6 +4,7 @@ import argparse
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -122,9 +123,21 @@ def command_line(
     return decorate
 
 
+class _Formatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return without_addresses(super().format(record))
+
+
+def without_addresses(text: object) -> str:
+    """A message without objects that libraries name by their address, which tells nobody anything."""
+    return re.sub(r" ?<[^<>]* at 0x[0-9a-f]+>", "", str(text))
+
+
 def run(main: Callable[[], None]) -> None:
     """Runs a step: logs to stderr, and turns an error of the user's or of the data's into one line and exit code 1."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
         try:
             main()
@@ -137,4 +150,4 @@ def run(main: Callable[[], None]) -> None:
         start = max(0, error.start - 40)
         sys.exit(f"error: not UTF-8 ({error.reason}): {error.object[start : error.end + 40]!r}")
     except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {without_addresses(error)}")

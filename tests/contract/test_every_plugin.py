@@ -102,3 +102,8 @@ def test_a_plug_in_says_what_it_is(kind: str, name: str):
 @pytest.mark.parametrize("name", plugins.names("encoders"))
 def test_an_encoder_says_what_it_reads(name: str):
     assert plugins.reads(name) == getattr(plugins.load("encoders", name), "READS", "image")
+
+
+@pytest.mark.parametrize("name", plugins.names("exemplar_sources"))
+def test_a_source_says_whether_its_images_are_files_in_folders(name: str):
+    assert plugins.has_folders(name) == getattr(plugins.load("exemplar_sources", name), "FOLDERS", False)

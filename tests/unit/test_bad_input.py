@@ -55,7 +55,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def one_error(text: str) -> str:
     """The only line that is an error, of what a command wrote; there may be no traceback."""
-    assert "Traceback" not in text, text
+    assert "Traceback" not in text and " at 0x" not in text, text
     errors = [line for line in text.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1, text
     return errors[0]
@@ -142,6 +142,10 @@ PLANS: dict[str, tuple[str, str | None, str | bytes, tuple[str, ...]]] = {
     ),
     "configuration that is not text": (
         "config/config.yaml", WHOLE, b"study: caf\xe9\n", ("config/config.yaml: not UTF-8 text (",),
+    ),
+    "download named twice": (
+        "config/downloads.txt", WHOLE, "x.pth\thttps://a.org/x\t-\t1\nx.pth\thttps://b.org/x\t-\t1\n",
+        ("config/downloads.txt: line 2 names 'x.pth' again; each file may stand once",),
     ),
     "downloads that are not text": (
         "config/downloads.txt", WHOLE, b"caf\xe9\n", ("config/downloads.txt: not UTF-8 text (",),

@@ -140,3 +140,17 @@ def test_a_python_without_the_environment_is_told_where_it_is():
         r"first: source \.venv/bin/activate \(`make data` installs it\)\n",
         done.stderr,
     )
+
+
+def test_no_message_shows_the_address_of_an_object(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch):
+    def main() -> None:
+        cli.log.warning("skipped: cat.jpg: %r", error)
+        raise ValueError(f"cat.jpg: not a readable image ({error})")
+
+    monkeypatch.setattr(cli.logging.root, "handlers", [])
+    error = OSError(f"cannot identify image file {io.BytesIO()!r}")
+    with pytest.raises(SystemExit) as stopped:
+        cli.run(main)
+    assert str(stopped.value) == "error: cat.jpg: not a readable image (cannot identify image file)"
+    said = capsys.readouterr().err
+    assert "WARNING step: skipped: cat.jpg: OSError('cannot identify image file')" in said

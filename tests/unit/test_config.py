@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import shutil
 import tracemalloc
 from pathlib import Path
@@ -132,11 +133,11 @@ def test_a_source_with_data_of_its_own_needs_no_corpus(config: dict, root: Path)
 def test_the_documented_study_of_own_images_is_valid(start: str, root: Path):
     page = (ROOT / "docs/own_images.md").read_text()
     own = yaml.safe_load(page.partition("```yaml\n")[2].partition("```")[0])
-    (root / "config/classes/mine.txt").write_text("mug\tcup\ngarden-gnome\tanimal\n")
+    (root / "config/classes/mine.objects.txt").write_text("mug\tcup\ngarden-gnome\tanimal\n")
     for split in ("train", "val", "test"):
         (root / f"config/classes/mine.styles.{split}.txt").write_text(f"anna-{split}\n")
     study = checks.load_study(read_study(start) | own, root)
-    assert sum(map(len, study.cases["things"].models.values())) == 10
+    assert sum(map(len, study.cases["objects"].models.values())) == 24
 
 
 def test_a_style_model_is_its_group(study: Study):
@@ -418,6 +419,10 @@ def test_a_wrong_type_is_refused_with_the_meaning_of_the_key(config: dict, root:
             "prompts.style.llm.test.file: config/prompts/style.llm.train.txt shares the prompt ",
         ),
         (
+            lambda c: c["prompts"]["object"].update(regularization="config/prompts/none.txt"),
+            "prompts.object.regularization: no such file config/prompts/none.txt",
+        ),
+        (
             lambda c: c["prompts"]["object"]["llm"]["train"].update(file="config/prompts/none.txt"),
             "prompts.object.llm.train.file: no such file config/prompts/none.txt",
         ),
@@ -491,6 +496,26 @@ def test_a_study_without_file_is_refused_with_those_that_have_one():
         checks.study_file("abcd", ROOT)
 
 
+def test_data_that_are_missing_are_named_once_by_all_their_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    study = checks.named_study("abc_release", ROOT)
+    monkeypatch.chdir(tmp_path)
+    keys = [f"cases.{case}.path" for case in study.cases] + ["distractors.path"]
+    folder = "no such file or folder data/abc_release"
+    [line] = [line for line in checks.missing_data(study) if line.endswith(folder)]
+    assert line == f"config/studies/abc_release.yaml: {', '.join(keys)}: {folder}"
+    (tmp_path / "data/abc_release/feats/dino").mkdir(parents=True)
+    (tmp_path / "data/abc_release/feats/dino/laion_subset.pth").touch()
+    lines = [line.partition(": ")[2] for line in checks.missing_data(study)]
+    assert f"release.encoders.sscd.mapper: {folder}/weights/mapper/sscd_tuned.pth" in lines
+    assert not [line for line in lines if "dino_vitb16.distractors" in line or "moco_v3_vitb.calibrator" in line]
+    for case in [*study.cases, "distractors"]:
+        made = tmp_path / f"results/abc_release/exemplars/{case}.parquet"
+        made.parent.mkdir(parents=True, exist_ok=True)
+        made.touch()
+    shutil.rmtree(tmp_path / "data")
+    assert not [line for line in checks.missing_data(study) if line.endswith(folder)]  # nobody needs it any more
+
+
 def test_pretraining_is_checked_likewise(root: Path):
     assert checks.load_pretraining(ROOT)["vae"]["steps"] > 0
     file = root / checks.PRETRAINING
@@ -519,3 +544,13 @@ def test_a_schema_is_closed_and_describes_every_key(file: Path):
         )
         if node.get("type") == "object" and "properties" in node and not plug_in:
             assert node.get("additionalProperties") is False, path
+
+
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "config").glob("**/*.yaml")), ids=lambda file: f"{file.parent.name}/{file.stem}"
+)
+def test_a_value_that_was_selected_names_the_record_of_that(file: Path):
+    for line in file.read_text().splitlines():
+        if re.search(r"#.*\b(selected|tuned|searched) (on|with|among)\b", line):
+            record = re.search(r"docs/\S+\.csv", line)
+            assert record and (ROOT / record[0]).is_file(), line

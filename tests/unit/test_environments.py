@@ -1,6 +1,10 @@
 """The environments agree: what is asked for is locked, and conda and the container get the locked versions."""
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -91,3 +95,36 @@ def test_the_container_is_labelled_as_the_project():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert labels["Version"] == project["version"]
     assert labels["Licence"] == project["license"]
+
+
+def make(folder: Path, home: str, *goals: str) -> str:
+    """What `make` says in a folder that has the project's Makefile and nothing else."""
+    shutil.copy(ROOT / "Makefile", folder)
+    command = ["make", "--no-print-directory", "--eval", "show: ; @echo $$XDG_CACHE_HOME $$XDG_CONFIG_HOME", *goals]
+    return subprocess.run(command, cwd=folder, env={**os.environ, "HOME": home}, capture_output=True, text=True).stdout
+
+
+def test_a_home_that_cannot_be_written_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert make(tmp_path, str(tmp_path), "show").strip() == ""
+    for home in ("/dev/null", str(tmp_path / "none"), "/proc/1"):
+        assert make(tmp_path, home, "show").split() == [f"{tmp_path}/.cache"] * 2
+
+
+def test_a_command_that_cannot_write_into_the_home_says_what_to_do(tmp_path: Path):
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("XDG_")}
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    command = [sys.executable, "-m", "workflow_scripts", "plan", "--study", "smoke"]
+    environment |= {"HOME": "/dev/null", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("; where the home cannot be written: export XDG_CACHE_HOME=FOLDER")
+
+
+def test_a_project_without_git_tells_dvc_so(tmp_path: Path):
+    tell = "dvc config --local core.no_scm true"
+    (tmp_path / ".venv").mkdir()
+    assert tell in make(tmp_path, str(tmp_path), "--dry-run", "data", "--assume-old=.venv/requirements.lock")
+    (tmp_path / ".git").touch()
+    assert tell not in make(tmp_path, str(tmp_path), "--dry-run", "data", "--assume-old=.venv/requirements.lock")

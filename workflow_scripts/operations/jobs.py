@@ -199,7 +199,10 @@ def _ask_snakemake(study: Study) -> dict[str, Any]:
             workflow._build_dag()
             return _pack(workflow, f"results/{study.name}/")
     except Exception as error:  # of Snakemake, or of a mistake in rules/, in whatever class it comes
-        raise ValueError(f"study {study.name}: Snakemake cannot plan it: {' '.join(str(error).split())}") from error
+        home = isinstance(error, OSError) and ".cache" in str(error.filename)
+        remedy = "; where the home cannot be written: export XDG_CACHE_HOME=FOLDER" if home else ""
+        reason = " ".join(str(error).split())
+        raise ValueError(f"study {study.name}: Snakemake cannot plan it: {reason}{remedy}") from error
 
 
 def _pack(workflow: Any, folder: str) -> dict[str, Any]:

@@ -70,6 +70,10 @@ def _others(study: Study) -> Iterator[tuple[str, str]]:
         path = section.get("path", "")
         if path and not weights.is_on_hub(path) and Path(path).name not in downloads:
             yield f"{key}.path", path
+    for name, files in config.get("release", {}).get("encoders", {}).items():
+        for key, file in files.items():
+            if file and Path(config["release"]["path"]).is_dir():  # else the folder itself is named
+                yield f"release.encoders.{name}.{key}", str(Path(config["release"]["path"], file))
     if "corpus" not in config:
         yield "study", os.path.relpath(study.root / f"config/studies/{study.name}.attribution.md")
 

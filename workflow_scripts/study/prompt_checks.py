@@ -19,7 +19,7 @@ def problems(config: Mapping[str, Any], root: Path, words: Mapping[str, Mapping[
     kinds = {prompts_of(case): case["kind"] for case in config["cases"].values()}
     for name, section in config["prompts"].items():
         token = TOKENS[kinds.get(name, name if name in TOKENS else "style")]
-        yield from _list_problems(root / section["regularization"], f"prompts.{name}.regularization", 1, "", root)
+        yield from _list_problems(root / section["regularization"], f"prompts.{name}.regularization", "", 1, "", root)
         for prompt_set in PROMPT_SETS:
             for word in _words_of(section[prompt_set], words.get(name, {})):
                 yield from _set_problems(section[prompt_set], f"prompts.{name}.{prompt_set}", word, token, root)
@@ -33,24 +33,26 @@ def _words_of(lists: Mapping[str, Any], words: Mapping[str, None]) -> list[str]:
 def _set_problems(lists: Mapping[str, Any], key: str, word: str, token: str, root: Path) -> Iterator[str]:
     files = {split: file_of(root / section["file"], word) for split, section in lists.items()}
     for split, file in files.items():
-        yield from _list_problems(file, f"{key}.{split}", lists[split]["count"], token, root)
+        yield from _list_problems(file, f"{key}.{split}", ".file", lists[split]["count"], token, root)
     yield from _overlap_problems(files, key, root)
 
 
-def _list_problems(file: Path, key: str, count: int, token: str, root: Path) -> Iterator[str]:
+def _list_problems(file: Path, key: str, of_file: str, count: int, token: str, root: Path) -> Iterator[str]:
     name = file.relative_to(root)
     if not file.is_file():
-        yield f"{key}.file: no such file {name}"
+        yield f"{key}{of_file}: no such file {name}"
         return
     templates = read_lines(file)
-    if count > len(templates):
+    if not templates:
+        yield f"{key}{of_file}: {name} is empty; it needs one prompt a line"
+    elif count > len(templates):
         yield f"{key}.count: {count} prompts asked, but {name} has {len(templates)}"
     for template in templates:
         if token not in template:
-            yield f"{key}.file: {name} has the prompt {template!r}; each must hold {token}"
+            yield f"{key}{of_file}: {name} has the prompt {template!r}; each must hold {token}"
     for template, times in Counter(templates).items():
         if times > 1:
-            yield f"{key}.file: {name} has the prompt {template!r} {times} times"
+            yield f"{key}{of_file}: {name} has the prompt {template!r} {times} times"
 
 
 def _overlap_problems(files: Mapping[str, Path], key: str, root: Path) -> Iterator[str]:

@@ -49,7 +49,7 @@ def problem(path: str) -> str | None:
 
 
 def read_downloads(table: Path) -> dict[str, Download]:
-    """The files of a table, by name; raises `ValueError` if a line is not file, URL, SHA-256 and megabytes, by tabs."""
+    """The files of a table, by name; raises `ValueError` if a line is not file, URL, SHA-256 and MB, or comes twice."""
     rows = {}
     for number, line in enumerate(read_text(table).splitlines(), 1):
         if not line or line.startswith("#"):
@@ -57,5 +57,7 @@ def read_downloads(table: Path) -> dict[str, Download]:
         row = ROW.fullmatch(line)
         if not row:
             raise ValueError(f"{table}: line {number} is {line!r}, expected file<tab>url<tab>sha256 (or -)<tab>MB")
+        if row[1] in rows:
+            raise ValueError(f"{table}: line {number} names {row[1]!r} again; each file may stand once")
         rows[row[1]] = Download(row[2], None if row[3] == "-" else row[3], int(row[4]))
     return rows
