@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import yaml
 
@@ -50,8 +49,7 @@ COMMAND = re.search(r"^ *python -m (workflow_scripts new_study .*)$", PAGE, re.M
 OWN = {"objects": "data/mine/things", "styles": "data/mine/styles", "distractors": "data/mine/distractors"}
 
 
-def test_a_study_of_own_images_runs_from_nothing_to_its_report(project: Path):
-    """By the command of docs/own_images.md, whose block of YAML is what it writes."""
+def test_the_documented_command_writes_the_documented_study(project: Path):
     command = [sys.executable, "-m", *COMMAND, "--like", "tiny"]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -67,14 +65,6 @@ def test_a_study_of_own_images_runs_from_nothing_to_its_report(project: Path):
     ]
     commands = [line.partition("#")[0].strip() for line in says[says.index("Next:") + 1 :] if line.startswith("  ")]
     assert commands == ["make data", "snakemake -n --config study=mine", "make demo STUDY=mine"]
-    planned = projects.snakemake(project, *commands[1].split()[1:])
-    assert planned.returncode == 0 and "missing" not in planned.stderr, planned.stderr
-    run = projects.snakemake(project, "--quiet", "all", "--config", "study=mine")
-    assert run.returncode == 0, run.stderr
-    report = project / "results/mine/report"
-    table = pd.read_csv(report / "table.csv")
-    assert {"objects", "styles"} <= set(table["case"]) and {"identity", "linear"} <= set(table["head"])
-    assert "Nobody has written down yet whose images mine shows." in (report / "index.html").read_text()
 
 
 def test_the_written_study_keeps_the_comments_of_the_one_it_is_like(project: Path):
