@@ -96,8 +96,9 @@ def _of_dvc(out: Path, recorded: str) -> Damage | None:
     files = _files(out)
     if not files or _hash_of_dvc(out, files) == recorded or _is_as_made(out, files):
         return None
-    reason = f"is not what {LOCK} says{''.join(f', it differs in {name}' for name in _differing(out))}"
     name = shlex.quote(str(out))
+    differing = "".join(f", it differs in {file}" for file in _differing(out))
+    reason = f"is not what {LOCK} says{differing} (if the change is yours: dvc commit --force {name})"
     return Damage(out, reason, f"rm -r {name} && dvc pull {name}")
 
 
@@ -159,7 +160,8 @@ def _of_hub(manifest: Path) -> Damage | None:
 
 
 def _of_download(file: Path) -> Damage | None:
-    published = weights.read_downloads(DOWNLOADS).get(file.name) if file.parent == weights.FILES else None
+    is_listed = file.parent == weights.FILES and DOWNLOADS.is_file()
+    published = weights.read_downloads(DOWNLOADS).get(file.name) if is_listed else None
     try:
         recorded = (published and published.sha256) or artifacts.recorded_hash(file)
     except ValueError as error:
