@@ -176,7 +176,7 @@ def test_what_was_imported_is_known_to_be_whole_and_of_today(project: Path, monk
     study = read_study(project)
     monkeypatch.chdir(project)
     found = integrity.audit(jobs(study))
-    assert (found.unfinished, found.corrupt, found.stale, found.unrecorded) == ({}, [], [], [])
+    assert (found.damaged, found.unfinished, found.corrupt, found.stale) == ([], {}, [], [])
     assert orphans.orphans(study.name, jobs(study)) == []
     released.save_calibrator(project / "data/abc_release" / FILES["calibrator"], 0.05, 0.01)
     stale = [str(finding.file) for finding in integrity.audit(jobs(study)).stale]
