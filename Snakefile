@@ -15,6 +15,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # two jobs on two cores mus
 
 include: "rules/common.smk"
 include: "rules/inputs.smk"
+include: "rules/start.smk"
 
 
 slurm_executor.use()  # before Snakemake makes its own
@@ -40,25 +41,6 @@ wildcard_constraints:
     head=one_of(config["heads"]),
     training_set=one_of(STUDY.training_sets),
     method=one_of(config["methods"]),
-
-
-onstart:
-    atexit.unregister(
-        print
-    )  # Snakemake has found all files, so that what is missing is not needed, or an error here
-    makers = [job for job in workflow.dag.needrun_jobs() if job.output]
-    if makers:  # a run with nothing to do blocks nobody
-        from workflow_scripts.inputs import intact  # a dry run needs no NumPy
-
-        if any(job.rule.name == "all" for job in workflow.dag.needrun_jobs()):
-            checked(checks.refuse_missing_images, STUDY)
-        checked(checks.refuse_read_only, Path("results", STUDY.name))
-        checked(alone.hold)
-        checked(slurm_queue.refuse_orphans, workflow.executor_plugin.name, workflow.workdir_init)
-        made = {file for job in makers for file in job.output}
-        inputs = sorted({file for job in makers for file in job.input} - made)
-        checked(dates.refuse_future, inputs)
-        checked(intact.refuse_damaged, inputs)
 
 
 rule all:

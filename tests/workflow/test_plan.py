@@ -137,7 +137,7 @@ def test_planning_imports_no_network():
 
 
 @pytest.mark.parametrize(
-    ("file", "fewest", "most"), [("Snakefile", 40, 60), ("rules/common.smk", 1, 149), ("README.md", 1, 120)]
+    ("file", "fewest", "most"), [("Snakefile", 40, 60), ("rules/common.smk", 1, 149), ("README.md", 1, 150)]
 )
 def test_files_that_everyone_reads_stay_short(file: str, fewest: int, most: int):
     assert fewest <= len((projects.ROOT / file).read_text().splitlines()) <= most
