@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -65,6 +66,18 @@ def test_the_documented_command_writes_the_documented_study(project: Path):
     ]
     commands = [line.partition("#")[0].strip() for line in says[says.index("Next:") + 1 :] if line.startswith("  ")]
     assert commands == ["make data", "snakemake -n --config study=mine", "make demo STUDY=mine"]
+
+
+def test_a_study_of_own_images_runs_from_nothing_to_its_report(project: Path):
+    assert new_study(project, "own", "--like", "tiny", **OWN).returncode == 0
+    planned = projects.snakemake(project, "-n", "--config", "study=own")
+    assert planned.returncode == 0 and "missing" not in planned.stderr, planned.stderr
+    run = projects.snakemake(project, "--quiet", "all", "--config", "study=own")
+    assert run.returncode == 0, run.stderr
+    report = project / "results/own/report"
+    table = pd.read_csv(report / "table.csv")
+    assert {"objects", "styles"} <= set(table["case"]) and {"identity", "linear"} <= set(table["head"])
+    assert "Nobody has written down yet whose images own shows." in (report / "index.html").read_text()
 
 
 def test_the_written_study_keeps_the_comments_of_the_one_it_is_like(project: Path):
