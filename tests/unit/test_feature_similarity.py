@@ -36,6 +36,12 @@ def test_influence_by_hand():
     assert found.candidates.tolist() == [5]
 
 
+def test_the_divergence_is_finite_even_if_the_truth_gets_no_influence():
+    sharp = Calibration(1e-3, float(np.nextafter(np.float32(1), np.float32(0))))  # its softplus of a gap is below 1e-45
+    found = attribute(IDENTITY, sharp, [[1, -1]])
+    assert np.isfinite(found.divergence).all() and found.divergence[0] > 50
+
+
 def test_only_the_querys_own_exemplars_are_candidates():
     found = attribute(IDENTITY, Calibration(0.2, 0.0), [[1, -1], [0, 1]])
     assert found.ranks.tolist() == [[3, 0], [1, 4]]

@@ -42,7 +42,8 @@ class FeatureSimilarity:
 
         rest = ranking.sum_over_distractors(samples, self.distractors, sums, project, self.memory_mb)  # [q, 3]
         true = self._weights(ranked.true_scores, ranked.peak).sum(axis=1, dtype=np.float64)  # [q]
-        total, true_gaps = true + rest[:, 0], ranked.peak[:, None] - ranked.true_scores
+        total = true + rest[:, 0]
+        true_gaps = (ranked.peak[:, None] - ranked.true_scores).astype(np.float64)  # so that no influence becomes 0
         return Attribution(
             ranks=ranked.ranks,
             top=ranked.top,
