@@ -29,7 +29,8 @@ STUDY = checked(checks.load_study, config, ROOT)
 checked(checks.refuse_read_only, Path(".snakemake"))  # which a dry run needs, too
 PRETRAINING = checked(checks.load_pretraining, ROOT)
 PAGES = ["index.html", "table.md", *(["missing.json"] if STUDY.is_released else [])]
-REPORT = [f"results/{STUDY.name}/report/{page}" for page in PAGES]
+RECORDS = [f"provenance/{rule}.json" for rule in "tabulate plot gallery dataset_table rulegraph index".split()]
+REPORT = [f"results/{STUDY.name}/report/{file}" for file in PAGES + RECORDS]
 
 
 wildcard_constraints:

@@ -445,6 +445,14 @@ def test_what_is_gone_but_not_needed_is_not_missing(project: Path, monkeypatch, 
     assert "missing" not in said and "jobs done, 1 not here and not needed, 0 to do; " in said
 
 
+def test_without_its_record_a_file_of_the_report_is_to_be_made_again(project: Path, monkeypatch, capsys):
+    record, *_ = job_of("plot").outputs
+    for file in (record, f"{record}.sha256"):
+        Path(file).unlink()
+    assert run(monkeypatch) == 0
+    assert f"missing:\n  plot: 1 to do, such as {record}\n" in capsys.readouterr().out
+
+
 def test_nor_is_one_that_has_not_begun(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
     shutil.rmtree("results")
     assert run(monkeypatch) == 0
