@@ -253,7 +253,7 @@ def test_nothing_is_made_from_a_damaged_input_and_nothing_is_called_stale(
     assert run(monkeypatch, "--repair") == 1
     said = capsys.readouterr().out
     assert re.match(r"damaged inputs:\n  data/base_model: is not what dvc\.lock says \(.*\)\n\ncorrupt:\n", said)
-    assert "before all else:\nrm -r data/base_model && dvc pull data/base_model\n" in said
+    assert "before all else:\nrm -r data/base_model && dvc pull data/base_model && find data/base_model -type f" in said
     assert said.endswith(": 1 damaged inputs, 1 corrupt, 0 stale, 0 orphaned.\n")
     assert ran == []
 

@@ -99,7 +99,7 @@ def _of_dvc(out: Path, recorded: str) -> Damage | None:
     name = shlex.quote(str(out))
     differing = "".join(f", it differs in {file}" for file in _differing(out))
     reason = f"is not what {LOCK} says{differing} (if the change is yours: dvc commit --force {name})"
-    return Damage(out, reason, f"rm -r {name} && dvc pull {name}")
+    return Damage(out, reason, _dated(f"rm -r {name} && dvc pull {name}", out, files.values()))
 
 
 def _files(path: Path) -> dict[str, Path]:
@@ -172,4 +172,11 @@ def _of_download(file: Path) -> Damage | None:
 
 
 def _again(target: Path, *others: Path) -> str:
-    return f"rm -f {shlex.join(map(str, (target, *others)))} && {REMAKE.format(shlex.quote(str(target)))}"
+    remedy = f"rm -f {shlex.join(map(str, (target, *others)))} && {REMAKE.format(shlex.quote(str(target)))}"
+    return _dated(remedy, target, [target])
+
+
+def _dated(remedy: str, path: Path, files: Iterable[Path]) -> str:
+    """The remedy, with the time that files had: were they newer, Snakemake would make again what is made from them."""
+    time = int(min(file.stat().st_mtime for file in files))
+    return f"{remedy} && find {shlex.quote(str(path))} -type f -exec touch -d @{time} {{}} +"
