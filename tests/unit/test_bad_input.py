@@ -940,7 +940,7 @@ def test_snakemake_finds_a_report_that_is_read_only(read_only: Path, project: Pa
 
 def count_dataset(output: Path, folder: Path) -> str:
     row = {"kind": "object", "case": "pets", "split": "test", "models": 1, "prompts": {"llm": 1, "procedural": 1}}
-    row["exemplars"] = 1
+    row |= {"exemplars": 1, "classes": 1}
     settings = {"rows": [row], "samples_per_prompt": 1}
     return refused(dataset_table.main, folder, output=output, provenance=output.parent / "x.json", settings=settings)
 

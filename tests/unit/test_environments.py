@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests import projects
+
 ROOT = Path(__file__).parents[2]
 ENVS = ROOT / "envs"
 
@@ -114,7 +116,7 @@ def test_a_home_that_cannot_be_written_is_replaced(tmp_path: Path, monkeypatch: 
 
 def test_a_command_that_cannot_write_into_the_home_says_what_to_do(tmp_path: Path):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("XDG_")}
-    shutil.copytree(ROOT / "config", tmp_path / "config")
+    projects.copy_project(tmp_path)
     command = [sys.executable, "-m", "workflow_scripts", "plan", "--study", "smoke"]
     environment |= {"HOME": "/dev/null", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
