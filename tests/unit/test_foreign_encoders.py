@@ -486,7 +486,8 @@ def save_dino_mini(folder: Path, **pretrained: Any) -> Path:
 
 
 def load_dino_mini(path: Path):
-    return load("dino_mini", path, sha256=None)
+    section = {"path": str(path), "precision": "fp32"}
+    return plugins.load("encoders", "dino_mini").load(plugins.settings("encoders", "dino_mini", section))
 
 
 @pytest.mark.parametrize(
