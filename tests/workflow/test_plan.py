@@ -62,7 +62,7 @@ def test_milestones_are_targets(project: Path):
 def test_the_plans_that_the_readme_names_are_drawn(project: Path):
     row = next(line for line in (projects.ROOT / "README.md").read_text().splitlines() if line.startswith("| the plan"))
     commands = re.findall(r"`snakemake (.+?)`", row)
-    assert len(commands) == 3
+    assert len(commands) == 2
     for command in commands:
         done = projects.snakemake(project, *command.split())
         assert done.returncode == 0, done.stderr
