@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from scipy.stats import multinomial
 
 from tests.unit.test_tabulate import LABELS, head, interval, record, results_of
 from workflow_scripts import artifacts
@@ -47,15 +48,39 @@ VERDICTS = [FAILS, UNCLEAR, MIXED, HOLDS]  # worst first
         (Tally(0, 2, 8), FAILS),
         (Tally(0, 0, 8), UNCLEAR),
         (Tally(8, 0, 8), HOLDS),
+        (Tally(0, 1, 2), FAILS),
+        (Tally(2, 0, 14), MIXED),
+        (Tally(2, 0, 15), UNCLEAR),  # two of many may be chance
+        (Tally(3, 0, 33), MIXED),
+        (Tally(3, 0, 34), UNCLEAR),
+        (Tally(5, 0, 96), UNCLEAR),
+        (Tally(6, 0, 96), MIXED),
+        (Tally(8, 3, 96), UNCLEAR),
+        (Tally(3, 9, 96), FAILS),
+        (Tally(48, 0, 96), HOLDS),
+        (Tally(48, 1, 96), MIXED),
     ],
 )
 def test_verdicts(tally: Tally, verdict: str):
     assert tally.verdict == verdict
 
 
+@pytest.mark.parametrize("total", [1, 2, 8, 14, 30, 96])
+def test_chance_alone_seldom_gives_a_verdict(total: int):
+    """Each comparison comes out clearly better, or worse, in 2.5 % of cases."""
+    told = {HOLDS: 0.0, MIXED: 0.0, FAILS: 0.0, UNCLEAR: 0.0}
+    for better, worse in itertools.product(range(min(total, 20) + 1), repeat=2):
+        if better + worse <= total:
+            share = multinomial.pmf([better, worse, total - better - worse], total, [0.025, 0.025, 0.95])
+            told[Tally(better, worse, total).verdict] += share
+    assert sum(told.values()) == pytest.approx(1)
+    assert told[HOLDS] + told[MIXED] == pytest.approx(told[FAILS])
+    assert told[FAILS] <= 0.05
+
+
 def test_verdicts_are_monotone_and_treat_both_sides_alike():
     """One more against a finding never lifts it; one more for it never lowers it; undecided ones never help a side."""
-    for better, worse, undecided in itertools.product(range(9), repeat=3):
+    for better, worse, undecided in itertools.product(range(9), range(9), range(110)):
         total = better + worse + undecided
 
         def place(better: int, worse: int, total: int) -> int:

@@ -5,9 +5,10 @@ A finding is a claim and a tally of comparisons for it and against it. `RULE` sa
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import pandas as pd
-from scipy.stats import false_discovery_control
+from scipy.stats import binom, false_discovery_control
 
 from workflow_scripts import reporting
 from workflow_scripts.evaluation import intervals
@@ -17,10 +18,18 @@ from workflow_scripts.study.study import UNTUNED
 
 HOLDS, MIXED, FAILS, UNCLEAR = "holds", "holds in part", "does not hold", "cannot be told at this size"
 RULE = (
-    "A finding holds if at least half of its comparisons are clearly for it, and none is clearly against it. It holds "
-    "in part if at least two more are for it than against it. It does not hold if at least two more are against it, or "
-    "if at least half are and none is for it. Else it cannot be told at this size."
+    "By chance, a comparison is clearly for a finding in 2.5 % of cases, and clearly against it in as many. The lead "
+    "of one side over the other counts if chance gives a side so many in at most 5 % of studies, were comparisons "
+    "independent: 1 of up to 2 comparisons, 2 of up to 14, 3 of up to 33, 6 of 96. A finding holds if its lead counts, "
+    "at least half of its comparisons are for it, and none is against it; if its lead counts, but not all of this is "
+    "so, it holds in part. It does not hold if the lead against it counts. Else it cannot be told at this size."
 )
+
+
+@cache
+def luck(total: int) -> int:
+    """How many of some independent comparisons chance makes clearly better, and no more in 95 % of studies."""
+    return int(binom.ppf(1 - CLEARLY, total, CLEARLY / 2))
 
 
 @dataclass(frozen=True)
@@ -35,14 +44,11 @@ class Tally:
     def verdict(self) -> str:
         """By `RULE`: a comparison more against it never lifts a verdict, one more for it never lowers it."""
         lead = self.better - self.worse
-        half = 2 * abs(lead) >= self.total > 0
-        if lead > 0 and half and not self.worse:
-            return HOLDS
-        if lead >= 2:
-            return MIXED
-        if lead <= -2 or (lead < 0 and half and not self.better):
+        if -lead > luck(self.total):
             return FAILS
-        return UNCLEAR
+        if lead <= luck(self.total):
+            return UNCLEAR
+        return HOLDS if 2 * self.better >= self.total and not self.worse else MIXED
 
     def __str__(self) -> str:
         return f"{self.better} of {self.total} comparisons clearly for it, {self.worse} clearly against it"
