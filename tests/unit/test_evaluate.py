@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.chain import CASES, PROMPTS, SET_SIZES
 from workflow_scripts import artifacts
-from workflow_scripts.evaluation import cells, retrieval
+from workflow_scripts.evaluation import calibration, cells, retrieval
 from workflow_scripts.study.settings.evaluation import CaseToScore, EvaluateSettings, Evaluation
 
 SETTINGS = EvaluateSettings(
@@ -158,11 +158,38 @@ def test_a_head_of_a_share_lacks_something_to_that_of_the_whole():
 def test_fitting_is_judged_by_model_on_other_samples_and_may_fail(side: int):
     """Of 8 models, all come nearer to the truth, or all move away from it; queries of one model count once."""
     models = [f"m{i // 2}" for i in range(16)]
-    away = pd.Series([side * (1.0 + i // 2) for i in range(16)])
-    table = scores([[1]] * 16, models, unfitted_divergence=10.0 + away, divergence=10.0)
+    away = pd.Series([side * (1.0 + i // 2) / 4 for i in range(16)])
+    table = scores([[1]] * 16, models, unfitted_divergence=2.0 + away, divergence=2.0)
     found = evaluate(table)["all", "method"]["divergence"]
-    assert found["value"] == 10 and found["fall"]["value"] == side * 4.5
+    assert found["value"] == 2 and found["fall"]["value"] == side * 4.5 / 4
     assert found["fall"]["p"] == 2 / 2**8 and side * found["fall"]["low"] > 0
+
+
+def test_fitting_is_compared_with_the_nearer_of_what_needs_no_fit():
+    """Of 2 true exemplars among 100 candidates, the same influence for all is ln(50) away from the truth."""
+    table = scores([[1, 2], [1, 2]], ["a", "b"], unfitted_divergence=[np.log(50) + 0.5, 3.0], divergence=3.5)
+    found = evaluate(table)["all", "method"]["divergence"]
+    assert found["fall"]["value"] == pytest.approx((np.log(50) + 3.0) / 2 - 3.5)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_fitting_to_noise_is_no_better_than_what_needs_no_fit(seed: int):
+    """Scores that tell nothing of the true exemplar, as cosines of random features, on val and on test."""
+    rng = np.random.default_rng(seed)
+
+    def noise() -> calibration.GapCounts:
+        drawn = rng.normal(scale=0.1, size=(80, 100))
+        gaps = drawn.max(axis=1, keepdims=True) - drawn
+        return calibration.GapCounts(calibration.gap_histogram(gaps[:, 1:]), gaps[:, :1])
+
+    fitted, test = calibration.fit(noise()), noise()
+    fits = {"divergence": fitted, "unfitted_divergence": calibration.UNFITTED}
+    columns = {
+        name: calibration.divergences(fit, test.true_gaps, test.counts @ fit.soft_weight(calibration.bin_centres()))
+        for name, fit in fits.items()
+    }
+    table = scores([[1]] * 80, [f"m{i // 2}" for i in range(80)], **columns)
+    assert evaluate(table)["all", "method"]["divergence"]["fall"]["value"] < 0
 
 
 def records(chain, encoder: str, head: str, **names: str) -> list[dict]:

@@ -156,10 +156,18 @@ def summarize(
 
 
 def calibrated(scores: pd.DataFrame, options: Evaluation, *seed: str | int) -> dict[str, Any]:
-    """The mean divergence of influence from the truth, and by how much it falls when tau and lambda are fitted."""
-    after, before = ({"divergence": scores[name].to_numpy()} for name in ("divergence", "unfitted_divergence"))
-    falls = intervals.paired_differences(before, after, scores["model"], options.bootstrap, *seed, "divergence")
-    return {"value": float(after["divergence"].mean()), "fall": falls["divergence"]}
+    """The mean divergence of influence from the truth, and by how much it falls when tau and lambda are fitted.
+
+    It falls from what needs no fit, for each query the nearer one to the truth: tau = 1 and lambda = 0, or the same
+    influence for all N candidates, which is ln(N / m) nats away from m true exemplars.
+    """
+    fitted = scores["divergence"].to_numpy()
+    uniform = np.log(scores["candidates"] / scores["ranks"].map(len))
+    before = np.minimum(scores["unfitted_divergence"], uniform).to_numpy()
+    falls = intervals.paired_differences(
+        {"divergence": before}, {"divergence": fitted}, scores["model"], options.bootstrap, *seed, "divergence"
+    )
+    return {"value": float(fitted.mean()), "fall": falls["divergence"]}
 
 
 def at_random(scores: pd.DataFrame, options: Evaluation) -> dict[str, Any]:
