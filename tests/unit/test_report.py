@@ -65,6 +65,7 @@ def test_index_tells_the_finding_and_shows_all_rows(reported):
     text = reported.report("index.html").read_text()
     assert "Learned heads beat the untuned features in 12 of 12 comparisons" in text
     assert "The attribution method is feature_similarity." in text
+    assert "tests generalise over test models only" in text
     shown_page = Page(text)
     parts = {name: pd.read_csv(reported.report(f"tables/{name}.csv")) for name in reporting.TABLES}
     shown = sum(part.shape[0] + 1 for part in parts.values() if len(part))

@@ -9,7 +9,8 @@ Of few models the bootstrap is too sure: of 8 to 12, it rejects what is true in 
 are the sign-flip test: flipping the signs of a part makes a mean above zero grow only if that part has one below zero.
 The interval holds what this test does not reject (Hartigan 1969, typical values). Both are exact if models are as often
 above their common mean as below it, at any distance. Where they are not, as with shares near zero, the end towards the
-long tail is too near; the other end, which says whether something is above chance, is on the safe side.
+long tail is too near; the other end, which says whether a share is above chance, is on the safe side. A difference may
+have its long tail on either side of zero: for skewed differences below 30 models neither side is safe, nor is their p.
 """
 
 from collections.abc import Mapping, Sequence
