@@ -223,6 +223,61 @@ def test_a_sidecar_alone_is_found_and_nothing_that_depends_on_its_file_is_made_a
     assert run(monkeypatch) == 0
 
 
+@pytest.mark.parametrize(
+    ("damage", "ends"), [(flip, "killed"), (lambda file: artifacts.sidecar_of(file).unlink(), "failed")]
+)
+@pytest.mark.parametrize("rule", ["select_exemplars", "finetune", "train_head"])
+def test_what_a_repair_removed_before_it_was_killed_or_failed_is_found_and_made_again(
+    project: Path, rule: str, damage: Callable[[Path], None], ends: str, monkeypatch: pytest.MonkeyPatch, request
+):
+    job = job_of(rule)
+    file = Path(job.outputs[0])
+    before = {each: Path(each).read_bytes() for each in (*job.outputs, *job.parts)}
+    time = artifacts.sidecar_of(file).stat().st_mtime_ns
+    damage(file)
+
+    def end(command: list[str], check: bool) -> subprocess.CompletedProcess:
+        for output in job.outputs:  # as Snakemake does when a job starts
+            Path(output).unlink(missing_ok=True)
+        if ends == "killed":
+            raise KeyboardInterrupt
+        return subprocess.CompletedProcess(command, 1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(repair.subprocess, "run", end)
+        with pytest.raises((KeyboardInterrupt, ValueError)):
+            run(patch, "--repair")
+    reason = f"is gone, but {file}.sha256 is here"
+    assert {(str(found.file), found.reason) for found in check().corrupt} == {(each, reason) for each in job.outputs}
+    assert run(monkeypatch) == 1
+    assert request.getfixturevalue("ran") == []
+    assert run(monkeypatch, "--repair") == 0
+    assert {each: Path(each).read_bytes() for each in before} == before
+    assert damage is not flip or file.stat().st_mtime_ns == time
+    assert run(monkeypatch) == 0
+
+
+@pytest.mark.parametrize("left", ["sidecar", "checklist", "model"])
+def test_a_shard_of_which_a_trace_is_left_is_not_absent(project: Path, left: str):
+    job = job_of("finetune")
+    manifest = Path(job.outputs[0])
+    trace = {
+        "sidecar": artifacts.sidecar_of(manifest),
+        "checklist": shards.checklist_of(manifest),
+        "model": Path(job.parts[0]),
+    }[left]
+    remove(job, trace)
+    (finding,) = check().corrupt
+    assert (finding.file, finding.reason) == (manifest, f"is gone, but {trace} is here")
+
+
+def remove(job: Job, but: Path | None = None) -> None:
+    """Removes all that a job has made, as if it had not been pulled; but not one of the files."""
+    files = map(Path, (*job.outputs, *map(artifacts.sidecar_of, job.outputs), *job.parts))
+    for file in {*files, shards.checklist_of(Path(job.outputs[0]))} - {but}:
+        file.unlink(missing_ok=True)
+
+
 @pytest.mark.parametrize("damage", [flip, Path.unlink, lambda file: file.write_bytes(file.read_bytes() + b"x")])
 def test_a_checklist_is_written_from_its_manifest_without_a_job(
     project: Path, ran: list, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], None]
@@ -439,7 +494,7 @@ def test_an_unfinished_study_is_no_fault(project: Path, monkeypatch: pytest.Monk
 
 
 def test_what_is_gone_but_not_needed_is_not_missing(project: Path, monkeypatch, capsys: pytest.CaptureFixture):
-    Path(job_of("sample").outputs[0]).unlink()
+    remove(job_of("sample"))
     assert run(monkeypatch) == 0
     said = capsys.readouterr().out
     assert "missing" not in said and "jobs done, 1 not here and not needed, 0 to do; " in said

@@ -1,8 +1,8 @@
 """Checks every file of a study: its bytes by the hash recorded when it was written, its provenance by today's study.
 
   damaged    an input below data/ whose bytes are not those that dvc.lock, its manifest or its sidecar says
-  corrupt    its bytes have changed or nothing proves them, it cannot be read, or it is missing although its shard's
-             manifest lists it
+  corrupt    its bytes have changed or nothing proves them, it cannot be read, or it is gone although its shard's
+             manifest lists it or its sidecar is here, as after a repair that was interrupted
   stale      made with other settings or from other inputs than the study has now
   orphaned   no job makes it, no manifest lists it, no running worker writes it
   missing    the job that makes it is to do
@@ -29,7 +29,6 @@ from workflow_scripts import cli
 from workflow_scripts.operations.integrity import Audit, audit
 from workflow_scripts.operations.jobs import jobs
 from workflow_scripts.operations.orphans import orphans, remove
-from workflow_scripts.operations.progress import Files, Survey, survey
 from workflow_scripts.operations.repair import PROFILE, REPAIR, remake, repair
 from workflow_scripts.study import checks, layout
 from workflow_scripts.study.study import Study
@@ -38,20 +37,20 @@ LOCKS = Path(".snakemake/locks")
 CLEAN = "python -m workflow_scripts verify --study {study} --clean-orphans"
 
 
-def report(study: Study, survey: Survey, result: Audit, orphaned: list[Path]) -> None:
+def report(study: Study, result: Audit, orphaned: list[Path]) -> None:
     """Prints the result group by group, and what to do."""
     _show("damaged inputs", (f"  {damage.path}: {damage.reason}" for damage in result.damaged))
     for name, findings in (("corrupt", result.corrupt), ("stale", result.stale)):
         _show(name, (f"  {finding.file}: {finding.reason} (job {finding.job.record})" for finding in findings))
     _show("orphaned", (f"  {file}" for file in orphaned))
-    _show("missing", (f"  {line}" for line in _by_rule(result, survey)))
+    _show("missing", (f"  {line}" for line in _by_rule(result)))
     _show("To get damaged inputs again, before all else", (damage.remedy for damage in result.damaged))
     _show("To make corrupt files again", [REPAIR.format(study=study.name)] if result.corrupt else [])
     _show("To make stale files again, and all that depends on them", remake(study.name, result.stale))
     _show("To remove orphaned files", [CLEAN.format(study=study.name)] if orphaned else [])
     damaged = f"{len(result.damaged)} damaged inputs, " if result.damaged else ""
     counts = f"{damaged}{len(result.corrupt)} corrupt, {len(result.stale)} stale, {len(orphaned)} orphaned"
-    print(f"{study.name}: {survey}; {result.files} files of {readable(result.size)}: {counts}.")
+    print(f"{study.name}: {result.survey}; {result.files} files of {readable(result.size)}: {counts}.")
 
 
 def clean(study: Study, yes: bool) -> None:
@@ -88,9 +87,9 @@ def readable(size: int) -> str:
     return tqdm.format_sizeof(size, "B")
 
 
-def _by_rule(result: Audit, survey: Survey) -> list[str]:
-    missing = {job: files for job, files in result.unfinished.items() if job in survey.to_do}
-    if missing and not survey.done:
+def _by_rule(result: Audit) -> list[str]:
+    missing = {job: files for job, files in result.unfinished.items() if job in result.survey.to_do}
+    if missing and not result.survey.done:
         return ["everything: no job is done"]
     counts = Counter(job.rule for job in missing)
     first = {job.rule: files[0] for job, files in reversed(missing.items())}
@@ -118,7 +117,7 @@ def main(args: cli.Args) -> None:
         return
     planned = jobs(study)
     result, orphaned = audit(planned), orphans(study.name, planned)
-    report(study, survey(planned, Files()), result, orphaned)
+    report(study, result, orphaned)
     if args.repair and result.corrupt and not result.damaged:
         _refuse_beside_a_run()
         repair(study.name, result.corrupt, args.profile)

@@ -2,8 +2,9 @@
 
 Each file is read once. Its bytes are compared with the hash that was recorded when it was written: in its sidecar, or
 for the files of single models in the manifest of their shard and, if that is damaged, in the shard's checklist. A file
-without such a hash is not proven, and counts as corrupt. The provenance of what is whole is compared with today's
-recipe, but with no input that is damaged itself: that does not make stale what was made from it while it was whole.
+without such a hash is not proven, and counts as corrupt. So does a file that is gone while a trace of its job is left,
+such as its sidecar. The provenance of what is whole is compared with today's recipe, but with no input that is damaged
+itself: that does not make stale what was made from it while it was whole.
 """
 
 import os
@@ -19,6 +20,7 @@ from workflow_scripts import artifacts
 from workflow_scripts.ground_truth import shards
 from workflow_scripts.inputs.intact import Damage, damaged
 from workflow_scripts.operations.jobs import Job
+from workflow_scripts.operations.progress import Files, Survey, survey
 from workflow_scripts.operations.recipes import Recipes
 
 READERS = 8  # most files read at once; each takes a core for its hash
@@ -38,6 +40,7 @@ class Finding:
 class Audit:
     """The result of checking all files of a study."""
 
+    survey: Survey
     damaged: list[Damage]  # inputs
     unfinished: dict[Job, list[Path]]  # missing outputs by job
     corrupt: list[Finding] = field(default_factory=list)
@@ -68,7 +71,9 @@ def audit(jobs: Sequence[Job]) -> Audit:
     missing = {job: [file for file in files if not file.exists()] for job, files in outputs.items()}
     of_jobs = {output for job in jobs for output in job.outputs}
     inputs = {path for job in jobs for path in job.needs} - of_jobs
-    result = Audit(damaged(inputs), {job: files for job, files in missing.items() if files})
+    unfinished = {job: files for job, files in missing.items() if files}
+    result = Audit(survey(jobs, Files()), damaged(inputs), unfinished)
+    _check_absence(result)
     made = [_with_sidecar(job, file) for job, files in outputs.items() for file in files if file.exists()]
     intact = _check_bytes(result, made)
     of_models = [each for job in jobs if job.is_shard for each in _of_models(result, job, intact)]
@@ -78,6 +83,24 @@ def audit(jobs: Sequence[Job]) -> Audit:
     for findings in (result.corrupt, result.stale):
         findings.sort(key=lambda finding: (order[finding.job], finding.file))
     return result
+
+
+def _check_absence(result: Audit) -> None:
+    """Says which files are gone of jobs that no run would do again: of an absent job, as after a pull, nothing is left.
+
+    Of a job that is to do, files may well be gone: a run makes them.
+    """
+    for job, files in result.unfinished.items():
+        if job in result.survey.unneeded and (trace := _trace(job)):
+            result.corrupt += [Finding(file, job, f"is gone, but {trace} is here") for file in files]
+
+
+def _trace(job: Job) -> Path | None:
+    """A file that would not be here if the job had never run: a sidecar, or another file that it has made."""
+    traces = [*map(artifacts.sidecar_of, job.outputs), *map(Path, job.outputs), *map(Path, job.parts)]
+    if job.is_shard:
+        traces.append(shards.checklist_of(Path(job.outputs[0])))
+    return next((trace for trace in traces if trace.exists()), None)
 
 
 def _with_sidecar(job: Job, file: Path) -> _Artefact:

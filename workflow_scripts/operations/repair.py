@@ -28,6 +28,8 @@ def repair(study: str, corrupt: Sequence[Finding], profile: str = PROFILE) -> No
     The jobs run rule by rule, so that no job in between sees a newer input. A file of one model is removed together
     with the manifest of its shard; the worker then makes only this file. A checklist is written from its manifest.
 
+    Whenever this is interrupted, the next audit finds what is still to be made: the sidecars stay.
+
     Args:
         corrupt: in the order of the data flow.
         profile: Snakemake's.
@@ -41,6 +43,10 @@ def repair(study: str, corrupt: Sequence[Finding], profile: str = PROFILE) -> No
         jobs = dict.fromkeys(finding.job for finding in findings)
         outputs = [output for job in jobs for output in job.outputs]
         times = {output: dict(_times(Path(output))) for output in outputs}
+        for output in outputs:
+            sidecar = artifacts.sidecar_of(output)
+            if Path(output).exists() and not sidecar.exists():
+                sidecar.touch()  # it proves nothing, but it is a trace of the file until the file is back
         for file in dict.fromkeys(file for finding in findings for file in to_remove(finding)):
             shutil.rmtree(file) if file.is_dir() and not file.is_symlink() else file.unlink(missing_ok=True)
         options = ["--profile", profile, "--config", f"study={study}", "--", *outputs]
