@@ -17,6 +17,29 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+DEEPEST = 50  # levels of lists and mappings in JSON or YAML: more exhaust the stack of whoever walks through them
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: it is not JSON.
+        RecursionError: it is nested more than DEEPEST levels deep.
+    """
+    value = json.loads(text)
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [inner for outer in level for inner in _members(outer) if isinstance(inner, (dict, list))]
+        if not level:
+            return value
+    raise RecursionError
+
+
+def _members(value: Any) -> Any:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
 def read_text(path: str | os.PathLike) -> str:
     """A text in UTF-8, with or without a byte-order mark, which some editors put before it.
 
@@ -61,12 +84,14 @@ class StepParser(argparse.ArgumentParser):
 
 def _read_settings(type_: Any, text: str) -> Any:
     try:
-        value = json.load(sys.stdin) if text == "-" else json.loads(text)
+        value = parse_json(sys.stdin.read() if text == "-" else text)
         if not isinstance(value, dict):
             raise ValueError(f"expected a JSON object, got {text!r}")
         return type_.from_json(value) if type_ else value
     except json.JSONDecodeError as error:
         raise argparse.ArgumentTypeError(f"not valid JSON: {error}") from error
+    except RecursionError as error:
+        raise argparse.ArgumentTypeError(f"JSON of more than {DEEPEST} levels") from error
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

@@ -44,7 +44,7 @@ def override(study: dict) -> dict:
     encoders = study["encoders"]
     paths = {"clip_vit_b32": CLIP, "sscd": SSCD}
     study["encoders"] = {name: encoders[name] | {"path": path, "sha256": None} for name, path in paths.items()}
-    study["evaluation"]["bootstrap"] = 20
+    study["evaluation"]["bootstrap"] = 40
     return study
 
 

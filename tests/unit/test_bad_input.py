@@ -296,6 +296,8 @@ def test_a_dry_run_names_folders_that_are_missing_and_refuses_those_with_too_few
 
         for name in ("mine/mug/1", "mine/mug/2", "others/1", "others/a/1", "others/b/c/1"):
             pictures.write(project / f"data/{name}.png", GOOD)
+        for link, target in (("mine/mug/loop", "loop"), ("mine/loop", "loop"), ("others/a/back", "..")):
+            (project / "data" / link).symlink_to(target)
         done = projects.snakemake(project, "--dry-run", "--config", "study=smoke")
         assert done.returncode == 1
         assert [line for line in done.stderr.splitlines() if line.startswith("error")] == [
@@ -718,6 +720,13 @@ FOLDERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "another type": (
         with_weights(**{KEY: torch.zeros(16, 16, dtype=torch.bfloat16)}),
         f"{KEY} is torch.bfloat16, expected torch.float32 or torch.float16",
+    ),
+    "a weight that is no number": (
+        with_weights(**{KEY: torch.full((16, 16), torch.nan)}),
+        f"{WEIGHTS}{KEY} has 256 of 256 values that are no numbers; expected none",
+    ),
+    "a token without end": (
+        with_token({"<new1>": VECTOR / 0 + torch.inf}), "folder/<new1>.bin: <new1> has 16 of 16 values that are no",
     ),
     "no tensor": (with_weights(**{KEY: [1.0]}), f"{WEIGHTS}{KEY} is list, expected torch.float32 or torch.float16"),
     "another token in the file": (

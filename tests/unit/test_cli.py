@@ -30,6 +30,14 @@ def test_settings_too_long_for_an_argument_come_by_standard_input(parser: cli.St
     assert parser.parse_args(["--settings", "-"]).settings == settings
 
 
+def test_settings_nested_without_measure_are_refused_in_one_line(parser: cli.StepParser, monkeypatch, capsys):
+    for levels in (60, 200_000):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(f'{{"a": {"[" * levels}{"]" * levels}}}'))
+        with pytest.raises(SystemExit):
+            parser.parse_args(["--settings", "-"])
+        assert "error: argument --settings: JSON of more than 50 levels\n" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("text", ["[1]", "{", "seed=0"])
 def test_anything_else_is_refused(parser: cli.StepParser, text: str, capsys: pytest.CaptureFixture):
     with pytest.raises(SystemExit):

@@ -246,6 +246,37 @@ def test_every_key_that_stands_twice_is_named_at_any_depth(tmp_path: Path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a: 1\nextra: &x [*x]\n", "line 2: *x stands inside of &x, which would have no end"),
+        ("extra: &x {y: [1, *x]}\n", "line 1: *x stands inside of &x, which would have no end"),
+        (f"a: {'[' * 3000}{']' * 3000}\n", "line 1: lists and mappings of more than 50 levels"),
+        (f"a: {'[' * 100_000}", "line 1: lists and mappings of more than 50 levels"),
+        (
+            "a0: &a0 1\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 9)),
+            "line 7: *a5 makes more than 100,000 values; write out what is meant",
+        ),
+        ("a: {seed: 1:30}\n", "a.seed: YAML reads 1:30 as 90; write the number itself, or put it in quotes if it is "),
+        ("a: [1:30.5]\n", "a.0: YAML reads 1:30.5 as 90.5; write the number itself, "),
+        ("seed: 010\n", "seed: YAML reads 010 as 8; write the number itself, "),
+    ],
+)
+def test_yaml_that_means_something_else_or_has_no_end_is_refused(text: str, says: str, tmp_path: Path):
+    file = tmp_path / "odd.yaml"
+    file.write_text(text)
+    with pytest.raises(ValueError) as error:
+        schema.read_yaml(file)
+    assert str(error.value).startswith(f"{file}: {says}") and "\n" not in str(error.value)
+
+
+def test_yaml_that_says_what_it_means_is_read(tmp_path: Path):
+    file = tmp_path / "even.yaml"
+    file.write_text("a: &a [0, -1, 0.5, 1e-4, '1:30', '010', 08, x:y]\nb: *a\nc: [*a, *a]\n")
+    read = schema.read_yaml(file)
+    assert read["a"] == [0, -1, 0.5, "1e-4", "1:30", "010", "08", "x:y"] and read["c"] == [read["b"]] * 2
+
+
 def test_a_byte_order_mark_is_no_part_of_a_list_or_a_study(config: dict, root: Path):
     for name in ("classes/smoke.objects.txt", "prompts/object.llm.train.txt", "studies/smoke.yaml"):
         file = root / "config" / name
@@ -480,6 +511,21 @@ def test_memory_holds_a_long_list_but_neither_its_models_nor_its_problems(line: 
 def test_lists_of_one_source_must_be_disjoint(config: dict, root: Path):
     shutil.copy(root / "config/classes/smoke.styles.val.txt", root / "config/classes/smoke.styles.test.txt")
     assert "cases.families_seen.groups.test: shares " in problems(config, root)
+
+
+def test_folders_of_one_name_in_two_places_are_two_classes(config: dict, root: Path):
+    objects, styles = config["cases"]["emoji_seen"], config["cases"]["families_seen"]
+    shutil.copy(root / objects["classes"], root / styles["groups"]["test"])
+    for case, path in ((objects, "data/mine/objects"), (styles, "data/mine/styles")):
+        case.update(source="image_folder", path=path)
+    checks.load_study(config, root)
+    styles["path"] = "data/mine/styles/../objects/"
+    assert "cases.families_seen.groups.test: shares " in problems(config, root)
+
+
+def test_resamples_are_enough_for_a_p_below_a_twentieth(config: dict, root: Path):
+    config["evaluation"]["bootstrap"] = 39
+    assert "evaluation.bootstrap: 39 is less than the minimum of 40 (Resamples" in problems(config, root)
 
 
 def test_all_problems_are_reported_at_once(config: dict, root: Path):

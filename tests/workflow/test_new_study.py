@@ -101,7 +101,10 @@ def test_what_cannot_be_used_is_left_out_and_said(project: Path):
             pictures.write(project / f"data/some/{name}/{i}.jpg", pictures.picture(2000 + 10 * seed + i))
     shutil.copytree(project / "data/mine/things/mug", project / "data/some/mug")
     (project / "data/some/mug/0.jpg").write_bytes(b"no image")
+    (project / "data/some/two\nlines").mkdir()
+    (project / "data/some/loop").symlink_to("loop")
     done = new_study(project, "some", objects="data/some", distractors="data/mine/distractors")
+    assert "left out: data/some/two\\nlines: rename it; " in done.stdout
     assert "left out: data/some/Tea Pot: rename it; a name has a-z, 0-9, _, + and - only" in done.stdout
     assert "left out: data/some/lamp: 2 usable images, 3 are needed" in done.stdout
     made = read_yaml(project / "config/studies/some.yaml")
@@ -116,7 +119,7 @@ def test_what_cannot_be_used_is_left_out_and_said(project: Path):
         ("mine2", {**OWN, "objects": "data/mine/things/mug"}, "data/mine/things/mug: no folder has 3 usable images"),
         (
             "mine2",
-            {**OWN, "styles": "data/mine/distractors"},
+            {**OWN, "styles": "data/mine/distractors", "distractors": "data/mine/styles"},
             "data/mine/distractors: 2 folders with usable images; train, val, ",
         ),
         ("mine2", {**OWN, "distractors": "config/schemas"}, "config/schemas: no usable image"),
@@ -125,13 +128,26 @@ def test_what_cannot_be_used_is_left_out_and_said(project: Path):
         ("mine2", {**OWN, "like": "abc_release"}, "--like: 'abc_release' evaluates what others released; "),
         ("mine2", {"distractors": "data/mine/distractors"}, "--objects, --styles: missing; a study needs one of them"),
         ("My study", OWN, "name: 'My study' must match [a-z0-9]"),
-        ("smoke", OWN, "config/studies/smoke.yaml: there already; --replace overwrites"),
+        ("smoke", OWN, "config/studies/smoke.yaml: there already, and not written by new_study; choose another name"),
+        *((name, OWN, f"name: '{name}' is not read as text: ") for name in ("123", "007", "1e5", "0x1f", "nan")),
+        *((name, OWN, f"name: '{name}' is not read as text: ") for name in ("null", "true", "no", "2020-01-01")),
+        (
+            "mine2",
+            {**OWN, "distractors": "data/mine"},
+            "--objects: data/mine/things is or lies in data/mine, the folder of --distractors; give each its own",
+        ),
+        (
+            "mine2",
+            {**OWN, "distractors": "data/mine/styles/anna"},
+            "--distractors: data/mine/styles/anna is or lies in data/mine/styles, the folder of --styles; give ",
+        ),
+        ("mine2", {**OWN, "styles": "data/mine/things"}, "--objects: data/mine/things is or lies in data/mine/things"),
     ],
 )
 def test_a_study_that_cannot_be_written_is_refused(name: str, folders: dict, says: str, project: Path):
     before = sorted(project.glob("config/**/*"))
     kept = (project / "config/studies/smoke.yaml").read_bytes()
-    done = new_study(project, name, **folders)
+    done = new_study(project, name, *(["--replace"] if name == "smoke" else []), **folders)
     assert done.returncode == 1 and done.stderr.startswith("error: ") and says in done.stderr, done.stderr
     assert done.stderr.count("\n") == 1
     assert sorted(project.glob("config/**/*")) == before

@@ -36,7 +36,7 @@ TINY = {
     },
     "training_sets": {"released": {"cases": ["imagenet_seen", "bamfg"]}},
     "ranking": {"memory_mb": 16},
-    "evaluation": {"recall_at": [1, 5, 10], "bootstrap": 20},
+    "evaluation": {"recall_at": [1, 5, 10], "bootstrap": 40},
     "gallery": {"random": 4, "chosen": 4},
 }
 FILES = {

@@ -11,7 +11,6 @@ from workflow_scripts.artifacts.files import atomic, regular, unreadable
 if TYPE_CHECKING:
     import pandas as pd
 
-DEEPEST = 50  # levels of lists and objects in JSON: more would exhaust the stack of whoever walks through them
 LARGEST = 1 << 28  # bytes of a JSON file: no record comes near, and more would fill the memory
 
 
@@ -36,27 +35,11 @@ def read_json(path: str | os.PathLike) -> Any:
 def parse_json(text: str | bytes, place: str | os.PathLike) -> Any:
     """The value of a JSON text; raises `ValueError` naming its place if it is not JSON, or nested too deeply."""
     try:
-        value = json.loads(text)
-        if _is_shallow(value):
-            return value
+        return cli.parse_json(text)
     except ValueError as error:  # of the parser, or of an encoding that is not UTF-8
         raise unreadable(place, "not valid JSON", error) from error
-    except RecursionError:
-        pass
-    raise ValueError(f"{place}: not a record of ours: JSON of more than {DEEPEST} levels")
-
-
-def _is_shallow(value: Any) -> bool:
-    level = [value]
-    for _ in range(DEEPEST):
-        level = [inner for outer in level for inner in _members(outer) if isinstance(inner, (dict, list))]
-        if not level:
-            return True
-    return False
-
-
-def _members(value: Any) -> Any:
-    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    except RecursionError as error:
+        raise ValueError(f"{place}: not a record of ours: JSON of more than {cli.DEEPEST} levels") from error
 
 
 def write_json(path: str | os.PathLike, value: Any, sidecar: bool = True) -> None:

@@ -12,6 +12,7 @@ Everything else is as in another study: `miniature`, for drawings on white, or `
 docs/own_images.md says more.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from workflow_scripts.seeds import derive_seed
 from workflow_scripts.study import checks, schema
 from workflow_scripts.study.study import ID, SPLITS, is_released
 
+HEAD = "# Written by `new_study`"
 CLASSES = Path("config/classes")
 LEAST, MOST = 3, 12  # images of a class that are used: one for each split, and no more than make a study of hours
 DISTRACTORS = 1000
@@ -51,6 +53,33 @@ class Plan:
 
     def models(self, split: str) -> int:
         return len(self.classes) * self.per_class.get(split, 0) + len(self.groups.get(split, ()))
+
+
+def refuse_name(name: str) -> None:
+    """Raises `ValueError` if a study cannot have this name, or if a study has it that this command did not write."""
+    if not ID.fullmatch(name):
+        raise ValueError(f"name: {name!r} must match {ID.pattern}")
+    if not isinstance(yaml.safe_load(name), str) or _is_number(name):
+        read = "in config/config.yaml or after --config it is a number, a date, a yes or no, or nothing"
+        raise ValueError(f"name: {name!r} is not read as text: {read}; choose another, such as study_{name}")
+    file = checks.STUDIES / f"{name}.yaml"
+    if file.exists() and not cli.read_text(file).startswith(HEAD):
+        raise ValueError(f"{file}: there already, and not written by new_study; choose another name")
+
+
+def _is_number(name: str) -> bool:
+    try:
+        float(name)  # as Snakemake reads --config
+    except ValueError:
+        return False
+    return True
+
+
+def refuse_shared(folders: Mapping[str, Path]) -> None:
+    """Raises `ValueError` if a folder is or lies in another: exemplars would be counted as distractors, too."""
+    for (key, folder), (other, outer) in itertools.permutations(folders.items(), 2):
+        if folder.resolve().is_relative_to(outer.resolve()):
+            raise ValueError(f"--{key}: {folder} is or lies in {outer}, the folder of --{other}; give each its own")
 
 
 def plan(objects: Path | None, styles: Path | None, distractors: Path) -> Plan:
@@ -140,7 +169,7 @@ def _study(name: str, like: str, made: Plan, folders: Mapping[str, Path]) -> str
     own["report"] = {"data": f"the images of {name}", "weights": template["report"]["weights"]}
     _, *sections = re.split(r"^(?=\w+:)", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
     kept = [text for text in sections if text.partition(":")[0] not in REPLACED]
-    head = f"# Written by `new_study` from folders of images; everything below `report` is as in {file}.\n\n"
+    head = f"{HEAD} from folders of images; everything below `report` is as in {file}.\n\n"
     return head + yaml.safe_dump(own, sort_keys=False, width=120) + "\n" + "".join(kept)
 
 
@@ -167,11 +196,11 @@ def main() -> None:
     parser.add_argument("--replace", action="store_true", help="overwrite the files of a study of this name")
     args = parser.parse_args()
 
-    if not ID.fullmatch(args.name):
-        raise ValueError(f"name: {args.name!r} must match {ID.pattern}")
+    refuse_name(args.name)
     if not (args.objects or args.styles):
         raise ValueError("--objects, --styles: missing; a study needs one of them")
     folders = {key: folder for key in ("objects", "styles", "distractors") if (folder := getattr(args, key))}
+    refuse_shared(folders)
     made = plan(args.objects, args.styles, args.distractors)
     texts = files(args.name, args.like, made, folders)
     there = [str(file) for file in texts if file.exists()]
@@ -188,7 +217,7 @@ def _report(name: str, made: Plan, written: list[Path]) -> None:
     counts = ", ".join(f"{made.models(split)} models of {split}" for split in SPLITS)
     print(f"{name}: {len(made.classes)} classes and {sum(map(len, made.groups.values()))} styles: {counts}")
     for remark in made.remarks:
-        print(remark)
+        print(cli.printable(remark))  # which may hold the name of a folder
     try:
         checks.named_study(name, Path())
     except ValueError as error:  # such as captions of a class word

@@ -11,7 +11,7 @@ import itertools
 import logging
 import os
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any, Self
@@ -22,6 +22,7 @@ from PIL import Image
 from workflow_scripts import artifacts
 from workflow_scripts.exemplar_sources import EXEMPLAR_COLUMNS, columns_of
 from workflow_scripts.exemplar_sources._twins import Mark, find_twins
+from workflow_scripts.study import folders
 from workflow_scripts.study.study import Model
 
 EXTENSIONS = (
@@ -82,14 +83,8 @@ class Photographs:
         """
         if not self.source.is_dir():
             raise ValueError(f"{self.source}: no folder of images")
-        seen = {_identity(self.source)}  # a link may lead back
-        for folder, folders, names in os.walk(self.source, onerror=_refuse, followlinks=True):
-            folders[:] = [
-                name
-                for name in sorted(folders)
-                if not name.startswith(".") and _is_new(_identity(Path(folder, name)), seen)
-            ]
-            yield from self._images_in(Path(folder), names)
+        for folder, names in folders.walk(self.source, _refuse):
+            yield from self._images_in(folder, names)
 
     def _images_in(self, folder: Path, names: list[str]) -> Iterator[Path]:
         """The image files among the entries of a folder, without hidden ones."""
@@ -154,16 +149,6 @@ def _refuse(error: OSError) -> None:
     raise ValueError(f"{spell(error.filename)}: cannot be read ({error.strerror})") from error
 
 
-def _is_new(item: Hashable, seen: set) -> bool:
-    """Whether an item is not in the set yet, to which it is added."""
-    return not (item in seen or seen.add(item))
-
-
-def _identity(folder: Path) -> tuple[int, int]:
-    about = folder.stat()
-    return about.st_dev, about.st_ino
-
-
 def is_image(name: str) -> bool:
     """Whether the name is that of an image file; hidden files do not count."""
     return name.lower().endswith(EXTENSIONS) and not name.startswith(".")
@@ -172,8 +157,7 @@ def is_image(name: str) -> bool:
 def list_folders(source: Path) -> list[str]:
     """The names of the folders in a folder, sorted; raises `ValueError` if it is no folder."""
     try:
-        with os.scandir(source) as entries:
-            return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+        return folders.folders_in(source)
     except OSError as error:
         raise ValueError(f"{source}: no folder of images ({error.strerror})") from error
 

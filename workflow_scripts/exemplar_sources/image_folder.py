@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from workflow_scripts import cli
 from workflow_scripts.exemplar_sources import Exemplars, _photographs, models_of, style_groups
 from workflow_scripts.exemplar_sources._distractors import below_folder
 from workflow_scripts.exemplar_sources._photographs import Choice, Photographs
@@ -31,7 +32,7 @@ def select(source: Path, case: Case, seed: int) -> Iterator[pd.DataFrame]:
         if model.class_name not in present:
             raise ValueError(
                 f"{source}: no folder {model.class_name!r}, a class of {case.name}; folders: "
-                f"{', '.join(list(present)[:10]) or 'none'}"
+                f"{cli.printable(', '.join(list(present)[:10])) or 'none'}"
             )
     return _photographs.exemplars(source, _choices(source, case, models_of(case)))
 

@@ -263,8 +263,12 @@ def _prompts_of_case(config: Mapping[str, Any], section: Mapping[str, Any]) -> I
 
 
 def _sharing_problems(config: Mapping[str, Any], lists: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Lists of one source that share an id: a head would see its test exemplars, or two models have one name."""
-    source = {key: config["cases"][key.split(".")[1]]["source"] for key in lists}
+    """Lists of one source that share an id: a head would see its test exemplars, or two models have one name.
+
+    Folders of one name in two places hold different images.
+    """
+    sections = {key: config["cases"][key.split(".")[1]] for key in lists}
+    source = {key: (own["source"], os.path.realpath(own.get("path", ""))) for key, own in sections.items()}
     return [
         f"{second}: shares {', '.join(sorted(shared)[:5])} with {first}; the lists of a source must be disjoint"
         for first, second in itertools.combinations(lists, 2)

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts import plugins
-from workflow_scripts.study import layout, weights
+from workflow_scripts import cli, plugins
+from workflow_scripts.study import folders, layout, weights
 from workflow_scripts.study.study import Case, Study
 
 DOWNLOADS = Path("config/downloads.txt")
@@ -96,9 +96,9 @@ def _case_problems(key: str, source: Path, case: Case) -> Iterator[str]:
     for name in dict.fromkeys(name for split in case.splits for name in case.members[split]):
         folder = source / name
         if not folder.is_dir():
-            folders = ", ".join(sorted(entry.name for entry in os.scandir(source) if entry.is_dir())[:10])
-            yield f"{key}.path: {source} has no folder {name!r}; its folders: {folders or 'none'}"
-        elif (files := _count(_files(folder), needed)) < needed:
+            present = cli.printable(", ".join(folders.folders_in(source)[:10]))
+            yield f"{key}.path: {source} has no folder {name!r}; its folders: {present or 'none'}"
+        elif (files := _count(folders.files_in(folder), needed)) < needed:
             yield f"{key}.{asking}: {needed} images of {name!r} asked, but {folder} has {files} files"
 
 
@@ -106,12 +106,6 @@ def _count(files: Iterator[Any], most: int) -> int:
     return sum(1 for _ in itertools.islice(files, most))
 
 
-def _files(folder: Path) -> Iterator[os.DirEntry]:
-    with os.scandir(folder) as entries:
-        yield from (entry for entry in entries if not entry.name.startswith(".") and not entry.is_dir())
-
-
 def _files_below(folder: Path) -> Iterator[str]:
-    for _, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    for _, names in folders.walk(folder):
         yield from (name for name in names if not name.startswith("."))

@@ -5,6 +5,7 @@ The messages are our own: they name the key and what would be valid. The Snakefi
 
 import difflib
 import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,23 +15,33 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
 from workflow_scripts import plugins
-from workflow_scripts.cli import read_text
+from workflow_scripts.cli import DEEPEST, read_text
 from workflow_scripts.study.strict import shorten
 from workflow_scripts.study.study import is_released
 
 PLUGIN_SECTIONS = ("encoders", "heads", "methods")  # kinds of plug-ins with an entry for each
+NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+ODD_NUMBER = re.compile(r"[-+]?0[0-9_]+|.*:.*")  # 010 is 8, and 1:30 is 90
+LARGEST = 100_000  # values of a file with aliases, each written out
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # that of LibYAML is six times as fast
 NAMED_SECTIONS = {"base_model": "base_models", "customization": "customization"}  # the kind of the one plug-in
 
 
 def read_yaml(file: Path) -> Any:
-    """The content of a YAML file; raises `ValueError` naming file and line if it is not YAML, or has a key twice."""
+    """The content of a YAML file.
+
+    Raises:
+        ValueError: it is not YAML, is nested too deeply or endlessly, has a key twice, or a number that is read as
+            another. The message names the file and the line or key.
+    """
     text = read_text(file)
     try:
+        if problem := _unbounded(text):
+            raise ValueError(f"{file}: {problem}")
         loader = LOADER(text)
         tree = loader.get_single_node()
-        if repeated := list(_repeated(tree, "", set())):
-            raise ValueError("\n".join(f"{file}: {line}" for line in repeated))
+        if odd := list(_odd_nodes(tree, "", set())):
+            raise ValueError("\n".join(f"{file}: {line}" for line in odd))
         return loader.construct_document(tree) if tree else None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -38,8 +49,36 @@ def read_yaml(file: Path) -> Any:
         raise ValueError(f"{file}: not valid YAML ({place})") from error
 
 
-def _repeated(node: yaml.Node | None, prefix: str, seen: set[int]) -> Iterator[str]:
-    """The keys that stand twice in one mapping, of which YAML would take the last without a word."""
+def _unbounded(text: str) -> str | None:
+    """What would exhaust stack or memory of whoever walks through a YAML text; its events come one by one."""
+    opened: list[tuple[str | None, int]] = []  # the anchor of each open list or mapping, and the values before it
+    sizes: dict[str | None, int] = {}  # values by anchor
+    total = 0
+    for event in yaml.parse(text, LOADER):
+        line = f"line {event.start_mark.line + 1}"
+        match event:
+            case yaml.CollectionStartEvent(anchor=anchor):
+                opened.append((anchor, total))
+                total += 1
+                if len(opened) > DEEPEST:
+                    return f"{line}: lists and mappings of more than {DEEPEST} levels"
+            case yaml.CollectionEndEvent():
+                anchor, before = opened.pop()
+                sizes[anchor] = total - before
+            case yaml.ScalarEvent(anchor=anchor):
+                total += 1
+                sizes[anchor] = 1
+            case yaml.AliasEvent(anchor=anchor):
+                if any(anchor == name for name, _ in opened):
+                    return f"{line}: *{anchor} stands inside of &{anchor}, which would have no end"
+                total += sizes.get(anchor, 1)
+                if total > LARGEST:
+                    return f"{line}: *{anchor} makes more than {LARGEST:,} values; write out what is meant"
+    return None
+
+
+def _odd_nodes(node: yaml.Node | None, prefix: str, seen: set[int]) -> Iterator[str]:
+    """What YAML would take without a word: the last of two equal keys, and numbers of base 60 or 8 for others."""
     if id(node) in seen:  # an alias
         return
     seen.add(id(node))
@@ -51,10 +90,13 @@ def _repeated(node: yaml.Node | None, prefix: str, seen: set[int]) -> Iterator[s
                 if name in lines:
                     yield f"{prefix}{key.value}: stands in line {lines[name]} and in line {line}; a key may stand once"
                 lines.setdefault(name, line)
-                yield from _repeated(value, f"{prefix}{key.value}.", seen)
+                yield from _odd_nodes(value, f"{prefix}{key.value}.", seen)
         case yaml.SequenceNode():
             for i, value in enumerate(node.value):
-                yield from _repeated(value, f"{prefix}{i}.", seen)
+                yield from _odd_nodes(value, f"{prefix}{i}.", seen)
+        case yaml.ScalarNode(tag=tag, value=text) if tag in NUMBERS and ODD_NUMBER.fullmatch(text):
+            meant = "write the number itself, or put it in quotes if it is text"
+            yield f"{prefix.removesuffix('.')}: YAML reads {text} as {yaml.load(text, LOADER)}; {meant}"
 
 
 def problems(config: Mapping[str, Any], schema_file: Path) -> list[str]:

@@ -54,7 +54,7 @@ def read_folder(base: "BaseModel", folder: Path) -> dict[str, np.ndarray]:
 
     Raises:
         ValueError: a file is missing, unexpected or cannot be read; or names, shapes or types are not those of this
-            base model. The message names the file and the key.
+            base model; or a value is no number. The message names the file and the key.
     """
     files = find_files(folder)
     layers = projections(base.unet)
@@ -121,4 +121,6 @@ def _checked(file: Path, entries: Mapping[str, Any], shapes: Mapping[str, tuple[
             raise ValueError(f"{file}: {key} is {kind}, expected {' or '.join(map(str, DTYPES))}")
         if value.shape != shape:
             raise ValueError(f"{file}: {key} is of shape {list(value.shape)}, the base model's of {list(shape)}")
+        if odd := int((~torch.isfinite(value)).sum()):
+            raise ValueError(f"{file}: {key} has {odd} of {value.numel()} values that are no numbers; expected none")
     return {key: entries[key].detach().numpy() for key in shapes}
