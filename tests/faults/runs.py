@@ -29,6 +29,7 @@ MAKE = (
     "STUDY=smoke",
 )  # what `make demo` does once the environment and the data are there
 BESIDE = (".lock", ".part")  # not artefacts
+CHECKLIST = ".files.sha256"  # of a shard
 LIMIT = 180  # seconds, after which a run is said to hang
 
 
@@ -136,6 +137,10 @@ class Project:
             for name, path in paths.items()
             if not name.startswith(("logs/", "benchmarks/"))
         }
+
+    def whole(self) -> dict[str, str]:
+        """`contents` without the checklists of shards, which grow line by line while a shard is made."""
+        return {name: digest for name, digest in self.contents().items() if not name.endswith(CHECKLIST)}
 
     def times(self) -> dict[str, int]:
         """When each artefact was written, in nanoseconds."""

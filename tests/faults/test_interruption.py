@@ -67,7 +67,7 @@ def test_a_worker_killed_at_any_moment_goes_on_where_it_was(
     if worker.is_running():
         worker.kill()
     run.end()
-    assert project.contents().items() <= before.items()  # whole or absent
+    assert project.whole().items() <= before.items()  # whole or absent
     times = project.times()
     project.finish(*targets)
     assert_restored(project, before)
@@ -88,7 +88,7 @@ def test_a_run_ended_at_any_moment_goes_on_where_it_was(ending: str, moment: int
         case _:
             run.kill()
     run.end()
-    assert project.contents().items() <= before.items()
+    assert project.whole().items() <= before.items()
     again = project.make()
     assert again.end() == 0, again.said
     # Snakemake removes a file before it makes it again, and makes none that only finished files depend on.
