@@ -12,6 +12,7 @@ import pytest
 from benchmarks.dag import STUDY as PAPER_SIZED
 from benchmarks.dag import write_study
 from tests import projects
+from workflow_scripts import locks
 from workflow_scripts.commands.progress import duration, look, to_text
 from workflow_scripts.ground_truth import shards
 from workflow_scripts.operations import costs, progress
@@ -112,8 +113,9 @@ def test_a_job_whose_log_is_empty_does_not_run_unless_snakemake_does(study: Stud
     head = of_rule(study, "train_head")[0]
     write(head.log)
     assert not look(study)["running"]
-    write(".snakemake/locks/0.input.lock")
-    assert [job["job"] for job in look(study)["running"]] == [head.record]
+    with locks.held(Path(".snakemake/alone.snakemake.lock"), "here:"):
+        assert [job["job"] for job in look(study)["running"]] == [head.record]
+    assert not look(study)["running"]
 
 
 def test_the_outputs_of_an_earlier_configuration_count_for_nothing(study: Study):
@@ -189,10 +191,10 @@ def test_of_a_running_shard_the_models_count_that_were_kept_and_those_made_since
     ],
 )
 def test_a_log_without_output_tells_how_the_job_stands(study: Study, text: str, age: float, state: str):
-    write(".snakemake/locks/0.input.lock")
     head = of_rule(study, "train_head")[0]
     write(head.log, text, age)
-    found = look(study)
+    with locks.held(Path(".snakemake/alone.snakemake.lock"), "here:"):
+        found = look(study)
     assert [job["log"] for job in found[state]] == [head.log]
     assert sum(len(found[name]) for name in ("running", "failed", "stopped")) == 1
 

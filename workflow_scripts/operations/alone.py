@@ -16,15 +16,18 @@ from pathlib import Path
 
 from workflow_scripts import locks
 
+LOCK = ".snakemake/alone.{name}.lock"
+SNAKEMAKE = "snakemake"
 
-def hold(name: str = "snakemake") -> None:
+
+def hold(name: str = SNAKEMAKE) -> None:
     """Takes a lock of the working directory until this process ends, or the program that it becomes.
 
     Raises:
         ValueError: another process holds it; the message says which one.
     """
     stack = ExitStack()
-    lock = Path(f".snakemake/alone.{name}.lock").absolute()
+    lock = Path(LOCK.format(name=name)).absolute()
     file = stack.enter_context(locks.held(lock, f"{name} is at work here:"))
     os.set_inheritable(file.fileno(), True)
     atexit.register(stack.close)

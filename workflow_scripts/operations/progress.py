@@ -22,11 +22,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from workflow_scripts import artifacts, locks
+from workflow_scripts.operations import alone
 from workflow_scripts.operations.costs import Costs, by_rule, kept
 from workflow_scripts.operations.jobs import Job
 
 RUNNING, FAILED, STOPPED, WAITING = "running", "failed", "stopped", "waiting"
-SNAKEMAKE_LOCKS = ".snakemake/locks"  # empty unless a run is under way here, or was killed
 RECENT = 600  # seconds, or three times the expected time of the job if that is more
 TAIL = 8192  # bytes at the end of a log that are read
 
@@ -125,7 +125,8 @@ class Standing:
 
 def standings(jobs: Iterable[Job], costs: Costs, files: Files) -> list[Standing]:
     """The state of jobs that are not done; `costs` are the seconds of each job."""
-    is_held = bool(_entries(SNAKEMAKE_LOCKS))
+    run = files.get(alone.LOCK.format(name=alone.SNAKEMAKE))
+    is_held = run is not None and _worker(run) is not None
     return [_standing(job, costs.by_record.get(job.record, 0), files, is_held) for job in jobs]
 
 
