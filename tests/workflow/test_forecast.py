@@ -31,7 +31,8 @@ from pathlib import Path
 
 while not Path("go").exists():
     time.sleep(0.1)
-Path(sys.argv[sys.argv.index("--output") + 1]).touch()
+for flag in ("--output", "--provenance"):
+    Path(sys.argv[sys.argv.index(flag) + 1]).touch()
 """
 
 

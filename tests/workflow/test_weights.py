@@ -44,9 +44,9 @@ def test_a_run_that_would_learn_from_damaged_weights_is_refused_in_one_line(tmp_
     refused = projects.snakemake(project, "--quiet", "all", "--config", "study=smoke", "--", reads_it)
     assert refused.returncode == 1
     (line,) = [line for line in refused.stderr.splitlines() if line.startswith("error: ")]
-    assert line == (
+    assert line.startswith(
         "error: data/clip_mini: damaged input: is not what dvc.lock says (if the change is yours: dvc commit --force "
-        "data/clip_mini); rm -r data/clip_mini && dvc pull data/clip_mini"
+        "data/clip_mini); rm -r data/clip_mini && dvc pull data/clip_mini && find data/clip_mini -type f -exec touch"
     )
     assert not (project / "results/smoke/features").exists()
     projects.run(project, "--", "results/smoke/exemplars/emoji_seen.parquet")
