@@ -18,7 +18,7 @@ from workflow_scripts import artifacts
 
 SEEN, UNSEEN = {"n02084071": "dog", "n04285008": "vehicle"}, {"n01440764": "fish"}
 GROUPS = {"train": {"101549_0": 3, "103946_0": 1, "104167_0": 2}, "val": {"200_0": 2}, "test": {"300_1": 4}}
-CLIP, SSCD = "data/weights/clip", "data/weights/sscd_disc_mixup.torchscript.pt"
+CLIP, SSCD = "data/weights/clip", "data/weights/small_sscd.torchscript.pt"
 
 
 def override(study: dict) -> dict:

@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 from typing import TypedDict
@@ -106,7 +107,8 @@ def _files(path: Path) -> dict[str, Path]:
     """The files of a folder by their names in it, sorted; a file is its own."""
     if path.is_file():
         return {path.name: path}
-    files = (file for file in path.rglob("*") if file.is_file())
+    # What a killed `dvc pull` was writing does not count; .dvcignore says so to DVC.
+    files = (file for file in path.rglob("*") if file.is_file() and not fnmatch(file.name, ".*.tmp"))
     return dict(sorted((file.relative_to(path).as_posix(), file) for file in files))
 
 
