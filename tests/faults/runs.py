@@ -30,7 +30,7 @@ MAKE = (
 )  # what `make demo` does once the environment and the data are there
 BESIDE = (".lock", ".part")  # not artefacts
 CHECKLIST = ".files.sha256"  # of a shard
-LIMIT = 180  # seconds, after which a run is said to hang
+LIMIT = 600  # seconds, after which a run is said to hang
 
 
 def read_study() -> Study:
