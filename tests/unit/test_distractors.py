@@ -183,12 +183,17 @@ def test_memory_does_not_grow_with_the_images(tmp_path: Path):
         # What follows the end of a PNG makes it another file, but no other picture.
         write_tar(tmp_path / f"{number}.tar", *(sample(f"{k}", image + bytes([number, k])) for k in range(40)))
     tars = sorted(tmp_path.glob("*.tar"))
-    chosen(tmp_path, 1)  # imports what it needs
-    tracemalloc.start()
-    rows = sum(1 for _ in distractors._from_tars(tmp_path, tars, Exemplars(), 120, 0))
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert rows == 120 and peak < 120 * len(image) / 5
+
+    def peak() -> int:
+        tracemalloc.start()
+        try:
+            assert sum(1 for _ in distractors._from_tars(tmp_path, tars, Exemplars(), 120, 0)) == 120
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    # Whatever is imported, or grows once in the interpreter (its table of names by 15 MB), grows in one of them only.
+    assert min(peak(), peak()) < 120 * len(image) / 5
 
 
 @pytest.fixture
