@@ -36,7 +36,7 @@ help:
 	@echo "make bench        after make demo: compares each main step with a named peer: half an hour on two cores"
 	@echo "make lint         ruff, snakefmt, snakemake --lint"
 	@echo
-	@echo "demo and report take STUDY=smoke and CORES=8. The first command installs into .venv (2 minutes, 6 GB)."
+	@echo "demo and report take STUDY=smoke and CORES=8. The first command installs into .venv (3 minutes, 6 GB)."
 	@echo "You can run each again: files that are there are not made again."
 	@echo "All other commands: python -m workflow_scripts"
 
@@ -118,6 +118,6 @@ smoke: data
 	@cp $< $@
 
 install:
-	@echo "Installing the locked environment into .venv: two minutes, 6 GB."
+	@echo "Installing the locked environment into .venv: three minutes, 6 GB."
 	@$(PYTHON) -m venv --clear .venv
 	@.venv/bin/pip install --quiet --disable-pip-version-check --requirement envs/requirements.lock

@@ -174,5 +174,8 @@ def run(main: Callable[[], None]) -> None:
     except (UnicodeDecodeError, UnicodeEncodeError) as error:  # which names no file: at least the text tells
         start = max(0, error.start - 40)
         sys.exit(f"error: not UTF-8 ({error.reason}): {error.object[start : error.end + 40]!r}")
-    except (ValueError, OSError) as error:
+    except OSError as error:  # which begins with a number, unless a caller wrote the message
+        named = error.filename is not None and error.strerror
+        sys.exit(f"error: {error.filename}: {error.strerror}" if named else f"error: {without_addresses(error)}")
+    except ValueError as error:
         sys.exit(f"error: {without_addresses(error)}")

@@ -1,5 +1,6 @@
 """The command line that all steps share: settings as JSON, and errors of one line."""
 
+import errno
 import io
 import re
 import runpy
@@ -111,7 +112,14 @@ def main(args: cli.Args) -> None:
         runpy.run_path(str(script), run_name="__main__")
 
 
-@pytest.mark.parametrize("error", [ValueError("x.parquet: lacks column 'k'"), FileNotFoundError("x.parquet")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("x.parquet: lacks column 'k'"),
+        FileNotFoundError("x.parquet"),
+        FileNotFoundError(errno.ENOENT, "No such file or directory", "x.parquet"),
+    ],
+)
 def test_a_users_mistake_is_one_line(error: Exception):
     def main() -> None:
         raise error

@@ -216,7 +216,8 @@ def problems(config: dict, root: Path) -> str:
 def test_a_misspelt_key_is_refused_with_the_valid_ones(config: dict, root: Path):
     config["sampling"]["guidence"] = config["sampling"].pop("guidance")
     text = problems(config, root)
-    assert "config/studies/smoke.yaml: sampling.guidence: unknown key, did you mean 'guidance'?; valid keys: " in text
+    says = "smoke.yaml with --config: sampling.guidence: unknown key, did you mean 'guidance'?; valid keys: "
+    assert says in text
     assert "sampling.guidance: missing key (Scale of classifier-free guidance.)" in text
 
 
@@ -534,7 +535,7 @@ def test_all_problems_are_reported_at_once(config: dict, root: Path):
     (root / "config/prompts/object.llm.test.txt").unlink()
     lines = problems(config, root).splitlines()
     assert len(lines) >= 3
-    assert all(line.startswith("config/studies/smoke.yaml: ") for line in lines)
+    assert all(line.startswith("config/studies/smoke.yaml with --config: ") for line in lines)
 
 
 def test_a_study_without_file_is_refused_with_those_that_have_one():

@@ -125,7 +125,7 @@ def test_what_stands_beside_an_image_describes_it(tmp_path: Path):
         {"c.jpg": image[2], "c.json": b"no json", "c.txt": b"caf\xe9"},
         {"./sub/d.JPEG": image[3]},
         {"e.txt": b"no image"},
-        {"f.png": encoded(picture(4), "PNG"), "f.json": b"[]"},
+        {"f.png": encoded(picture(4), "PNG"), "f.json": b"[" * 99_999},
         {"._a.jpg": image[5]},
         {"a.jpg": image[6]},  # the key of the first once more
     )

@@ -150,7 +150,7 @@ def test_page_of_the_chain(reported):
     assert page.count('data-hits="[&#34;feature_similarity pixels&#34;') == entries  # the planted head finds all
     assert page.count('class="reason">random') == 12 and 'class="reason">largest gain' in page
     assert "by nobody, CC0-1.0" in page
-    assert "snakemake --cores 2 --config study=synthetic -- results/synthetic/models/seen/test_0000.json" in page
+    assert "--profile config/profiles/default --config study=synthetic -- results/synthetic/models/seen/test_" in page
 
 
 @pytest.mark.parametrize(("start", "kind"), [(b"\x89PNG", "png"), (b"\xff\xd8\xff", "jpeg"), (b"RIFF", "webp")])

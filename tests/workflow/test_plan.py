@@ -88,18 +88,21 @@ def test_with_one_model_per_job_the_dag_of_a_models_samples_is_its_own(project: 
     ("arguments", "message"),
     [
         (["study=smoky"], "error: config/config.yaml: study: 'smoky' has no file config/studies/smoky.yaml; studies: "),
-        (["study=smoke", "sed=1"], "error: config/studies/smoke.yaml: sed: unknown key, did you mean 'seed'?; valid"),
+        (
+            ["study=smoke", "sed=1"],
+            "error: config/studies/smoke.yaml with --config: sed: unknown key, did you mean 'seed'?; valid",
+        ),
         (
             ["study=smoke", "sampling={stepps: 3}"],
-            "error: config/studies/smoke.yaml: sampling.stepps: unknown key, did you mean 'steps'?; valid keys: ",
+            "error: config/studies/smoke.yaml with --config: sampling.stepps: unknown key, did you mean 'steps'?; ",
         ),
         (
             ["study=smoke", "cases={emoji_seen: {classes: none.txt}}"],
-            "error: config/studies/smoke.yaml: cases.emoji_seen.classes: no such file none.txt",
+            "error: config/studies/smoke.yaml with --config: cases.emoji_seen.classes: no such file none.txt",
         ),
         (
             ["study=smoke", "customization={name: lora}"],
-            "error: config/studies/smoke.yaml: customization.name: 'lora': no such plug-in in workflow_scripts/",
+            "error: config/studies/smoke.yaml with --config: customization.name: 'lora': no such plug-in in ",
         ),
     ],
 )

@@ -29,7 +29,7 @@ from workflow_scripts import cli
 from workflow_scripts.operations.integrity import Audit, audit
 from workflow_scripts.operations.jobs import jobs
 from workflow_scripts.operations.orphans import orphans, remove
-from workflow_scripts.operations.repair import PROFILE, REPAIR, remake, repair
+from workflow_scripts.operations.repair import REPAIR, remake, repair
 from workflow_scripts.study import checks, layout
 from workflow_scripts.study.study import Study
 
@@ -108,7 +108,7 @@ def _show(title: str, lines: Iterable[str]) -> None:
     clean_orphans=cli.flag("check nothing; remove orphaned files, asking first", action="store_true"),
     yes=cli.flag("with --clean-orphans: do not ask", action="store_true"),
     repair=cli.flag("make corrupt files again", action="store_true"),
-    profile=cli.flag("with --repair: Snakemake's profile", default=PROFILE),
+    profile=cli.flag("with --repair: Snakemake's profile", default=layout.PROFILE),
 )
 def main(args: cli.Args) -> None:
     study = checks.named_study(args.study, Path())

@@ -1,11 +1,11 @@
 """What the sources of distractors share: images as rows, each once, without exemplars and their near-duplicates."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from workflow_scripts import cli
 from workflow_scripts.exemplar_sources import Exemplars
 from workflow_scripts.exemplar_sources._photographs import (
     SHOWN,
@@ -65,8 +65,8 @@ class Sieve:
     def describe(self, text: bytes | None, record: bytes | None) -> tuple[str, str | None]:
         """Caption and address of an image, from the files beside it; a caption of its own is better than a record's."""
         try:
-            about = json.loads(self._decoded(record or b"{}"))
-        except ValueError:
+            about = cli.parse_json(self._decoded(record or b"{}"))
+        except (ValueError, RecursionError):
             about = None
         if not isinstance(about, dict):
             self.notes["records are no JSON objects"] += 1

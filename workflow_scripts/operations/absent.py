@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from workflow_scripts.operations.jobs import jobs
-from workflow_scripts.operations.repair import SNAKEMAKE
 from workflow_scripts.study import checks, layout
 
 
@@ -15,5 +14,5 @@ def check(file: Path) -> None:
         if file.is_relative_to(layout.folder(study.stem)):
             for job in jobs(checks.named_study(study.stem, Path())):
                 if str(file) in (*job.outputs, *job.parts):
-                    command = f"{SNAKEMAKE.format(study=study.stem)} -- {job.outputs[0]}"
+                    command = f"{layout.COMMAND.format(study=study.stem)} -- {job.outputs[0]}"
                     raise ValueError(f"{file}: not here; a remote need not keep it, and this makes it: {command}")

@@ -16,13 +16,12 @@ from pathlib import Path
 from workflow_scripts import artifacts
 from workflow_scripts.ground_truth import shards
 from workflow_scripts.operations.integrity import Finding
+from workflow_scripts.study import layout
 
-PROFILE = "config/profiles/default"
-SNAKEMAKE = f"snakemake --profile {PROFILE} --config study={{study}}"
 REPAIR = "python -m workflow_scripts verify --study {study} --repair"
 
 
-def repair(study: str, corrupt: Sequence[Finding], profile: str = PROFILE) -> None:
+def repair(study: str, corrupt: Sequence[Finding], profile: str = layout.PROFILE) -> None:
     """Makes the corrupt files of a study again.
 
     The jobs run rule by rule, so that no job in between sees a newer input. A file of one model is removed together
@@ -84,4 +83,4 @@ def remake(study: str, stale: Sequence[Finding]) -> list[str]:
     if not stale:
         return []
     bad = dict.fromkeys(finding.job.outputs[0] if finding.job.is_shard else str(finding.file) for finding in stale)
-    return [f"rm -f {shlex.join(bad)}", SNAKEMAKE.format(study=study)]
+    return [f"rm -f {shlex.join(bad)}", layout.COMMAND.format(study=study)]

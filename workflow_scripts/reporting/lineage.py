@@ -99,7 +99,7 @@ def trace(manifest: Path, file: Path, prompt_index: int, index: int, encoders: S
     targets = [layout.EXEMPLARS, *[layout.MODELS] * made_here, layout.SAMPLES]
     targets += [layout.SAMPLE_FEATURES.replace("{encoder}", encoder) for encoder in encoders]
     paths = [target.format(study=study, case=case, shard=shard) for target in targets]
-    commands = [f"snakemake --cores 2 --config study={study} -- {path}" for path in paths]
+    commands = [f"{layout.COMMAND.format(study=study)} -- {path}" for path in paths]
     tuned, files = RELEASED, {"samples": file, "exemplars": exemplars}
     if made_here:
         weights = folder / f"models/{case}/{sample['model']}.safetensors"

@@ -92,8 +92,16 @@ def load_study(config: Mapping[str, Any], root: Path) -> Study:
     if RESULTS.is_file():
         raise ValueError(f"{RESULTS}: is a file, but must be a folder; move it away")
     lines = schema.study_problems(config, root / SCHEMA) or problems(config, root)
-    _refuse(STUDIES / f"{config.get('study', '?')}.yaml", lines)
+    if lines:
+        _refuse(_place(config, root), lines)
     return Study.from_mapping(config, root)
+
+
+def _place(config: Mapping[str, Any], root: Path) -> str:
+    """Where a configuration was written."""
+    file = STUDIES / f"{config.get('study', '?')}.yaml"
+    as_written = (root / file).is_file() and schema.read_yaml(root / file) == config
+    return str(file) if as_written else f"{file} with --config"
 
 
 def refuse_read_only(folder: Path) -> None:

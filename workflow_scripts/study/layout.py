@@ -1,4 +1,4 @@
-"""Paths of results, for code that does not ask Snakemake. A test compares the patterns with the rules."""
+"""Paths of results, for code that does not ask Snakemake; a test compares them with the rules. And what makes them."""
 
 from pathlib import Path
 
@@ -10,6 +10,8 @@ LOG = "results/{study}/logs/{record}.log"
 BENCHMARK = "results/{study}/benchmarks/{record}.tsv"
 JOBS = "jobs.json.gz"  # the list of the study's jobs
 PLAN = ("plan.md", "plan.csv")
+PROFILE = "config/profiles/default"
+COMMAND = f"snakemake --profile {PROFILE} --config study={{study}}"  # what makes a study's files
 FOR_ITSELF = ("plan", "publish", "measure_customizability", "measure_low_rank")  # rules that the report does not need
 
 
