@@ -33,6 +33,7 @@ help:
 	@echo "make test-long    interruptions at more random moments, and full disks of every kind: an hour"
 	@echo "make report       one HTML file of results, pictures, run times and provenance: report.html"
 	@echo "make pull         fetch what the DVC remote keeps, check it, and tell Snakemake that it is up to date"
+	@echo "make data         installs, and fetches drawings and weights: what all other commands need"
 	@echo "make bench        after make demo: compares each main step with a named peer: half an hour on two cores"
 	@echo "make lint         ruff, snakefmt, snakemake --lint"
 	@echo

@@ -23,6 +23,7 @@ from typing import TextIO
 from uuid import uuid4
 
 HOLDER = re.compile(r"process (?P<pid>\d{1,9}) on (?P<host>\S+) \((?:scancel (?P<job>\d+)|kill \d+)\) since ")
+LONGEST = 1024  # characters of it
 UNKNOWN = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK})  # flock's answers where there are no locks
 
 log = logging.getLogger(__name__)
@@ -55,24 +56,31 @@ def held(path: Path, what: str) -> Iterator[TextIO]:
                 path.unlink(missing_ok=True)
 
 
-def is_held(path: Path) -> bool:
-    """Whether a process holds a lock file, or may do so."""
-    with path.open(encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError as error:
-            if error.errno not in UNKNOWN:
-                raise
-            return not _has_ended(file.read())
-    return False
+def holder(path: str | os.PathLike) -> str | None:
+    """The process that a lock file names; None if it names none, or one of this machine that has ended.
+
+    Trying the lock instead could take it from a process that is just starting. A process on another machine cannot be
+    checked. It counts as running while its lock file exists.
+    """
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            text = file.read(LONGEST)
+    except OSError:
+        return None
+    named = HOLDER.match(text)
+    return text if named and (named["host"] != socket.gethostname() or runs(int(named["pid"]))) else None
 
 
-def has_ended_here(holder: str) -> bool:
-    """Whether a lock file names a process of this machine that has ended. Of other machines nothing is known."""
-    named = HOLDER.match(holder)
-    return bool(named) and named["host"] == socket.gethostname() and not _runs(int(named["pid"]))
+def runs(process: int) -> bool:
+    """Whether a process of this machine runs."""
+    try:
+        os.kill(process, 0)  # only asks
+        state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(") ")[2]
+    except ProcessLookupError:
+        return False
+    except OSError:  # of somebody else, or a system without /proc
+        return True
+    return not state.startswith("Z")  # it is a zombie: it has ended, and nobody has asked how
 
 
 def _acquired(path: Path, what: str) -> AbstractContextManager[TextIO]:
@@ -149,21 +157,10 @@ def _has_ended(holder: str) -> bool:
     if not named:
         return False
     if named["host"] == socket.gethostname():
-        return has_ended_here(holder)
+        return not runs(int(named["pid"]))
     job = named["job"]
     # SLURM starts a job again on another node only after it has ended on the first one.
     return job is not None and (job == os.environ.get("SLURM_JOB_ID") or not _is_under_way(job))
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)  # only asks
-        state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(") ")[2]
-    except ProcessLookupError:
-        return False
-    except OSError:  # of somebody else, or a system without /proc
-        return True
-    return not state.startswith("Z")  # it is a zombie: it has ended, and nobody has asked how
 
 
 def _is_under_way(job: str) -> bool:

@@ -18,6 +18,7 @@ import pytest
 
 from tests.unit import hub
 from workflow_scripts import artifacts
+from workflow_scripts.inputs import downloads
 from workflow_scripts.inputs.downloads import fetch_file
 from workflow_scripts.study import weights
 
@@ -233,7 +234,8 @@ class Rude(socketserver.ThreadingTCPServer):
 
 
 @pytest.fixture
-def rude() -> Iterator[Rude]:
+def rude(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rude]:
+    monkeypatch.setattr(downloads, "CHUNK", 1000)  # what came is kept in whole chunks
     with Rude() as running:
         threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
         yield running
@@ -264,6 +266,18 @@ def test_a_server_that_sends_another_part_than_asked_spoils_nothing(answer: byte
     rude.reply = lambda: next(replies)
     fetch_file(rude.url, None, 10**6, tmp_path / "x.pth")
     assert (tmp_path / "x.pth").read_bytes() == BODY
+
+
+def test_a_server_that_is_busy_costs_nothing_of_what_came(rude: Rude, tmp_path: Path):
+    tagged = OK + LENGTH + b'ETag: "a"\r\n\r\n'
+    busy = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
+    replies = iter([[tagged, BODY[:5000]], [tagged, BODY], [busy]])
+    rude.reply = lambda: next(replies)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="what came is kept"):
+            fetch_file(rude.url, None, 10**6, tmp_path / "x.pth")
+    (part,) = tmp_path.iterdir()
+    assert part.read_bytes() == BODY[:5000]
 
 
 @pytest.mark.parametrize(

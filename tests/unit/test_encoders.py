@@ -95,10 +95,11 @@ def test_imagenet_weights_know_a_temple():
 
 
 def test_low_precision_stays_close():
+    """As docs/data.md says of the same bytes on other machines."""
     images = np.random.default_rng(2).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
     full, low = (lite0(64, precision) for precision in ("fp32", "bf16"))
     cosine = torch.cosine_similarity(full(full.preprocess(images)), low(low.preprocess(images)))
-    assert cosine.min() > 0.99
+    assert cosine.min() > 0.999
 
 
 def test_weights_of_another_network_are_refused(monkeypatch):

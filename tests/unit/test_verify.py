@@ -22,7 +22,7 @@ from tests.projects import ROOT
 from workflow_scripts import artifacts
 from workflow_scripts.commands import verify
 from workflow_scripts.ground_truth import shards
-from workflow_scripts.operations import repair
+from workflow_scripts.operations import alone, repair
 from workflow_scripts.operations.integrity import Audit, audit
 from workflow_scripts.operations.jobs import Job, jobs
 from workflow_scripts.operations.orphans import orphans
@@ -595,11 +595,33 @@ def test_orphans_are_removed_after_asking(project: Path, tmp_path: Path, monkeyp
 
 def test_nothing_is_removed_while_snakemake_works(project: Path, monkeypatch):
     Path("results/smoke/stray").touch()
+    flip(damaged := Path(job_of("train_head").outputs[0]))
+    for arguments in (["--clean-orphans", "--yes"], ["--repair"]):
+        with (
+            alone.held(),
+            pytest.raises(ValueError, match=r"snakemake is at work here: process \d+ on .*; wait for it"),
+        ):
+            run(monkeypatch, *arguments)
+    assert Path("results/smoke/stray").exists() and damaged.exists()
+
+
+def test_what_a_killed_run_left_behind_is_in_nobodys_way(project: Path, ran: list, monkeypatch: pytest.MonkeyPatch):
+    Path("results/smoke/stray").touch()
     Path(".snakemake/locks").mkdir(parents=True, exist_ok=True)
     Path(".snakemake/locks/0.output.lock").touch()
-    with pytest.raises(ValueError, match=r"^\.snakemake/locks: Snakemake is running in this folder"):
-        run(monkeypatch, "--clean-orphans", "--yes")
-    assert Path("results/smoke/stray").exists()
+    flip(Path(job_of("train_head").outputs[0]))
+    run(monkeypatch, "--clean-orphans", "--yes")
+    assert run(monkeypatch, "--repair") == 0 and ran
+
+
+def test_what_came_out_with_other_bytes_is_named(project: Path, ran: list, monkeypatch: pytest.MonkeyPatch, capsys):
+    head = Path(job_of("train_head").outputs[0])
+    flip(head)
+    artifacts.sidecar_of(head).write_text(f"{'0' * 64}  {head.name}\n")  # what another machine had made
+    assert run(monkeypatch, "--repair") == 1
+    says = capsys.readouterr().out
+    assert f"other bytes, as on another kind of machine:\n  {head}\n" in says
+    assert "--config study=smoke\n" in says
 
 
 def test_an_unknown_study_is_refused_by_name(project: Path, monkeypatch):

@@ -26,6 +26,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from workflow_scripts import cli
+from workflow_scripts.operations import alone
 from workflow_scripts.operations.integrity import Audit, audit
 from workflow_scripts.operations.jobs import jobs
 from workflow_scripts.operations.orphans import orphans, remove
@@ -33,7 +34,6 @@ from workflow_scripts.operations.repair import REPAIR, remake, repair
 from workflow_scripts.study import checks, layout
 from workflow_scripts.study.study import Study
 
-LOCKS = Path(".snakemake/locks")
 CLEAN = "python -m workflow_scripts verify --study {study} --clean-orphans"
 
 
@@ -71,16 +71,9 @@ def clean(study: Study, yes: bool) -> None:
         if input(f"Remove {len(files)} files of {readable(sum(sizes.values()))}? [y/N] ").strip().lower() != "y":
             print("Nothing is removed.")
             return
-    _refuse_beside_a_run()
-    remove(files, layout.folder(study.name))
+    with alone.held():
+        remove(files, layout.folder(study.name))
     print(f"{len(files)} files of {readable(sum(sizes.values()))} removed.")
-
-
-def _refuse_beside_a_run() -> None:
-    if LOCKS.is_dir() and any(LOCKS.iterdir()):
-        raise ValueError(
-            f"{LOCKS}: Snakemake is running in this folder; wait for it, or after a crash: snakemake --unlock"
-        )
 
 
 def readable(size: int) -> str:
@@ -118,9 +111,10 @@ def main(args: cli.Args) -> None:
     planned = jobs(study)
     result, orphaned = audit(planned), orphans(study.name, planned)
     report(study, result, orphaned)
+    wrong = [*result.damaged, *result.corrupt]
     if args.repair and result.corrupt and not result.damaged:
-        _refuse_beside_a_run()
-        repair(study.name, result.corrupt, args.profile)
+        wrong = other = repair(study.name, result.corrupt, args.profile)
         print(f"{len(result.corrupt)} files were made again.")
-        result.corrupt.clear()
-    sys.exit(1 if result.damaged or result.corrupt or result.stale or orphaned else 0)
+        _show("Came out with other bytes, as on another kind of machine", (f"  {file}" for file in other))
+        _show("To make all that depends on them again", [layout.COMMAND.format(study=study.name)] if other else [])
+    sys.exit(1 if wrong or result.stale or orphaned else 0)

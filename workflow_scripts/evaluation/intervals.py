@@ -29,7 +29,7 @@ Interval = dict[str, float | None]  # `value`, and the ends of its 95 % interval
 
 
 def least_p(models: int) -> float:
-    """The smallest p that the sign-flip test of few models can give; with 5 models or less, none is below 0.05."""
+    """The smallest p of the sign-flip test of at most LISTED models; with 5 models or less, none is below 0.05."""
     return 2.0 ** (1 - models)
 
 
@@ -70,6 +70,8 @@ def paired_differences(
 
 def median_interval(ranks: Sequence[np.ndarray], models: Sequence[str], resamples: int, *seed: str | int) -> Interval:
     """The median over all true exemplars of all queries, with a 95 % interval over models.
+
+    Of few models, no more parts are taken than there are resamples: medians of all of them would take too long.
 
     Args:
         ranks: per query, the ranks of its true exemplars.

@@ -27,6 +27,7 @@ WANTED = ("*.json", "*.txt", "*.safetensors")  # never a pickle: opening one may
 UNWANTED = ("safety_checker/*", "*fp16*", "*non_ema*")  # not read here
 BOOKKEEPING = ".cache"  # of huggingface_hub, in the folder that it fills
 TIMEOUT = 60  # seconds without data
+NO_REST = 416  # the answer of HTTP where a file is shorter than what came of it
 CHUNK = 1 << 20  # bytes
 PARTIAL = ".partial"  # ending of a file of which some came
 NO_HUB = (
@@ -178,8 +179,8 @@ def _fetch_part(url: str, known: bool, largest: int, path: Path) -> Path:
         if there and there != length:
             with client.stream("GET", url, headers={"Range": f"bytes={there}-", "If-Range": version}) as answer:
                 goes_on = answer.headers.get("Content-Range", "").startswith(f"bytes {there}-")
-                if answer.is_error or not goes_on:
-                    part.unlink()  # there is no rest of it, or the server sends the whole anew
+                if answer.status_code == NO_REST or (answer.is_success and not goes_on):
+                    part.unlink()  # or the server sends the whole anew
                 answer.raise_for_status()
                 _receive(answer, part, there if goes_on else 0, largest)
     return part

@@ -20,10 +20,10 @@ import msgspec
 import yaml
 
 from workflow_scripts import artifacts
-from workflow_scripts.study import weights
+from workflow_scripts.study import layout, weights
 
 DATA, LOCK, DOWNLOADS = Path("data"), Path("dvc.lock"), Path("config/downloads.txt")
-REMAKE = "snakemake --profile config/profiles/default -- {}"
+REMAKE = f"snakemake --profile {layout.PROFILE} -- {{}}"
 FOLDER = ".dir"  # the end of DVC's hash of a folder
 
 
@@ -99,7 +99,11 @@ def _of_dvc(out: Path, recorded: str) -> Damage | None:
         return None
     name = shlex.quote(str(out))
     differing = "".join(f", it differs in {file}" for file in _differing(out))
-    reason = f"is not what {LOCK} says{differing} (if the change is yours: dvc commit --force {name})"
+    if (made := artifacts.sidecar_of(out)).exists():
+        own = f"you made it anew: rm -r {name} && {REMAKE.format(out.name)}"  # its rule runs by its name
+        reason = f"is neither what {LOCK} nor what {made} says{differing} (if {own})"
+    else:
+        reason = f"is not what {LOCK} says{differing} (if the change is yours: dvc commit --force {name})"
     return Damage(out, reason, _dated(f"rm -r {name} && dvc pull {name}", out, files.values()))
 
 

@@ -11,8 +11,9 @@ Example:
 import atexit
 import os
 import sys
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from typing import TextIO
 
 from workflow_scripts import locks
 
@@ -27,10 +28,25 @@ def hold(name: str = SNAKEMAKE) -> None:
         ValueError: another process holds it; the message says which one.
     """
     stack = ExitStack()
-    lock = Path(LOCK.format(name=name)).absolute()
-    file = stack.enter_context(locks.held(lock, f"{name} is at work here:"))
+    file = stack.enter_context(held(name))
     os.set_inheritable(file.fileno(), True)
     atexit.register(stack.close)
+
+
+def held(name: str = SNAKEMAKE) -> AbstractContextManager[TextIO]:
+    """A lock of the working directory, taken while a block runs; raises `ValueError` as `hold`."""
+    return locks.held(Path(LOCK.format(name=name)).absolute(), f"{name} is at work here:")
+
+
+def holder(name: str = SNAKEMAKE) -> str | None:
+    """Who holds a lock of the working directory, see `locks.holder`."""
+    return locks.holder(LOCK.format(name=name))
+
+
+def refuse_beside(name: str = SNAKEMAKE) -> None:
+    """Raises `ValueError` if somebody holds a lock of the working directory."""
+    if other := holder(name):
+        raise ValueError(f"{LOCK.format(name=name)}: {name} is at work here: {other}; wait for it or end it")
 
 
 def main() -> None:

@@ -1,10 +1,12 @@
 """Files dated in the future. What a job makes from one would be older than its input, so Snakemake throws it away."""
 
+import shlex
 import time
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
+SHOWN = 20  # files that a command names
 SKEW = 60  # seconds that the clock of a file server may be ahead
 
 
@@ -18,9 +20,10 @@ def refuse_future(files: Iterable[str]) -> None:
     if dates:
         first, date = next(iter(dates.items()))
         others = f", like {len(dates) - 1} others" if len(dates) > 1 else ""
+        names = list(dates)[:SHOWN]
         raise ValueError(
             f"{first}: is dated in the future ({datetime.fromtimestamp(date):%F %T}){others}; what is made from it "
-            f"would count as older, and be made again in every run; if the date is wrong: touch {first}"
+            f"would count as older, and be made again in every run; if the date is wrong: touch {shlex.join(names)}"
         )
 
 

@@ -7,8 +7,6 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import psutil
-
 from workflow_scripts import artifacts, locks
 from workflow_scripts.ground_truth.shards import checklist_of, read_manifest
 from workflow_scripts.operations.jobs import Job
@@ -65,10 +63,10 @@ def _files(folder: Path, above: set[Path]) -> Iterator[Path]:
 def _is_of_a_worker(file: Path) -> bool:
     """Whether a worker that may still run uses this file: the lock of a shard, or a file that is being written."""
     if file.suffix == ".lock":
-        return locks.is_held(file)
+        return locks.holder(file) is not None
     if file.suffix != ".part":
         return False
     host, _, process = file.name.removesuffix(".part").rpartition(".")
     if host.endswith(f".{socket.gethostname()}") and PROCESS.fullmatch(process):
-        return psutil.pid_exists(int(process))
+        return locks.runs(int(process))
     return time.time() - file.lstat().st_mtime < ELSEWHERE

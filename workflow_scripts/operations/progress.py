@@ -125,8 +125,7 @@ class Standing:
 
 def standings(jobs: Iterable[Job], costs: Costs, files: Files) -> list[Standing]:
     """The state of jobs that are not done; `costs` are the seconds of each job."""
-    run = files.get(alone.LOCK.format(name=alone.SNAKEMAKE))
-    is_held = run is not None and _worker(run) is not None
+    is_held = alone.holder() is not None
     return [_standing(job, costs.by_record.get(job.record, 0), files, is_held) for job in jobs]
 
 
@@ -140,7 +139,7 @@ def left(seconds: Costs, pending: Iterable[Standing]) -> Costs:
 def _standing(job: Job, seconds: float, files: Files, is_held: bool) -> Standing:
     if job.is_shard:
         lock = files.get(job.outputs[0].removesuffix(".json") + ".lock")
-        worker = _worker(lock) if lock else None
+        worker = locks.holder(lock) if lock else None
         if worker:
             return Standing(job, RUNNING, _made(job, lock, files), len(job.parts), worker)
     log, benchmark = files.get(job.log), files.get(job.benchmark)
@@ -153,20 +152,6 @@ def _standing(job: Job, seconds: float, files: Files, is_held: bool) -> Standing
     if not job.is_shard and is_held and time.time() - _changed(log) < max(RECENT, 3 * seconds):
         return Standing(job, RUNNING, note=last)
     return Standing(job, STOPPED if last else WAITING, note=last)  # `make pull` touches logs: they are empty
-
-
-def _worker(lock: os.DirEntry) -> str | None:
-    """The worker that a shard's lock file names; None if that process has ended.
-
-    Trying the lock instead could take it from a worker that is just starting. A worker on another machine cannot be
-    checked. It counts as running while its lock file exists.
-    """
-    try:
-        with open(lock, encoding="utf-8", errors="replace") as file:
-            text = file.read(TAIL)
-    except OSError:
-        return None
-    return text if locks.HOLDER.match(text) and not locks.has_ended_here(text) else None
 
 
 def _made(job: Job, lock: os.DirEntry, files: Files) -> int:

@@ -15,14 +15,15 @@ from pathlib import Path
 
 from workflow_scripts import artifacts
 from workflow_scripts.ground_truth import shards
+from workflow_scripts.operations import alone
 from workflow_scripts.operations.integrity import Finding
 from workflow_scripts.study import layout
 
 REPAIR = "python -m workflow_scripts verify --study {study} --repair"
 
 
-def repair(study: str, corrupt: Sequence[Finding], profile: str = layout.PROFILE) -> None:
-    """Makes the corrupt files of a study again.
+def repair(study: str, corrupt: Sequence[Finding], profile: str = layout.PROFILE) -> list[str]:
+    """Makes the corrupt files of a study again; returns the outputs of jobs that came out with other bytes.
 
     The jobs run rule by rule, so that no job in between sees a newer input. A file of one model is removed together
     with the manifest of its shard; the worker then makes only this file. A checklist is written from its manifest.
@@ -34,27 +35,34 @@ def repair(study: str, corrupt: Sequence[Finding], profile: str = layout.PROFILE
         profile: Snakemake's.
 
     Raises:
-        ValueError: a job failed; Snakemake has said which one.
+        ValueError: a job failed, and Snakemake has said which one; or Snakemake is at work in this folder.
     """
+    alone.refuse_beside()
+    other = []
     rest = [finding for finding in corrupt if not _is_restored(finding)]
     for _, group in groupby(rest, lambda finding: finding.job.rule):
         findings = list(group)
         jobs = dict.fromkeys(finding.job for finding in findings)
         outputs = [output for job in jobs for output in job.outputs]
         times = {output: dict(_times(Path(output))) for output in outputs}
+        known = {output for output in outputs if _is_recorded(Path(output))}
         for output in outputs:
             sidecar = artifacts.sidecar_of(output)
             if Path(output).exists() and not sidecar.exists():
                 sidecar.touch()  # it proves nothing, but it is a trace of the file until the file is back
         for file in dict.fromkeys(file for finding in findings for file in to_remove(finding)):
             shutil.rmtree(file) if file.is_dir() and not file.is_symlink() else file.unlink(missing_ok=True)
-        options = ["--profile", profile, "--config", f"study={study}", "--", *outputs]
+        # Its own locks tell nothing: a run that was killed leaves them.
+        options = ["--nolock", "--profile", profile, "--config", f"study={study}", "--", *outputs]
         if subprocess.run([sys.executable, "-m", "snakemake", *options], check=False).returncode:
             raise ValueError(f"{outputs[0]}: could not be made again; once that works: {REPAIR.format(study=study)}")
-        for output in map(Path, outputs):
-            time = times[str(output)].get(artifacts.file_hash(output))
+        for output in outputs:
+            time = times[output].get(artifacts.file_hash(output))
             for file in (output, artifacts.sidecar_of(output)) if time else ():
                 os.utime(file, ns=(time, time))
+            if output in known and not time:
+                other.append(output)
+    return other
 
 
 def to_remove(finding: Finding) -> list[Path]:
@@ -67,6 +75,14 @@ def _is_restored(finding: Finding) -> bool:
     manifest = Path(finding.job.outputs[0])
     is_checklist = finding.job.is_shard and finding.file == shards.checklist_of(manifest)
     return is_checklist and shards.restore_checklist(manifest)
+
+
+def _is_recorded(output: Path) -> bool:
+    """Whether the bytes that an output had are known."""
+    try:
+        return artifacts.recorded_hash(output) is not None
+    except ValueError:
+        return False
 
 
 def _times(output: Path) -> Iterator[tuple[str | None, int]]:

@@ -148,8 +148,9 @@ def _about_few_models(rows: pd.DataFrame) -> str:
     few = sorted({int(count) for count in rows["n_models"] if count < intervals.MANY})
     if not few:
         return ""
-    least = ", ".join(f"{intervals.least_p(count):.2g} for {count} models" for count in few)
-    return f" Below {intervals.MANY} models, the test flips the signs of their differences; its smallest p is {least}."
+    least = ", ".join(f"{intervals.least_p(n):.2g} for {n} models" for n in few if n <= intervals.LISTED)
+    smallest = f"; its smallest p is {least}" if least else ""
+    return f" Below {intervals.MANY} models, the test flips the signs of their differences{smallest}."
 
 
 def _discoveries(rows: pd.DataFrame) -> int:
