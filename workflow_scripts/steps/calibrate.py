@@ -20,6 +20,7 @@ from workflow_scripts.study.settings.evaluation import CalibrateSettings
     output=cli.file("JSON file to write"),
 )
 def main(args: cli.Args, settings: CalibrateSettings) -> None:
+    provenance = artifacts.make_provenance(settings.to_json(), settings.made_from(**vars(args)))
     exemplars, samples = (args.exemplars, args.exemplar_features), (args.sample_manifests, args.sample_features)
     images = features.read_images(exemplars, samples, args.distractor_features, settings.encoder)
     gaps = calibration.measure_gaps(heads.read_head(args.head, settings.encoder), images, settings.memory_mb)
@@ -30,6 +31,6 @@ def main(args: cli.Args, settings: CalibrateSettings) -> None:
         "kl_before": calibration.divergence(calibration.UNFITTED, gaps),
         "kl_after": calibration.divergence(fitted, gaps),
         "n": len(images.samples),
-        "provenance": artifacts.make_provenance(settings.to_json(), settings.made_from(**vars(args))),
+        "provenance": provenance,
     }
     artifacts.write_json(args.output, record)

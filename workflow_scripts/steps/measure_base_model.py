@@ -36,6 +36,8 @@ GRID = (8, 16)  # rows and columns of the picture of samples
     grid=cli.file("PNG file of samples"),
 )
 def main(args: cli.Args, settings: dict) -> None:
+    inputs = {name: getattr(args, name) for name in ("base_model", "drawings", "vocabulary")}
+    provenance = artifacts.make_provenance(settings, inputs)
     seed = settings["seed"]
     base = plugins.load("base_models", "diffusers_sd").load(args.base_model, devices.set_up())
     encoder = efficientnet_lite0.load(efficientnet_lite0.Settings(size=112, precision="auto"))
@@ -58,7 +60,4 @@ def main(args: cli.Args, settings: dict) -> None:
         tests = {"samples": (encode_images(encoder, sampled), labels), "real": (encode_images(encoder, real), truth)}
         result[question] = quality.probe(encode_images(encoder, train), names, tests)
         cli.log.info("%s: %s", question, result[question])
-    provenance = artifacts.make_provenance(
-        settings, {name: getattr(args, name) for name in ("base_model", "drawings", "vocabulary")}
-    )
     artifacts.write_json(args.output, {**result, artifacts.PROVENANCE: provenance}, sidecar=False)

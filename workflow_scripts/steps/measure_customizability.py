@@ -33,6 +33,9 @@ from workflow_scripts.study.study import read_lines
 )
 def main(args: cli.Args, settings: MeasureCustomizabilitySettings) -> None:
     prompts = read_lines(args.prompts)
+    inputs = {"base_model": args.base_model, "drawings": args.drawings, "distractors": args.distractors}
+    inputs |= {str(file): file for file in (*args.models, *args.exemplars)}
+    provenance = artifacts.make_provenance({**settings.to_json(), "prompts": prompts}, inputs)
     load = plugins.load("base_models", settings.base_model["name"]).load
     base = load(args.base_model, devices.set_up(), settings.sampling.precision)
     encoders = customizability.load_encoders(settings.encoders)
@@ -50,7 +53,4 @@ def main(args: cli.Args, settings: MeasureCustomizabilitySettings) -> None:
         cases[parquet.stem] = figures
         picture += customizability.picture_rows(exemplars, images, table.model)
     artifacts.write_png(args.picture, np.concatenate(picture), colours=256)
-    inputs = {"base_model": args.base_model, "drawings": args.drawings, "distractors": args.distractors}
-    inputs |= {str(file): file for file in (*args.models, *args.exemplars)}
-    provenance = artifacts.make_provenance({**settings.to_json(), "prompts": prompts}, inputs)
     artifacts.write_json(args.output, {"cases": cases, artifacts.PROVENANCE: provenance}, sidecar=False)

@@ -22,13 +22,12 @@ from workflow_scripts.study.settings.evaluation import TrainHeadSettings
     history=cli.file("csv: temperature, epoch, loss, train_mAP, val_mAP"),
 )
 def main(args: cli.Args, settings: TrainHeadSettings) -> None:
+    provenance = artifacts.make_provenance(settings.to_json(), settings.made_from(**vars(args)))
     exemplars, samples = (args.exemplars, args.exemplar_features), (args.sample_manifests, args.sample_features)
     images = read_images(exemplars, samples, None, settings.encoder)
     train, val = make_pairs(images, "train", settings.share), make_pairs(images, "val")
     seed = seeds.derive_seed(settings.seed, settings.encoder, settings.head, settings.training_set)
     options = plugins.settings("heads", settings.head, settings.options)
     tensors, history = plugins.load("heads", settings.head).fit(train, val, options, seed)
-
-    provenance = artifacts.make_provenance(settings.to_json(), settings.made_from(**vars(args)))
     artifacts.write_csv(args.history, pd.DataFrame(history))
     artifacts.write_tensors(args.output, tensors, provenance)
