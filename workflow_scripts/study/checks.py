@@ -16,6 +16,7 @@ from workflow_scripts.study.study import (
     PROMPT_SETS,
     Case,
     Study,
+    image_sections,
     is_released,
     prompts_of,
     read_lines,
@@ -174,7 +175,7 @@ def _plugin_problems(config: Mapping[str, Any]) -> Iterator[str]:
     for section, kind in schema.NAMED_SECTIONS.items():
         if section in config:
             entries.append((f"{section}.name", kind, config[section]["name"]))
-    for key, section in _image_sections(config).items():
+    for key, section in image_sections(config).items():
         entries.append((f"{key}.source", "exemplar_sources", section["source"]))
     for key, kind, name in entries:
         if name not in plugins.names(kind):
@@ -238,15 +239,9 @@ def _case_problems(config: Mapping[str, Any]) -> Iterator[str]:
             yield "cases.distractors: the distractors' own files have this name; give the case another"
         yield from (f"cases.{case}.{problem}" for problem in _prompts_of_case(config, section))
         yield from (f"cases.{case}.numbered_from: {problem}" for problem in _shared_numbers(section))
-    for key, section in _image_sections(config).items():
+    for key, section in image_sections(config).items():
         if "path" not in section and "corpus" not in config:
             yield f"{key}.path: missing key; there is no corpus for {section['source']!r} to choose from"
-
-
-def _image_sections(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The sections that choose images, by key."""
-    cases = {f"cases.{case}": section for case, section in config["cases"].items()}
-    return {**cases, "distractors": config["distractors"]}
 
 
 def _shared_numbers(section: Mapping[str, Any]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from workflow_scripts import cli, plugins
 from workflow_scripts.study import folders, layout, weights
-from workflow_scripts.study.study import Case, Study
+from workflow_scripts.study.study import Case, Study, image_sections
 
 DOWNLOADS = Path("config/downloads.txt")
 FETCHED = {Path("data", name) for name in ("corpus", "base_model", "clip_mini", "dino_mini")}  # the Makefile's ASSETS
@@ -42,7 +42,7 @@ def _missing(paths: Iterable[tuple[str, str]]) -> list[str]:
 
 def too_few(study: Study) -> Iterator[str]:
     """Every folder that is there, but has fewer files than the study asks images of it: key, numbers and folder."""
-    for key, section in _image_sections(study):
+    for key, section in _still_to_choose(study):
         source = Path(section.get("path", ""))
         if "path" not in section or not source.is_dir() or not plugins.has_folders(section["source"]):
             continue
@@ -55,7 +55,7 @@ def too_few(study: Study) -> Iterator[str]:
 
 def _images(study: Study) -> Iterator[tuple[str, str]]:
     """Key and path of each source of images."""
-    for key, section in _image_sections(study):
+    for key, section in _still_to_choose(study):
         if "path" in section:
             yield f"{key}.path", section["path"]
         else:
@@ -78,10 +78,9 @@ def _others(study: Study) -> Iterator[tuple[str, str]]:
         yield "study", os.path.relpath(study.root / f"config/studies/{study.name}.attribution.md")
 
 
-def _image_sections(study: Study) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _still_to_choose(study: Study) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Key and section of each case, and of the distractors, whose images are not chosen yet."""
-    sections = {f"cases.{name}": section for name, section in study.sections["cases"].items()}
-    for key, section in {**sections, "distractors": study.sections["distractors"]}.items():
+    for key, section in image_sections(study.sections).items():
         if not Path(layout.EXEMPLARS.format(study=study.name, case=key.removeprefix("cases."))).exists():
             yield key, section
 

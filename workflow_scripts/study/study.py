@@ -321,6 +321,12 @@ def splits_of(section: Mapping[str, Any]) -> Mapping[str, Any]:
     return section.get("models_per_class", section.get("groups", {}))
 
 
+def image_sections(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The sections that choose images, by key: those of the cases, and the distractors."""
+    cases = {f"cases.{name}": section for name, section in config["cases"].items()}
+    return {**cases, "distractors": config["distractors"]}
+
+
 def _batched(items: Sequence[Any], size: int) -> list[tuple]:
     return [tuple(items[i : i + size]) for i in range(0, len(items), size)]
 
