@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import re
+import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -151,6 +152,14 @@ def test_damaged_exif_leaves_an_image_as_it_lies():
     data = turned("JPEG").replace(b"Exif\0\0II*\0", b"Exif\0\0II*\xff").replace(b"Exif\0\0MM\0*", b"Exif\0\0MM\xff*")
     image, changes = artifacts.open_photograph(data, "x")
     assert (image.size, changes) == ((HEIGHT, WIDTH), [])
+
+
+def test_an_odd_value_of_another_tag_does_not_keep_an_image_from_being_turned():
+    """Pillow would write the unit of resolution in 16 bits, where this file has 32."""
+    tags = struct.pack("<HHIIHHII", 0x0112, 3, 1, 6, 0x0128, 4, 1, 2**32 - 1)
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + tags + bytes(4)
+    image, changes = artifacts.open_photograph(encoded(RGB.transpose(Image.Transpose.ROTATE_90), exif=exif), "x")
+    assert (image.size, changes) == (RGB.size, ["turned"])
 
 
 def test_what_pillow_raises_on_damaged_bytes_is_one_error_that_names_the_image():

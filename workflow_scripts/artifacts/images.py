@@ -192,7 +192,7 @@ def _upright(image: "Image.Image") -> tuple["Image.Image", bool]:
     """The image turned as its EXIF says, and whether it had to be."""
     from PIL import Image
 
-    turn = Image.Transpose
+    turn = Image.Transpose  # `ImageOps.exif_transpose` writes the EXIF anew, and fails on odd values of other tags
     by_orientation = {
         2: turn.FLIP_LEFT_RIGHT, 3: turn.ROTATE_180, 4: turn.FLIP_TOP_BOTTOM, 5: turn.TRANSPOSE,
         6: turn.ROTATE_270, 7: turn.TRANSVERSE, 8: turn.ROTATE_90,
