@@ -24,7 +24,7 @@ import yaml
 from workflow_scripts import artifacts, cli, plugins
 from workflow_scripts.seeds import derive_seed
 from workflow_scripts.study import checks, schema
-from workflow_scripts.study.study import ID, SPLITS, is_released
+from workflow_scripts.study.study import ID, SPLITS, is_released, read_lines
 
 HEAD = "# Written by `new_study`"
 CLASSES = Path("config/classes")
@@ -141,22 +141,27 @@ def _too_small(made: Plan) -> Iterator[str]:
 
 
 def files(name: str, like: str, made: Plan, folders: Mapping[str, Path]) -> dict[Path, str]:
-    """The text of each file of the study.
+    """The text of each file of the study. What its user wrote is kept: an attribution, and the words in a list.
 
     Args:
         like: name of the study whose other sections are taken.
         folders: of `objects` and `styles` where there are any, and of `distractors`.
     """
     lists = {"objects": made.classes, **{f"styles.{split}": groups for split, groups in made.groups.items()}}
-    texts = {CLASSES / f"{name}.{key}.txt": _list(key, names) for key, names in lists.items() if names}
+    listed = {CLASSES / f"{name}.{key}.txt": (key, names) for key, names in lists.items() if names}
+    texts = {file: _list(key, names, file) for file, (key, names) in listed.items()}
     texts[checks.STUDIES / f"{name}.yaml"] = _study(name, like, made, folders)
-    texts[checks.STUDIES / f"{name}.attribution.md"] = f"Nobody has written down yet whose images {name} shows.\n"
+    attribution = checks.STUDIES / f"{name}.attribution.md"
+    if not attribution.exists():
+        texts[attribution] = f"Nobody has written down yet whose images {name} shows.\n"
     return texts
 
 
-def _list(key: str, names: list[str]) -> str:
+def _list(key: str, names: list[str], old: Path) -> str:
+    """The text of a list; a name that the old list has keeps its line, which may have a word for prompts."""
+    lines = {line.partition("\t")[0]: line for line in (read_lines(old) if old.exists() else ())}
     hint = "; after a tab, the word for prompts may follow" if key == "objects" else ""
-    return "\n".join([f"# Folders of {key}, one a line{hint}.", *names, ""])
+    return "\n".join([f"# Folders of {key}, one a line{hint}.", *(lines.get(name, name) for name in names), ""])
 
 
 def _study(name: str, like: str, made: Plan, folders: Mapping[str, Path]) -> str:
@@ -193,7 +198,7 @@ def main() -> None:
     parser.add_argument("--styles", type=Path, help="folder with a folder for each style")
     parser.add_argument("--distractors", type=Path, required=True, help="folder of images that no model learns")
     parser.add_argument("--like", default="miniature", help="study whose other values are taken; default: miniature")
-    parser.add_argument("--replace", action="store_true", help="overwrite the files of a study of this name")
+    parser.add_argument("--replace", action="store_true", help="overwrite a study of this name, but not your own words")
     args = parser.parse_args()
 
     refuse_name(args.name)

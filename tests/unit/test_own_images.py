@@ -1,0 +1,30 @@
+"""A study of one's own images, as `new_study` plans and writes it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests import projects
+from workflow_scripts.commands import new_study
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A working directory that has the committed studies."""
+    (tmp_path / "config/classes").mkdir(parents=True)
+    (tmp_path / "config/studies").mkdir()
+    (tmp_path / "config/studies/smoke.yaml").symlink_to(projects.ROOT / "config/studies/smoke.yaml")
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_study_that_is_replaced_keeps_what_its_user_wrote():
+    attribution, words = Path("config/studies/mine.attribution.md"), Path("config/classes/mine.objects.txt")
+    folders = {key: Path("data", key) for key in ("objects", "distractors")}
+    made = new_study.Plan(["bowl", "mug"], {"train": 1, "val": 1, "test": 1}, {}, 5, [])
+    first = new_study.files("mine", "smoke", made, folders)
+    assert first[words].splitlines()[1:] == ["bowl", "mug"] and "Nobody" in first[attribution]
+    attribution.write_text("Our own, CC0.\n")
+    words.write_text("# Ours\nmug\ttea mug\nplate\n")
+    again = new_study.files("mine", "smoke", made, folders)
+    assert again[words].splitlines()[1:] == ["bowl", "mug\ttea mug"]
+    assert again.keys() == first.keys() - {attribution}
