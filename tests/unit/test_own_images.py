@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests import projects
+from tests.unit.pictures import picture, write
 from workflow_scripts.commands import new_study
 
 
@@ -28,3 +29,16 @@ def test_a_study_that_is_replaced_keeps_what_its_user_wrote():
     again = new_study.files("mine", "smoke", made, folders)
     assert again[words].splitlines()[1:] == ["bowl", "mug\ttea mug"]
     assert again.keys() == first.keys() - {attribution}
+
+
+def test_a_style_may_consist_of_twins_and_no_copy_of_an_exemplar_counts_as_a_distractor():
+    for k in range(3):
+        write(Path(f"objects/mug/{k}.jpg"), picture(k))
+        write(Path(f"others/{k}.jpg"), picture(10 + k))
+    for name, number in {"anna": 20, "bo": 20, "cy": 21}.items():
+        write(Path(f"styles/{name}/0.jpg"), picture(number))
+    for number in (0, 21):
+        write(Path(f"others/small_{number}.jpg"), picture(number).resize((48, 48)))
+    made = new_study.plan(Path("objects"), Path("styles"), Path("others"))
+    assert sorted(name for names in made.groups.values() for name in names) == ["anna", "bo", "cy"]
+    assert (made.per_class, made.distractors) == ({"train": 1, "val": 1, "test": 1}, 3)

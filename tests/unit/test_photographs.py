@@ -327,8 +327,41 @@ def test_images_that_can_be_used_are_counted_as_they_are_chosen(tmp_path: Path):
         for k, number in enumerate(numbers):
             write(tmp_path / f"{name}/{k}.jpg", picture(number))
     write(tmp_path / "mug/9.jpg", b"no image")
-    assert image_folder.count(tmp_path) == {"cup": 2, "mug": 1}
-    assert [image_folder.count_below(tmp_path, most) for most in (2, 9)] == [2, 3]
+    counts = {"object": {"cup": 2, "mug": 1}, "style": {"cup": 3, "mug": 2}}
+    for kind, count in counts.items():
+        assert {name: len(marks) for name, marks in image_folder.usable(tmp_path, kind).items()} == count
+    assert [image_folder.count_below(tmp_path, [], most) for most in (2, 9)] == [2, 3]
+
+
+@pytest.mark.parametrize("copy", copies(RGB))
+def test_as_many_distractors_are_counted_as_can_be_chosen(copy: str, tmp_path: Path):
+    for k in range(3):
+        write(tmp_path / f"things/mug/{k}.jpg", picture(k))
+        write(tmp_path / f"others/{k}.jpg", picture(10 + k))
+    write(tmp_path / "others/a.jpg", copies(picture(0))[copy])
+    case = Case("things", "object", "image_folder", {"test": {"mug": "mug"}}, {"test": 3})
+    artifacts.write_table(tmp_path / "things.parquet", image_folder.select(tmp_path / "things", case, 0), {})
+    marks = image_folder.usable(tmp_path / "things", "object")["mug"]
+    assert image_folder.count_below(tmp_path / "others", marks, 9) == 3
+    exemplars = Exemplars.read([tmp_path / "things.parquet"])
+    assert len(pd.concat(image_folder.distract(tmp_path / "others", exemplars, 3, 0))) == 3
+    with pytest.raises(ValueError, match=r"things: no usable image; skipped: 3 \.jpg \(like an exemplar\)$"):
+        image_folder.count_below(tmp_path / "things", marks, 9)
+
+
+def test_twins_across_classes_are_passed_over_class_by_class(tmp_path: Path):
+    """An early image of the second class is a twin of a late one of the first: the first class keeps it."""
+    for name, numbers in {"a": range(12), "b": [10, *range(20, 32)]}.items():
+        for k, number in enumerate(numbers):
+            write(tmp_path / f"{name}/{k:02}.jpg", picture(number))
+    assert {name: len(marks) for name, marks in image_folder.usable(tmp_path, "object").items()} == {"a": 12, "b": 12}
+    models_per_class = {"train": 8, "val": 2, "test": 2}
+    case = Case(
+        "x", "object", "image_folder", {split: {"a": "a", "b": "b"} for split in models_per_class}, models_per_class
+    )
+    table = pd.concat(image_folder.select(tmp_path, case, 0))
+    numbers = {name: [Path(source).stem for source in rows] for name, rows in table.groupby("class").source}
+    assert numbers == {"a": [f"{k:02}" for k in range(12)], "b": [f"{k:02}" for k in range(1, 13)]}
 
 
 def test_plain_and_similar_pictures_are_no_twins():

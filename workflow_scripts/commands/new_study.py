@@ -14,7 +14,7 @@ docs/own_images.md says more.
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,33 +90,36 @@ def plan(objects: Path | None, styles: Path | None, distractors: Path) -> Plan:
     """
     source, remarks = plugins.load("exemplar_sources", "image_folder"), []
     classes, per_class, groups = [], {}, {}
+    exemplars = []  # marks of all images that may become some
     if objects:
-        images = dict(_usable(source, objects, LEAST, remarks))
+        marks = source.usable(objects, "object")
+        exemplars += itertools.chain(*marks.values())
+        images = dict(_enough(objects, marks, LEAST, remarks))
         if not images:
             raise ValueError(f"{objects}: no folder has {LEAST} usable images, one for each of {', '.join(SPLITS)}")
         classes, per_class = list(images), dict(_split(min(*images.values(), MOST)))
     if styles:
-        names = [name for name, _ in _usable(source, styles, 1, remarks)]
+        marks = source.usable(styles, "style")
+        exemplars += itertools.chain(*marks.values())
+        names = [name for name, _ in _enough(styles, marks, 1, remarks)]
         if len(names) < LEAST:
             raise ValueError(f"{styles}: {len(names)} folders with usable images; {', '.join(SPLITS)} need one each")
         groups = _deal(names)
-    count = source.count_below(distractors, DISTRACTORS)
-    if not count:
-        raise ValueError(f"{distractors}: no usable image")
+    count = source.count_below(distractors, exemplars, DISTRACTORS)
     made = Plan(classes, per_class, groups, count, remarks)
     remarks.extend(_too_small(made))
     return made
 
 
-def _usable(source: Any, folder: Path, least: int, remarks: list[str]) -> Iterator[tuple[str, int]]:
+def _enough(source: Path, images: Mapping[str, Sized], least: int, remarks: list[str]) -> Iterator[tuple[str, int]]:
     """The name and the number of images of each folder that can be used; adds to `remarks` why others cannot."""
-    for name, count in source.count(folder).items():
+    for name, own in images.items():
         if not ID.fullmatch(name):
-            remarks.append(f"left out: {folder / name}: rename it; a name has a-z, 0-9, _, + and - only")
-        elif count < least:
-            remarks.append(f"left out: {folder / name}: {count} usable images, {least} are needed")
+            remarks.append(f"left out: {source / name}: rename it; a name has a-z, 0-9, _, + and - only")
+        elif len(own) < least:
+            remarks.append(f"left out: {source / name}: {len(own)} usable images, {least} are needed")
         else:
-            yield name, count
+            yield name, len(own)
 
 
 def _split(count: int) -> Iterator[tuple[str, int]]:

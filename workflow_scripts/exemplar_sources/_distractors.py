@@ -118,16 +118,20 @@ def below_folder(source: Path, exemplars: Exemplars, count: int, seed: int) -> I
         raise ValueError(f"{says}; {photographs}")
     sieve = Sieve(photographs, exemplars)
     for name in sorted(files, key=lambda name: (derive_seed(seed, "distractor", name), name)):
-        file = files[name]
-        class_name = spell(file.parent.name) if file.parent != source else ""
-        beside = (_beside(file, suffix) for suffix in (".txt", ".json"))
-        found = Found(name, class_name, name_of(file, source), file.suffix, read_bytes(file), *beside)
-        if row := sieve.pass_on(found):
+        if row := sieve.pass_on(found(files[name], source)):
             yield row
         if len(sieve.seen) == count:
             sieve.report()
             return
     raise ValueError(f"{says}; {photographs}")
+
+
+def found(file: Path, source: Path) -> Found:
+    """An image file anywhere in the folder `source`, with what lies beside it."""
+    name = spell(file.relative_to(source).as_posix())
+    class_name = spell(file.parent.name) if file.parent != source else ""
+    beside = (_beside(file, suffix) for suffix in (".txt", ".json"))
+    return Found(name, class_name, name_of(file, source), file.suffix, read_bytes(file), *beside)
 
 
 def _beside(file: Path, suffix: str) -> bytes | None:
