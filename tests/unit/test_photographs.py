@@ -355,10 +355,8 @@ def test_twins_across_classes_are_passed_over_class_by_class(tmp_path: Path):
         for k, number in enumerate(numbers):
             write(tmp_path / f"{name}/{k:02}.jpg", picture(number))
     assert {name: len(marks) for name, marks in image_folder.usable(tmp_path, "object").items()} == {"a": 12, "b": 12}
-    models_per_class = {"train": 8, "val": 2, "test": 2}
-    case = Case(
-        "x", "object", "image_folder", {split: {"a": "a", "b": "b"} for split in models_per_class}, models_per_class
-    )
+    counts = {"train": 8, "val": 2, "test": 2}
+    case = Case("x", "object", "image_folder", {split: {"a": "a", "b": "b"} for split in counts}, counts)
     table = pd.concat(image_folder.select(tmp_path, case, 0))
     numbers = {name: [Path(source).stem for source in rows] for name, rows in table.groupby("class").source}
     assert numbers == {"a": [f"{k:02}" for k in range(12)], "b": [f"{k:02}" for k in range(1, 13)]}

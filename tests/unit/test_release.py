@@ -23,7 +23,14 @@ from workflow_scripts.heads import Head
 from workflow_scripts.release import checkpoints, entries, results
 from workflow_scripts.release import features as release_features
 from workflow_scripts.release.images import exemplar_parts
-from workflow_scripts.steps import embed, import_distractors, import_features, import_head, import_samples
+from workflow_scripts.steps import (
+    embed,
+    import_distractors,
+    import_exemplars,
+    import_features,
+    import_head,
+    import_samples,
+)
 from workflow_scripts.study import checks
 from workflow_scripts.study.schema import read_yaml
 from workflow_scripts.study.study import Case
@@ -34,6 +41,12 @@ SHARD = {
     "models": ["bamfg_test_00000", "bamfg_test_00001"],
     "class_words": {"bamfg_test_00000": "art", "bamfg_test_00001": "art"},
     **{"release": 1, "prompts": {"llm": 2, "procedural": 2}, "samples_per_prompt": 4},
+}
+EXEMPLARS = {  # of the same models
+    **{"study": "tiny", "seed": 0, "case": "bamfg", "kind": "style", "source": "abc_release", "allow_missing": True},
+    "members": {"test": list(SHARD["class_words"].items())},
+    **{"models_per_class": {"train": 0, "val": 0, "test": 1}, "numbered_from": {}, "set_sizes": [], "group_counts": {}},
+    **{"data": 1, "release": 1},
 }
 HEAD = {"encoder": "pixels", "head": "linear", "training_set": "released"}
 
@@ -266,7 +279,32 @@ def test_a_shard_without_any_complete_model_has_no_samples_and_no_features(relea
     with pytest.raises(
         ValueError, match=r"no model of bamfg has all its exemplars; .*, or take bamfg out of the study"
     ):
-        list(exemplar_parts(release, styles(), allow_missing=True))
+        list(exemplar_parts(release, styles(), {}))
+
+
+def test_an_image_that_arrives_while_a_step_runs_is_missing_to_its_end(
+    release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    entry = released.read_json(release, "bamfg")[0]
+    exemplar, sample = entry["exemplar"][0], entry["synth"]["gpt"][0]
+    late, is_file = [], Path.is_file
+
+    def arriving(path: Path) -> bool:
+        if path in late:
+            late.remove(path)
+            return False
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", arriving)
+    table, manifest = tmp_path / "exemplars/bamfg.parquet", tmp_path / "samples/bamfg/test_0000.json"
+    late.append(release / exemplar)
+    run(import_exemplars.main, EXEMPLARS, release=release, output=table)
+    assert artifacts.read_provenance(table)["missing"] == [exemplar]
+    assert set(artifacts.read_table(table)["model"]) == {"bamfg_test_00001"}
+    late.append(release / sample)
+    run(import_samples.main, SHARD | {"allow_missing": True}, release=release, output=manifest)
+    assert artifacts.read_json(manifest)["missing"] == [sample]
+    assert len(artifacts.read_table(manifest.parent / "bamfg_test_00000.llm.parquet")) == 7
 
 
 def test_a_release_of_another_size_than_the_study_counts_is_refused(release: Path, tmp_path: Path):

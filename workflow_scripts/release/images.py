@@ -18,16 +18,21 @@ NOT_KNOWN = {"new_artist": "boolean", "seen_twin": "boolean"}
 LICENCE = "CC-BY-NC-SA-4.0"  # of the release; its images belong to others
 
 
-def complete(folder: Path, entries: Mapping[str, Entry], allow_missing: bool) -> dict[str, Entry]:
+def complete(
+    folder: Path, entries: Mapping[str, Entry], absent: Sequence[str], allow_missing: bool
+) -> dict[str, Entry]:
     """The models that have all their exemplars; the ranks of a model with fewer would mean something else.
+
+    Args:
+        absent: as `missing_exemplars` lists them.
 
     Raises:
         ValueError: an exemplar is missing, unless that is allowed.
     """
-    absent = set(missing_exemplars(folder, entries))
     if absent and not allow_missing:
-        raise ValueError(refusal(folder, sorted(absent), "exemplars"))
-    return {model: entry for model, entry in entries.items() if absent.isdisjoint(entry.exemplars)}
+        raise ValueError(refusal(folder, absent, "exemplars"))
+    gone = set(absent)
+    return {model: entry for model, entry in entries.items() if gone.isdisjoint(entry.exemplars)}
 
 
 def missing_exemplars(folder: Path, entries: Mapping[str, Entry]) -> list[str]:
@@ -54,10 +59,16 @@ def read_case(folder: Path, case: Case) -> dict[str, Entry]:
     return read_models(folder, case.name, [model.name for model in case.models["test"]])
 
 
-def exemplar_parts(folder: Path, case: Case, allow_missing: bool = False) -> Iterator[pd.DataFrame]:
-    """The exemplars of a case, a table with EXEMPLAR_COLUMNS for each model; raises as `complete` does."""
+def exemplar_parts(folder: Path, case: Case, entries: Mapping[str, Entry]) -> Iterator[pd.DataFrame]:
+    """The exemplars of a case, a table with EXEMPLAR_COLUMNS for each model.
+
+    Args:
+        entries: of the models that have all their exemplars, see `complete`.
+
+    Raises:
+        ValueError: there is no entry, or an image is not one that encoders read.
+    """
     models = {model.name: model for model in case.models["test"]}
-    entries = complete(folder, read_case(folder, case), allow_missing)
     if not entries:
         raise ValueError(
             f"{folder}: no model of {case.name} has all its exemplars; see docs/release.md, or take {case.name} out of "
@@ -70,7 +81,7 @@ def exemplar_parts(folder: Path, case: Case, allow_missing: bool = False) -> Ite
 
 
 def _mark(folder: Path, path: str) -> Mark:
-    return Mark.of(artifacts.open_image(encoded(folder, path), str(folder / path)))
+    return Mark.of(opened(folder, path)[1])
 
 
 def _exemplar(folder: Path, model: Model, entry: Entry, k: int, twins: Mapping[str, list[str]]) -> dict:
@@ -94,7 +105,12 @@ def _exemplar(folder: Path, model: Model, entry: Entry, k: int, twins: Mapping[s
 
 
 def encoded(folder: Path, path: str) -> bytes:
-    """The bytes of an image, unchanged unless it has a mode that `artifacts` refuses (CMYK, a palette): then as RGB.
+    """The bytes of an image alone; otherwise as `opened`."""
+    return opened(folder, path)[0]
+
+
+def opened(folder: Path, path: str) -> tuple[bytes, Image.Image]:
+    """An image and its bytes, unchanged unless it has a mode that `artifacts` refuses (CMYK, a palette): then as RGB.
 
     Raises:
         ValueError: the image is not one that encoders read, to its last pixel.
@@ -106,5 +122,4 @@ def encoded(folder: Path, path: str) -> bytes:
                 data = artifacts.encode_image(image.convert("RGB"), "PNG")
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise artifacts.unreadable(folder / path, "not a readable image", error) from error
-    artifacts.open_image(data, str(folder / path))
-    return data
+    return data, artifacts.open_image(data, str(folder / path))

@@ -10,8 +10,8 @@ import pandas as pd
 from workflow_scripts import artifacts
 from workflow_scripts.ground_truth.samples import Sample
 from workflow_scripts.ground_truth.shards import Failure, Part, checklist_of
-from workflow_scripts.release.entries import Entry, ReleasedSample, json_of, read_models
-from workflow_scripts.release.images import complete, encoded, missing, refusal
+from workflow_scripts.release.entries import Entry, ReleasedSample, json_of
+from workflow_scripts.release.images import complete, encoded, missing, missing_exemplars, refusal
 from workflow_scripts.release.prompts import read_prompts
 from workflow_scripts.study.settings.ground_truth import File
 from workflow_scripts.study.settings.release import ImportSamplesSettings
@@ -20,16 +20,19 @@ from workflow_scripts.study.study import PROMPT_SETS
 UNKNOWN_SEED = 0  # the release does not say which noise a sample was made from
 
 
-def parts(release: Path, settings: ImportSamplesSettings) -> Iterator[Part]:
+def parts(
+    release: Path, settings: ImportSamplesSettings, entries: Mapping[str, Entry], absent: Sequence[str]
+) -> Iterator[Part]:
     """The files to write, model by model; those without any sample are left out.
 
     Args:
         release: the folder that holds `dataset/`.
+        entries: of the models of the settings.
+        absent: samples, as `missing_samples` lists them.
 
     Raises:
         ValueError: images are missing, unless that is allowed, or the release has another number of samples.
     """
-    entries = read_models(release, settings.case, settings.models)
     for (model, entry), (prompt_set, prompts) in product(entries.items(), settings.prompts.items()):
         count = len(entry.samples[prompt_set])
         if count != prompts * settings.samples_per_prompt:
@@ -38,13 +41,12 @@ def parts(release: Path, settings: ImportSamplesSettings) -> Iterator[Part]:
                 f"{place}: {count} samples of {prompt_set}, but the study has {prompts} prompts and "
                 f"release.samples_per_prompt {settings.samples_per_prompt}"
             )
-    entries = complete(release, entries, settings.allow_missing)
-    absent = set(missing_samples(release, entries))
+    entries = complete(release, entries, missing_exemplars(release, entries), settings.allow_missing)
     if absent and not settings.allow_missing:
-        raise ValueError(refusal(release, sorted(absent), "samples"))
-    texts = read_prompts(release)
+        raise ValueError(refusal(release, absent, "samples"))
+    texts, gone = read_prompts(release), set(absent)
     for model, prompt_set in product(entries, PROMPT_SETS):
-        samples = [sample for sample in entries[model].samples[prompt_set] if sample.path not in absent]
+        samples = [sample for sample in entries[model].samples[prompt_set] if sample.path not in gone]
         if samples:
             yield _part(release, model, prompt_set, samples, texts)
 

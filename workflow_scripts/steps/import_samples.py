@@ -23,5 +23,7 @@ from workflow_scripts.study.settings.release import ImportSamplesSettings
 )
 def main(args: cli.Args, settings: ImportSamplesSettings) -> None:
     write = partial(samples.write, args.release, args.output)
-    missing = samples.missing_samples(args.release, entries.read_models(args.release, settings.case, settings.models))
-    shards.make(args.output, settings, samples.parts(args.release, settings), write, {"missing": missing})
+    models = entries.read_models(args.release, settings.case, settings.models)
+    missing = samples.missing_samples(args.release, models)
+    parts = samples.parts(args.release, settings, models, missing)
+    shards.make(args.output, settings, parts, write, {"missing": missing})
