@@ -43,6 +43,14 @@ def test_a_study_is_planned_from_configuration_alone(project: Path, study: str):
     assert not on_demand & jobs.keys()
 
 
+def test_the_release_is_planned_without_data_in_as_many_jobs_as_its_page_says(project: Path):
+    page = (projects.ROOT / "docs/release.md").read_text()
+    said = re.search(r"study=abc_release +# (\d+) jobs; needs no data$", page, re.MULTILINE)[1]
+    done = projects.snakemake(project, "--dry-run", "--quiet", "rules", "--config", "study=abc_release")
+    assert done.returncode == 0, done.stderr
+    assert counts(done.stdout)["total"] == int(said)
+
+
 def test_the_plan_keeps_the_studys_order(project: Path):
     done = projects.snakemake(project, "--dry-run", "--printshellcmds", "--config", "study=abc", "--", "plan")
     command = next(line for line in done.stdout.splitlines() if "<<< " in line)
