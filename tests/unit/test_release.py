@@ -355,7 +355,7 @@ def test_a_mistake_in_the_study_of_a_release_is_named(mistake: str):
     spoil(study)
     with pytest.raises(ValueError) as caught:
         checks.load_study(study, projects.ROOT)
-    assert f"config/studies/abc_release.yaml: {says}" in str(caught.value)
+    assert f"config/studies/abc_release.yaml with --config: {says}" in str(caught.value)
 
 
 def import_the_head(folder: Path, mapper: Path | None, calibrator: Path | None, name: str = "linear") -> tuple:
