@@ -901,6 +901,8 @@ def test_features_that_do_not_fit_are_refused(mistake: str, planted: Chain, tmp_
     spoil, says = FEATURES[mistake]
     chain = Chain(shutil.copytree(planted.root, tmp_path / "chain"))
     spoil(chain)
+    for sidecar in chain.root.rglob("*.sha256"):  # which would call each of these damaged
+        sidecar.unlink()
     artifacts.write_text(chain.calibration("pixels", "identity"), "what an earlier run made")
     before = contents(chain.root)
     with pytest.raises(SystemExit) as stopped:
@@ -974,7 +976,7 @@ def test_a_report_folder_that_is_a_file_is_refused(place: str, tmp_path: Path):
 # The lists of ImageNet classes: which file is spoilt, what it holds, and the answer.
 SYNSET = "00000002 03 n 01 animal 0 000 | a living thing\n"
 CLASS_LISTS: dict[str, tuple[str, bytes | None, str]] = {
-    "no WordNet": ("data.noun", None, "data.noun'"),
+    "no WordNet": ("data.noun", None, "data.noun: No such file or directory"),
     "another file than WordNet's": ("data.noun", b"animal\n", "data.noun:1: expected a noun synset of WordNet 3.0"),
     "id of no synset": ("wnids.txt", b"n00000009\n", "class 'n00000009': not a noun synset of WordNet 3.0; expected"),
     "id without n": ("wnids.txt", b"00000002\n", "class '00000002': not a noun synset of WordNet 3.0; expected"),
