@@ -27,7 +27,7 @@ BENCHMARKS := finetune sample rank dag demo
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo         the whole benchmark on this machine's CPU, to a report: half an hour on two cores"
+	@echo "make demo         the whole benchmark on this machine's CPU, to a report: less than an hour on two cores"
 	@echo "make test         lint, dry runs, unit tests and the smoke study: 10 minutes"
 	@echo "make test-system  interruptions, DVC remotes and a real SLURM (needs root and Debian's slurm-wlm): 15 minutes"
 	@echo "make test-long    interruptions at more random moments, and full disks of every kind: an hour"
