@@ -28,9 +28,6 @@ configfile: in_project(checked(checks.study_file, config.get("study"), ROOT))
 STUDY = checked(checks.load_study, config, ROOT)
 checked(checks.refuse_read_only, Path(".snakemake"))  # which a dry run needs, too
 PRETRAINING = checked(checks.load_pretraining, ROOT)
-PAGES = ["index.html", "table.md", *(["missing.json"] if STUDY.is_released else [])]
-RECORDS = [f"provenance/{rule}.json" for rule in "tabulate plot gallery dataset_table rulegraph index".split()]
-REPORT = [f"results/{STUDY.name}/report/{file}" for file in PAGES + RECORDS]
 
 
 wildcard_constraints:
@@ -44,16 +41,16 @@ wildcard_constraints:
     method=one_of(config["methods"]),
 
 
-rule all:
-    default_target: True
-    input:
-        no_file_but_a_look_at_data,
-        REPORT,
-
-
 MADE = "release features" if STUDY.is_released else "models samples features heads"
 # In the order of the data flow, which operations/jobs.py relies on.
 PHASES = f"assets prompts downloads exemplars {MADE} evaluation report plan".split()
 for phase in PHASES:
 
     include: f"rules/{phase}.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        no_file_but_a_look_at_data,
+        REPORT,

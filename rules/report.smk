@@ -253,6 +253,12 @@ rule index:
         """
 
 
+# Every file, so that one that is gone is made again: of a rule's outputs, Snakemake misses only those that are asked for.
+MAKERS = [rules.tabulate, rules.plot, rules.gallery, rules.dataset_table, rules.rulegraph, rules.index]
+MAKERS += [rules.list_missing] if STUDY.is_released else []
+REPORT = [file.format(study=STUDY.name) for maker in MAKERS for file in maker.output]
+
+
 rule report:
     """Milestone: the report is complete."""
     input:

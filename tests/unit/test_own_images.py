@@ -42,3 +42,12 @@ def test_a_style_may_consist_of_twins_and_no_copy_of_an_exemplar_counts_as_a_dis
     made = new_study.plan(Path("objects"), Path("styles"), Path("others"))
     assert sorted(name for names in made.groups.values() for name in names) == ["anna", "bo", "cy"]
     assert (made.per_class, made.distractors) == ({"train": 1, "val": 1, "test": 1}, 3)
+
+
+def test_a_folder_of_a_name_that_cannot_be_used_is_named_as_the_cause():
+    for k in range(4):
+        write(Path(f"objects/My Mug/{k}.jpg"), picture(k))
+        write(Path(f"others/{k}.jpg"), picture(10 + k))
+    says = r"^objects: no folder has 3 usable images, .*; left out: objects/My Mug: rename it; a name has a-z, "
+    with pytest.raises(ValueError, match=says):
+        new_study.plan(Path("objects"), None, Path("others"))

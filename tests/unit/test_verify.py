@@ -614,6 +614,23 @@ def test_what_a_killed_run_left_behind_is_in_nobodys_way(project: Path, ran: lis
     assert run(monkeypatch, "--repair") == 0 and ran
 
 
+def test_what_others_wrote_with_its_hash_is_no_measure_of_a_repair(project: Path, ran: list, monkeypatch):
+    manifest = Path(job_of("finetune").outputs[0])
+    record = artifacts.read_json(manifest)
+    record["models"][0]["file"] = "../../victim.txt"
+    artifacts.write_json(manifest, record)  # and its sidecar
+    assert run(monkeypatch, "--repair") == 0
+    assert ran and run(monkeypatch) == 0
+
+
+def test_a_link_to_itself_stands_in_nobodys_way(project: Path, ran: list, monkeypatch: pytest.MonkeyPatch):
+    for file in (Path(job_of("finetune").parts[0]), Path(job_of("select_exemplars").outputs[0])):
+        file.unlink()
+        file.symlink_to(file.name)
+    assert run(monkeypatch, "--repair") == 0
+    assert len(ran) == 2 and run(monkeypatch) == 0
+
+
 def test_what_came_out_with_other_bytes_is_named(project: Path, ran: list, monkeypatch: pytest.MonkeyPatch, capsys):
     head = Path(job_of("train_head").outputs[0])
     flip(head)

@@ -52,6 +52,21 @@ def test_a_comment_in_the_code_reruns_nothing(project: Path):
     assert pending(project) == {}
 
 
+@pytest.mark.parametrize(
+    ("pattern", "rule"),
+    [
+        ("gallery.html", "gallery"),
+        ("figures/*.svg", "plot"),
+        ("summary/*.json", "tabulate"),
+        ("tables/dataset.csv", "dataset_table"),
+        ("rulegraph.svg", "rulegraph"),
+    ],
+)
+def test_a_file_of_the_report_that_is_gone_is_made_again(project: Path, pattern: str, rule: str):
+    next((project / "results/smoke/report").glob(pattern)).unlink()
+    assert rule in pending(project).values()
+
+
 def test_a_setting_of_one_encoder_reruns_what_depends_on_it(project: Path):
     edit(project / "config/studies/smoke.yaml", r"(pixels:\n    size: )\d+", r"\g<1>8")
     made = pending(project)

@@ -96,19 +96,28 @@ def plan(objects: Path | None, styles: Path | None, distractors: Path) -> Plan:
         exemplars += itertools.chain(*marks.values())
         images = dict(_enough(objects, marks, LEAST, remarks))
         if not images:
-            raise ValueError(f"{objects}: no folder has {LEAST} usable images, one for each of {', '.join(SPLITS)}")
+            splits = ", ".join(SPLITS)
+            raise ValueError(
+                _because(f"{objects}: no folder has {LEAST} usable images, one for each of {splits}", remarks)
+            )
         classes, per_class = list(images), dict(_split(min(*images.values(), MOST)))
     if styles:
         marks = source.usable(styles, "style")
         exemplars += itertools.chain(*marks.values())
         names = [name for name, _ in _enough(styles, marks, 1, remarks)]
         if len(names) < LEAST:
-            raise ValueError(f"{styles}: {len(names)} folders with usable images; {', '.join(SPLITS)} need one each")
+            says = f"{styles}: {len(names)} folders with usable images; {', '.join(SPLITS)} need one each"
+            raise ValueError(_because(says, remarks))
         groups = _deal(names)
     count = source.count_below(distractors, exemplars, DISTRACTORS)
     made = Plan(classes, per_class, groups, count, remarks)
     remarks.extend(_too_small(made))
     return made
+
+
+def _because(problem: str, remarks: list[str]) -> str:
+    """A problem, and the first remark on what was left out, which may be its cause."""
+    return "; ".join([problem, *remarks[:1]])
 
 
 def _enough(source: Path, images: Mapping[str, Sized], least: int, remarks: list[str]) -> Iterator[tuple[str, int]]:

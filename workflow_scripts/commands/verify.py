@@ -37,15 +37,15 @@ from workflow_scripts.study.study import Study
 CLEAN = "python -m workflow_scripts verify --study {study} --clean-orphans"
 
 
-def report(study: Study, result: Audit, orphaned: list[Path]) -> None:
-    """Prints the result group by group, and what to do."""
+def report(study: Study, result: Audit, orphaned: list[Path], repairs: bool = False) -> None:
+    """Prints the result group by group, and what to do, unless a repair follows."""
     _show("damaged inputs", (f"  {damage.path}: {damage.reason}" for damage in result.damaged))
     for name, findings in (("corrupt", result.corrupt), ("stale", result.stale)):
         _show(name, (f"  {finding.file}: {finding.reason} (job {finding.job.record})" for finding in findings))
     _show("orphaned", (f"  {file}" for file in orphaned))
     _show("missing", (f"  {line}" for line in _by_rule(result)))
     _show("To get damaged inputs again, before all else", (damage.remedy for damage in result.damaged))
-    _show("To make corrupt files again", [REPAIR.format(study=study.name)] if result.corrupt else [])
+    _show("To make corrupt files again", [REPAIR.format(study=study.name)] if result.corrupt and not repairs else [])
     _show("To make stale files again, and all that depends on them", remake(study.name, result.stale))
     _show("To remove orphaned files", [CLEAN.format(study=study.name)] if orphaned else [])
     damaged = f"{len(result.damaged)} damaged inputs, " if result.damaged else ""
@@ -110,9 +110,10 @@ def main(args: cli.Args) -> None:
         return
     planned = jobs(study)
     result, orphaned = audit(planned), orphans(study.name, planned)
-    report(study, result, orphaned)
+    repairs = args.repair and bool(result.corrupt) and not result.damaged
+    report(study, result, orphaned, repairs)
     wrong = [*result.damaged, *result.corrupt]
-    if args.repair and result.corrupt and not result.damaged:
+    if repairs:
         wrong = other = repair(study.name, result.corrupt, args.profile)
         print(f"{len(result.corrupt)} files were made again.")
         _show("Came out with other bytes, as on another kind of machine", (f"  {file}" for file in other))

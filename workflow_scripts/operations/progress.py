@@ -53,9 +53,16 @@ class Files:
 def _entries(folder: str) -> dict[str, os.DirEntry]:
     try:
         with os.scandir(folder) as entries:
-            return {entry.name: entry for entry in entries if entry.is_file()}
+            return {entry.name: entry for entry in entries if _is_file(entry)}
     except (FileNotFoundError, NotADirectoryError):
         return {}
+
+
+def _is_file(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link to itself
+        return False
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,8 @@ def repair(study: str, corrupt: Sequence[Finding], profile: str = layout.PROFILE
         jobs = dict.fromkeys(finding.job for finding in findings)
         outputs = [output for job in jobs for output in job.outputs]
         times = {output: dict(_times(Path(output))) for output in outputs}
-        known = {output for output in outputs if _is_recorded(Path(output))}
+        bad = {str(finding.file) for finding in findings}
+        known = {output for output in outputs if _is_known(Path(output), output in bad)}
         for output in outputs:
             sidecar = artifacts.sidecar_of(output)
             if Path(output).exists() and not sidecar.exists():
@@ -77,11 +78,14 @@ def _is_restored(finding: Finding) -> bool:
     return is_checklist and shards.restore_checklist(manifest)
 
 
-def _is_recorded(output: Path) -> bool:
-    """Whether the bytes that an output had are known."""
+def _is_known(output: Path, is_corrupt: bool) -> bool:
+    """Whether the bytes that an output should have are known; not if it is corrupt in the bytes that are recorded."""
     try:
-        return artifacts.recorded_hash(output) is not None
-    except ValueError:
+        recorded = artifacts.recorded_hash(output)
+        return recorded is not None and not (is_corrupt and artifacts.file_hash(output) == recorded)
+    except FileNotFoundError:
+        return True
+    except (ValueError, OSError):
         return False
 
 
