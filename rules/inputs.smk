@@ -59,6 +59,12 @@ def encoder_weights(wildcards):
     return weights.needed(path) if path else []
 
 
+def weights_of_encoders(wildcards):
+    """The weights of all encoders that read them from a path."""
+    paths = [section["path"] for section in config["encoders"].values() if section.get("path")]
+    return list(dict.fromkeys(itertools.chain(*map(weights.needed, paths))))
+
+
 def released(kind):
     """A released file of an encoder; none for the untuned head, or where the study says null or does not name it."""
 

@@ -265,10 +265,45 @@ rule report:
         REPORT,
 
 
+rule measure_gates:
+    """We measure whether the data and the prompts can tell anything, before anything is trained on them."""
+    input:
+        weights=weights_of_encoders,
+        exemplars=over_study("results/{study}/exemplars/{case}.parquet", kind="object"),
+        distractors=f"results/{STUDY.name}/exemplars/distractors.parquet",
+        drawings=drawings,
+    output:
+        "docs/gates.json",
+    log:
+        f"results/{STUDY.name}/logs/measure_gates.log",
+    benchmark:
+        "build/benchmarks/measure_gates.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(60),
+    params:
+        settings=settings("measure_gates"),
+    shell:
+        r"""
+        python -m workflow_scripts.steps.measure_gates \
+            --drawings {input.drawings:q} \
+            --exemplars {input.exemplars:q} \
+            --distractors {input.distractors:q} \
+            --weights {input.weights:q} \
+            --output {output:q} \
+            --settings {params.settings:q} \
+            > {log:q} 2>&1
+        """
+
+
 rule measure_customizability:
     """We measure whether samples of plain prompts resemble exemplars of val; docs/ shows the figures."""
     input:
         base_model=base_model_files,
+        weights=weights_of_encoders,
         models=over_study("results/{study}/models/{case}/{shard}.json", ["val"], "object"),
         exemplars=over_study("results/{study}/exemplars/{case}.parquet", ["val"], "object"),
         distractors=f"results/{STUDY.name}/exemplars/distractors.parquet",
@@ -314,6 +349,7 @@ rule publish:
         exemplars=expand(f"results/{STUDY.name}/exemplars/{{case}}.parquet", case=seen(STUDY)),
         quality=in_project("docs/base_model.json"),
         customizability="docs/customizability.json",
+        gates="docs/gates.json",
         samples=over_study("results/{study}/samples/{case}/{shard}.json"),
     log:
         f"results/{STUDY.name}/logs/publish.log",
@@ -333,6 +369,7 @@ rule publish:
             --exemplars {input.exemplars:q} \
             --quality {input.quality:q} \
             --customizability {input.customizability:q} \
+            --gates {input.gates:q} \
             --samples {input.samples:q} \
             --benchmarks {params.benchmarks:q} \
             --readme {params.readme:q} \

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.test_tabulate import LABELS, head, record, results_of
+from workflow_scripts.miniature.gates import Gate
 from workflow_scripts.reporting import markdown
 from workflow_scripts.reporting.findings import Finding
 from workflow_scripts.reporting.table import tabulate
@@ -45,6 +46,21 @@ def test_customizability_has_a_line_per_case_and_encoder():
     scores = {"models": 80, "queries": 800, "candidates": 6080, "recall@1": SPAN, "recall@10": SPAN}
     lines = publish.customizability_table({"cases": {"seen": {"pixels": scores}}}).splitlines()
     assert lines[2] == "| 80 of seen | pixels | 800 | 6,080 | 50.0% (25.0–75.1) | 50.0% (25.0–75.1) |"
+
+
+def test_a_gate_that_does_not_hold_stands_out():
+    every = [Gate("a", "at most 1", "0.5", True), Gate("b", "at most 1", "2", False)]
+    assert publish.gates_table(every).splitlines()[2:] == [
+        "| a | at most 1 | 0.5 | yes |",
+        "| b | at most 1 | 2 | **no** |",
+    ]
+
+
+def test_prompts_have_a_line_each():
+    found = {"pixels": {"raw": {"value": 0.1}, "centred": {"value": 0.52}}}
+    prompt = {"template": "a picture of a {subject}", "prompt_set": "llm", "splits": ["val", "test"], "encoders": found}
+    lines = publish.prompts_table([prompt]).splitlines()
+    assert lines[2] == "| val, test | llm | a picture of a {subject} | 10% / 52% | **no** |"
 
 
 def test_effort_sums_processor_time_by_rule(tmp_path: Path):

@@ -29,6 +29,7 @@ JOBS = {  # by study: a job of each rule, with its wildcards
         "calibrate": CELL,
         "attribute": {"method": "feature_similarity", **CELL, "case": "emoji_seen"},
         "evaluate": {"method": "feature_similarity", **CELL},
+        "measure_gates": {},
         "measure_customizability": {},
         "measure_low_rank": {},
     },

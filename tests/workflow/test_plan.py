@@ -35,7 +35,13 @@ def test_a_study_is_planned_from_configuration_alone(project: Path, study: str):
     assert jobs["total"] > 50
     rules = set(re.findall(r"^rule (\w+):", "".join(f.read_text() for f in project.glob("rules/*.smk")), re.MULTILINE))
     assets = set(re.findall(r"^rule (\w+):", (project / "rules/assets.smk").read_text(), re.MULTILINE))
-    on_demand = assets | {"download", "download_weights", "measure_customizability", "measure_low_rank"}
+    on_demand = assets | {
+        "download",
+        "download_weights",
+        "measure_gates",
+        "measure_customizability",
+        "measure_low_rank",
+    }
     on_demand |= {"plan", "prompts", "publish", "write_prompts"}
     on_demand |= set(re.findall(r"^rule (\w+):", (project / "rules/release.smk").read_text(), re.MULTILINE))
     on_demand -= set(MILESTONES)

@@ -4,7 +4,7 @@ Example:
     python -m workflow_scripts.steps.publish --table results/miniature/report/table.csv \\
         --calibrations results/miniature/report/tables/calibration.csv \\
         --exemplars results/miniature/exemplars/emoji_seen.parquet --settings "$SETTINGS" \\
-        --quality docs/base_model.json --customizability docs/customizability.json \\
+        --quality docs/base_model.json --customizability docs/customizability.json --gates docs/gates.json \\
         --samples results/miniature/samples/emoji_seen/test_0000.json \\
         --benchmarks results/miniature/benchmarks --readme README.md --base-model-page docs/base_model.md \\
         --provenance docs/published.json
@@ -18,6 +18,7 @@ import pandas as pd
 
 from workflow_scripts import artifacts, cli
 from workflow_scripts.ground_truth.shards import read_manifest
+from workflow_scripts.miniature import gates
 from workflow_scripts.reporting import findings
 from workflow_scripts.reporting.effort import by_rule
 from workflow_scripts.reporting.markdown import fill_page, header, row
@@ -79,6 +80,25 @@ def quality_table(quality: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
+def gates_table(every: Sequence[gates.Gate]) -> str:
+    """What must hold before the study is worth running, and whether it does."""
+    lines = header("gate", "must be", "is", "holds")
+    lines += [row(gate.name, gate.needs, gate.found, "yes" if gate.holds else "**no**") for gate in every]
+    return "\n".join(lines) + "\n"
+
+
+def prompts_table(prompts: Sequence[dict]) -> str:
+    """Recall@10 of a perfect generator, untuned and centred, by prompt and encoder."""
+    encoders = list(prompts[0]["encoders"])
+    lines = header("splits", "prompts", "prompt", *encoders, "can be used")
+    for prompt in prompts:
+        values = [[prompt["encoders"][name][of]["value"] for of in ("raw", "centred")] for name in encoders]
+        cells = [f"{raw:.0%} / {centred:.0%}" for raw, centred in values]
+        named = [", ".join(prompt["splits"]), prompt["prompt_set"], prompt["template"]]
+        lines.append(row(*named, *cells, "yes" if gates.usable(prompt) else "**no**"))
+    return "\n".join(lines) + "\n"
+
+
 def customizability_table(measured: dict) -> str:
     """Recall of val exemplars by untuned features of plain samples."""
     lines = header("exemplars", "encoder", "samples", "candidates", "Recall@1", "Recall@10")
@@ -113,10 +133,11 @@ def effort(manifests: Sequence[Path], benchmarks: Path) -> str:
     calibrations=cli.file("its CSV file of calibrations"),
     quality=cli.file("JSON file of step measure_base_model"),
     customizability=cli.file("JSON file of measure_customizability"),
+    gates=cli.file("JSON file of measure_gates"),
     samples=cli.files("manifests of all samples"),
     benchmarks=cli.file("folder of the study's benchmarks"),
     readme=cli.file("Markdown page to fill: results, findings, effort"),
-    base_model_page=cli.file("likewise: quality, customizability"),
+    base_model_page=cli.file("likewise: gates, prompts, quality, customizability"),
     provenance=cli.file("JSON file to write: what both were made with"),
     exemplars=cli.files("parquet files of the cases that heads are trained on", required=False),
 )
@@ -124,8 +145,14 @@ def main(args: cli.Args, settings: PublishSettings) -> None:
     results = Results.read(settings.shown, args.table, args.calibrations, args.exemplars)
     blocks = {"results": results_table(results), "findings": findings_list(findings.findings(results))}
     fill_page(args.readme, blocks | {"effort": effort(args.samples, args.benchmarks)})
-    quality = quality_table(artifacts.read_json(args.quality))
-    customizability = customizability_table(artifacts.read_json(args.customizability))
-    fill_page(args.base_model_page, {"quality": quality, "customizability": customizability})
+    quality, customizability = map(artifacts.read_json, (args.quality, args.customizability))
+    measured = artifacts.read_json(args.gates)
+    blocks = {
+        "gates": gates_table(gates.gates(measured, quality, customizability)),
+        "prompts": prompts_table(measured["prompts"]),
+        "quality": quality_table(quality),
+        "customizability": customizability_table(customizability),
+    }
+    fill_page(args.base_model_page, blocks)
     provenance = artifacts.make_provenance(settings.to_json(), settings.made_from(**vars(args)))
     artifacts.write_json(args.provenance, {artifacts.PROVENANCE: provenance}, sidecar=False)

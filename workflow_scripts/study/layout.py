@@ -10,9 +10,10 @@ LOG = "results/{study}/logs/{record}.log"
 BENCHMARK = "results/{study}/benchmarks/{record}.tsv"
 JOBS = "jobs.json.gz"  # the list of the study's jobs
 PLAN = ("plan.md", "plan.csv")
+# The rules that the report does not need.
+FOR_ITSELF = ("plan", "publish", "measure_gates", "measure_customizability", "measure_low_rank")
 PROFILE = "config/profiles/default"
 COMMAND = f"snakemake --profile {PROFILE} --config study={{study}}"  # what makes a study's files
-FOR_ITSELF = ("plan", "publish", "measure_customizability", "measure_low_rank")  # rules that the report does not need
 
 
 def folder(study: str) -> Path:

@@ -6,6 +6,7 @@ Instance words teach the base model that a word before the class word means one 
 Group words do the same for styles. The prompts of fine-tuning and sampling follow the same grammar.
 """
 
+import re
 from dataclasses import dataclass
 from random import Random
 
@@ -21,6 +22,8 @@ from workflow_scripts.miniature.corpus.scenes import COLOURS, MEDIA, PLAIN_MEDIA
 WHITE_SHARE, COLOUR_SHARE = 0.3, 0.3  # of the backgrounds; the rest are scenes
 SMALL_SHARE, MEDIUM_SHARE, STYLE_SHARE, INSTANCE_SHARE, BARE_STYLE_SHARE = 0.15, 0.08, 0.4, 0.6, 0.04
 LARGE, SMALL = (0.78, 0.95), (0.52, 0.64)  # side of the drawing as a share of the picture's
+PROMPT = re.compile(r"(?P<medium>an? [a-z ]+) of a (?P<small>small )?\{subject\}(?: (?P<where>.+))?")
+COLOURED = re.compile(r"on an? (?P<colour>[a-z]+) background")
 JITTER = 4  # pixels that a large drawing may stand off centre, where there is room
 
 
@@ -91,6 +94,38 @@ def _caption(medium: str, small: bool, where: str, row: pd.Series, words: dict[s
     instance = f"{instance_word(row.id)} " if random.random() < INSTANCE_SHARE else ""
     caption = f"{medium} of a {'small ' if small else ''}{instance}{words[row.concept]}{where}"
     return f"{caption} in the style of {style} art" if random.random() < STYLE_SHARE else caption
+
+
+def draw_prompt(template: str, drawing: Image.Image, random: Random) -> Image.Image:
+    """What a perfect generator draws for a prompt: this drawing as the subject, in the prompt's scene and medium.
+
+    Args:
+        template: in the grammar above, with `{subject}`.
+        drawing: RGBA.
+
+    Raises:
+        ValueError: the template is not in the grammar; the message says what is not.
+    """
+    parts = PROMPT.fullmatch(template)
+    if not parts or parts["medium"] not in (*PLAIN_MEDIA, *MEDIA):
+        media = ", ".join(dict.fromkeys((*PLAIN_MEDIA, *MEDIA)))
+        raise ValueError(f"prompt {template!r}: expected one of {media}; then 'of a {{subject}}' and a background")
+    scale = random.uniform(*(SMALL if parts["small"] else LARGE))
+    picture = place(drawing, _background(parts["where"], random), scale, random)
+    return MEDIA[parts["medium"]](picture) if parts["medium"] in MEDIA else picture
+
+
+def _background(where: str | None, random: Random) -> Image.Image:
+    """The background that a prompt's last words name; without words it is white, as in `draw_background`."""
+    if where is None:
+        return Image.new("RGB", (SIZE, SIZE), "white")
+    if where in SCENES:
+        return SCENES[where](random)
+    coloured = COLOURED.fullmatch(where)
+    if not coloured or coloured["colour"] not in COLOURS:
+        known = f"{', '.join(SCENES)}, on a {'/'.join(COLOURS)} background"
+        raise ValueError(f"prompt with {where!r}: no background that the base model knows; expected one of {known}")
+    return plain(coloured["colour"], random)
 
 
 def compose_pool(drawings: pd.DataFrame, count: int, words: dict[str, str], seed: int) -> Pool:

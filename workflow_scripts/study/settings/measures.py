@@ -31,6 +31,35 @@ class MeasureCustomizabilitySettings(Measured, rules=["measure_customizability"]
 
 
 @dataclass(frozen=True)
+class Prompt(Record):
+    """A prompt of objects, with `{subject}`, and where it is used."""
+
+    template: str
+    prompt_set: str
+    splits: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MeasureGatesSettings(Settings, rules=["measure_gates"]):
+    """The encoders that should find exemplars again, and the prompts of objects."""
+
+    seed: int  # of the study
+    encoders: Mapping[str, Mapping[str, Any]]  # the study's section
+    prompts: tuple[Prompt, ...]
+
+    @classmethod
+    def of(cls, study: Study) -> Self:
+        splits: dict[tuple[str, str], dict[str, None]] = {}  # by prompt: val may share some with test
+        for name in (name for name, case in study.cases.items() if case.kind == "object"):
+            for split, prompt_sets in study.prompts_of(name).templates.items():
+                for prompt_set, templates in prompt_sets.items():
+                    for text in templates.of(""):
+                        splits.setdefault((text, prompt_set), {})[split] = None
+        prompts = tuple(Prompt(*prompt, tuple(used)) for prompt, used in splits.items())
+        return cls(study.seed, study.sections["encoders"], prompts)
+
+
+@dataclass(frozen=True)
 class ModelToCompress(Record):
     """A model, and templates of prompts."""
 

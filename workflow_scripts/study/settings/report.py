@@ -113,7 +113,7 @@ class PublishSettings(ReportSettings, rules=["publish"]):
     """What the README says of the results."""
 
     inputs: ClassVar = dict.fromkeys(
-        ["table", "calibrations", "exemplars", "quality", "customizability", "samples"], "{path}"
+        ["table", "calibrations", "exemplars", "quality", "customizability", "gates", "samples"], "{path}"
     )
 
 
