@@ -14,7 +14,7 @@ GPU_RULES = ("regularization", "finetune", "sample", "embed_exemplars", "embed_d
 QUICK = (
     *("--latency-wait", "5", "--slurm-init-seconds-before-status-checks", "1", "--seconds-between-status-checks", "1"),
 )
-PATIENCE = 240  # seconds; a quiet machine takes a tenth
+PATIENCE = 600  # seconds; a quiet machine takes a tenth
 T = TypeVar("T")
 
 
