@@ -38,7 +38,9 @@ class Repository:
 
     def start(self, *command: str) -> subprocess.Popen:
         """Starts a command in a session of its own."""
-        environment = {**os.environ, **AUTHOR, "PATH": f"{BIN}:{os.environ['PATH']}"}
+        # The tests may run under make, of which another make would take itself for a part.
+        outer = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+        environment = {**outer, **AUTHOR, "PATH": f"{BIN}:{os.environ['PATH']}"}
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         return subprocess.Popen(command, cwd=self.folder, env=environment, start_new_session=True, **pipes)
 
